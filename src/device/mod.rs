@@ -1,0 +1,41 @@
+//! Where packets come from and go to.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+
+use crate::wire::Frame;
+
+/// A link that carries whole IP packets. Neither call ever blocks.
+///
+/// Wrappers that change what passes (faults) or copy it (captures) implement this too and stack on
+/// top of one another.
+pub trait Device: Send {
+    /// Its name, for people.
+    fn name(&self) -> &str;
+
+    /// The longest IP packet it carries, in octets.
+    fn mtu(&self) -> usize;
+
+    /// Reads up to `most` packets onto the end of `packets` and says how many; at least one.
+    /// `Pending` when there is none: the waker in `cx` is told when that changes.
+    ///
+    /// # Errors
+    ///
+    /// The device is gone, or broken.
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        packets: &mut Vec<Bytes>,
+        most: usize,
+    ) -> Poll<io::Result<usize>>;
+
+    /// Writes one packet. `Pending` when the device takes no more for now, which is backpressure and
+    /// not loss: the waker in `cx` is told when to offer the packet again.
+    ///
+    /// # Errors
+    ///
+    /// The device is gone, or broken.
+    fn poll_write(&mut self, cx: &mut Context<'_>, frame: &Frame) -> Poll<io::Result<()>>;
+}

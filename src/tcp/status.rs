@@ -1,0 +1,117 @@
+//! What STATUS tells (RFC 9293 3.10.6): a snapshot of one connection.
+
+use std::time::Duration;
+
+use super::state::{Cause, State};
+use super::timers::Timer;
+use crate::time::Instant;
+
+/// A snapshot of one connection. Sizes are in octets, durations in microseconds when serialized.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Status {
+    /// The state.
+    pub state: State,
+    /// Smoothed round-trip time (RFC 6298); `None` before the first measurement.
+    #[serde(rename = "srtt_us", serialize_with = "maybe_micros")]
+    pub srtt: Option<Duration>,
+    /// Its variation.
+    #[serde(rename = "rttvar_us", serialize_with = "micros")]
+    pub rttvar: Duration,
+    /// The retransmission timeout, backoff included.
+    #[serde(rename = "rto_us", serialize_with = "micros")]
+    pub rto: Duration,
+    /// The largest segment we send.
+    pub send_mss: u32,
+    /// The largest segment we have told the peer to send.
+    pub receive_mss: u32,
+    /// SND.WND: what the peer lets us have in flight.
+    pub send_window: u32,
+    /// RCV.WND: what we let the peer have in flight.
+    pub receive_window: u32,
+    /// The shift of windows we announce; `None` when scaling is not in use (RFC 7323).
+    pub receive_window_scale: Option<u8>,
+    /// The shift of windows the peer announces.
+    pub send_window_scale: Option<u8>,
+    /// Timestamps are in use (RFC 7323).
+    pub timestamps: bool,
+    /// SACK is in use (RFC 2018).
+    pub sack: bool,
+    /// The congestion window (RFC 5681).
+    pub cwnd: u32,
+    /// The slow-start threshold.
+    pub ssthresh: u32,
+    /// Sent and not acknowledged, SYN and FIN counted.
+    pub in_flight: u32,
+    /// Written by the application and not acknowledged.
+    pub send_queue: usize,
+    /// Received in order and not yet read by the application.
+    pub receive_queue: usize,
+    /// Received out of order.
+    pub out_of_order: usize,
+    /// Octets the peer has acknowledged, SYN and FIN not counted.
+    pub octets_acknowledged: u64,
+    /// Octets received in order.
+    pub octets_received: u64,
+    /// Segments sent, received, and sent again.
+    pub segments_sent: u64,
+    /// Segments received.
+    pub segments_received: u64,
+    /// Segments sent more than once.
+    pub retransmissions: u64,
+    /// The armed timers and what is left of each.
+    pub timers: Vec<TimerLeft>,
+    /// The last transitions, oldest first; at most [`Status::HISTORY`].
+    pub transitions: Vec<Transition>,
+}
+
+impl Status {
+    /// How many transitions every connection remembers.
+    pub const HISTORY: usize = 12;
+}
+
+/// One armed timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct TimerLeft {
+    /// Which.
+    pub timer: Timer,
+    /// Until it runs out.
+    #[serde(rename = "left_us", serialize_with = "micros")]
+    pub left: Duration,
+}
+
+/// One step of a connection's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Transition {
+    /// When.
+    #[serde(rename = "at_us", serialize_with = "instant_micros")]
+    pub at: Instant,
+    /// From here.
+    pub from: State,
+    /// To here.
+    pub to: State,
+    /// Why.
+    pub cause: Cause,
+}
+
+fn whole_micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn micros<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(whole_micros(*duration))
+}
+
+#[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
+fn maybe_micros<S: serde::Serializer>(
+    duration: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match duration {
+        Some(duration) => serializer.serialize_some(&whole_micros(*duration)),
+        None => serializer.serialize_none(),
+    }
+}
+
+fn instant_micros<S: serde::Serializer>(at: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(at.as_micros())
+}

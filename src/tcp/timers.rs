@@ -1,0 +1,134 @@
+//! The timers of one connection: which are armed, and until when.
+
+use std::fmt;
+
+use crate::time::Instant;
+
+/// A timer of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Timer {
+    /// Nothing was acknowledged: send again (RFC 6298).
+    Retransmission,
+    /// The peer's window is closed, or too small to be worth using: probe it (RFC 9293 3.8.6.1).
+    Persist,
+    /// An acknowledgment may wait for company, but not for ever (RFC 9293 3.8.6.3).
+    DelayedAck,
+    /// The connection has been silent: is the peer still there (RFC 9293 3.8.4)?
+    Keepalive,
+    /// 2 MSL in TIME_WAIT (RFC 9293 3.6.1, MUST-13).
+    TimeWait,
+    /// `FIN_WAIT_2` with nobody left to read: the peer has had its time.
+    Orphan,
+    /// The user's own limit on unacknowledged data (RFC 9293 3.9.1.1, 3.10.8).
+    User,
+}
+
+impl Timer {
+    /// All of them; ties between deadlines are broken in this order.
+    pub const ALL: [Timer; 7] = [
+        Timer::Retransmission,
+        Timer::Persist,
+        Timer::DelayedAck,
+        Timer::Keepalive,
+        Timer::TimeWait,
+        Timer::Orphan,
+        Timer::User,
+    ];
+
+    /// What a person calls it.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Timer::Retransmission => "retransmission",
+            Timer::Persist => "persist",
+            Timer::DelayedAck => "delayed ACK",
+            Timer::Keepalive => "keep-alive",
+            Timer::TimeWait => "2MSL",
+            Timer::Orphan => "orphan",
+            Timer::User => "user",
+        }
+    }
+}
+
+impl fmt::Display for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.words())
+    }
+}
+
+/// When to call `on_timeout`, and what it will be about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// Not before this.
+    pub at: Instant,
+    /// The timer that runs out then.
+    pub timer: Timer,
+}
+
+/// The deadlines of all timers of one connection.
+#[derive(Clone, Debug)]
+pub(super) struct Timers {
+    /// By `Timer as usize`; `Instant::NEVER` is "not armed".
+    at: [Instant; Timer::ALL.len()],
+}
+
+impl Timers {
+    pub(super) const fn new() -> Self {
+        Timers { at: [Instant::NEVER; Timer::ALL.len()] }
+    }
+
+    /// Sets `timer`, whatever it was before.
+    pub(super) fn arm(&mut self, timer: Timer, at: Instant) {
+        self.at[timer as usize] = at;
+    }
+
+    /// Says whether it was armed.
+    pub(super) fn clear(&mut self, timer: Timer) -> bool {
+        std::mem::replace(&mut self.at[timer as usize], Instant::NEVER) != Instant::NEVER
+    }
+
+    pub(super) fn until(&self, timer: Timer) -> Option<Instant> {
+        Some(self.at[timer as usize]).filter(|at| *at != Instant::NEVER)
+    }
+
+    pub(super) fn is_armed(&self, timer: Timer) -> bool {
+        self.until(timer).is_some()
+    }
+
+    /// The timer that runs out first.
+    pub(super) fn next(&self) -> Option<Deadline> {
+        Timer::ALL
+            .into_iter()
+            .filter_map(|timer| self.until(timer).map(|at| Deadline { at, timer }))
+            .min_by_key(|deadline| deadline.at)
+    }
+
+    /// Clears and returns the first timer that has run out at `now`.
+    pub(super) fn take_expired(&mut self, now: Instant) -> Option<Timer> {
+        let deadline = self.next().filter(|deadline| deadline.at <= now)?;
+        self.clear(deadline.timer);
+        Some(deadline.timer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timers_run_out_in_order_of_their_deadlines() {
+        let mut timers = Timers::new();
+        timers.arm(Timer::DelayedAck, Instant::from_millis(40));
+        timers.arm(Timer::Retransmission, Instant::from_millis(200));
+        timers.arm(Timer::TimeWait, Instant::from_millis(40));
+        let first = Deadline { at: Instant::from_millis(40), timer: Timer::DelayedAck };
+        assert_eq!(timers.next(), Some(first));
+        assert_eq!(timers.take_expired(Instant::from_millis(39)), None);
+        let now = Instant::from_millis(100);
+        assert_eq!(timers.take_expired(now), Some(Timer::DelayedAck));
+        assert_eq!(timers.take_expired(now), Some(Timer::TimeWait));
+        assert_eq!(timers.take_expired(now), None);
+        assert!(timers.is_armed(Timer::Retransmission));
+    }
+}

@@ -1,0 +1,308 @@
+//! The facts a stack can report, one type each.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use bitflags::bitflags;
+
+use crate::error::Error;
+use crate::seq::Seq;
+use crate::tcp::{Cause, State, Timer};
+use crate::time::Instant;
+use crate::wire::{Flags, Options, ParseError};
+
+bitflags! {
+    /// Kinds of events, for choosing which to build.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct Mask: u16 {
+        /// Connections made and removed.
+        const CONNECTIONS = 1;
+        /// State transitions.
+        const STATES = 1 << 1;
+        /// Segments in and out.
+        const SEGMENTS = 1 << 2;
+        /// Packets and segments that were not acted on, and why.
+        const DROPS = 1 << 3;
+        /// Timers armed, cleared and fired.
+        const TIMERS = 1 << 4;
+        /// Octets acknowledged and delivered.
+        const DATA = 1 << 5;
+        /// Windows and congestion windows.
+        const WINDOWS = 1 << 6;
+        /// What the application called.
+        const CALLS = 1 << 7;
+    }
+}
+
+/// A connection's number in the event log, the ladder and the access log: 1, 2, 3 ... in the order in
+/// which this stack met them. Never reused while the stack lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(transparent)]
+pub struct ConnId(pub u64);
+
+impl fmt::Display for ConnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// One fact and when it became true.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Event {
+    /// When, on the stack's clock.
+    #[serde(rename = "at_ns")]
+    pub at: Instant,
+    /// The connection it is about; `None` for packets that belong to none.
+    pub conn: Option<ConnId>,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum What {
+    /// A connection came to be.
+    Opened {
+        /// Our address and port.
+        local: SocketAddr,
+        /// The peer's.
+        remote: SocketAddr,
+        /// Who asked for it.
+        role: Role,
+    },
+    /// The connection's slot was given back: nothing of it is left.
+    Removed,
+    /// The connection moved to another state.
+    State {
+        /// From here.
+        from: State,
+        /// To here.
+        to: State,
+        /// For this reason.
+        cause: Cause,
+        /// The section of RFC 9293 that asks for it.
+        section: &'static str,
+    },
+    /// A segment of this connection arrived; `state` is the state it found.
+    Received {
+        /// Its header.
+        #[serde(flatten)]
+        seg: SegmentSummary,
+        /// The state on arrival.
+        state: State,
+    },
+    /// A segment left; `state` is the state it was sent in.
+    Sent {
+        /// Its header.
+        #[serde(flatten)]
+        seg: SegmentSummary,
+        /// The state at that moment.
+        state: State,
+        /// Set when (part of) it had been sent before: why again.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retransmission: Option<Retransmission>,
+    },
+    /// A segment or packet was not acted on.
+    Dropped {
+        /// Why.
+        why: DropReason,
+        /// Where it came from, where that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        from: Option<IpAddr>,
+    },
+    /// A timer changed.
+    Timer {
+        /// Which.
+        timer: Timer,
+        /// How.
+        #[serde(flatten)]
+        change: TimerChange,
+    },
+    /// The peer acknowledged octets of ours (SYN and FIN counted).
+    Acknowledged {
+        /// How many.
+        octets: u32,
+    },
+    /// In-order octets became readable.
+    Delivered {
+        /// How many.
+        octets: u32,
+    },
+    /// The peer's window, as it now stands, in octets.
+    SendWindow {
+        /// SND.WND.
+        octets: u32,
+    },
+    /// The congestion window changed.
+    CongestionWindow {
+        /// cwnd in octets.
+        cwnd: u32,
+        /// ssthresh in octets.
+        ssthresh: u32,
+    },
+    /// The peer announced urgent data that ends at this point.
+    Urgent {
+        /// RCV.UP.
+        pointer: Seq,
+    },
+    /// The application made a call.
+    Call {
+        /// Which.
+        #[serde(flatten)]
+        call: Call,
+        /// How it failed, if it did.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<Error>,
+    },
+}
+
+impl What {
+    /// The kind of this event.
+    #[must_use]
+    pub const fn kind(&self) -> Mask {
+        match self {
+            What::Opened { .. } | What::Removed => Mask::CONNECTIONS,
+            What::State { .. } => Mask::STATES,
+            What::Received { .. } | What::Sent { .. } => Mask::SEGMENTS,
+            What::Dropped { .. } => Mask::DROPS,
+            What::Timer { .. } => Mask::TIMERS,
+            What::Acknowledged { .. } | What::Delivered { .. } | What::Urgent { .. } => Mask::DATA,
+            What::SendWindow { .. } | What::CongestionWindow { .. } => Mask::WINDOWS,
+            What::Call { .. } => Mask::CALLS,
+        }
+    }
+}
+
+/// Who opened a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// We called; the first SYN is ours.
+    Active,
+    /// A listener of ours was called.
+    Passive,
+}
+
+/// The header of one segment, absolute numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct SegmentSummary {
+    /// SEG.SEQ.
+    pub seq: Seq,
+    /// SEG.ACK; zero without the ACK flag.
+    pub ack: Seq,
+    /// The control bits.
+    #[serde(serialize_with = "flags")]
+    pub flags: Flags,
+    /// The window field as it stood in the header, not scaled.
+    pub wnd: u16,
+    /// Octets of payload.
+    pub len: u32,
+    /// The options.
+    pub options: Options,
+}
+
+/// Why a segment was sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Retransmission {
+    /// The retransmission timer ran out (RFC 6298).
+    Timeout,
+    /// Three duplicate ACKs, or a partial one (RFC 5681, RFC 6582).
+    Fast,
+    /// A probe into a closed window (RFC 9293 3.8.6.1).
+    Probe,
+}
+
+/// How a timer changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(tag = "change", rename_all = "kebab-case")]
+pub enum TimerChange {
+    /// Set to run out at `until`.
+    Armed {
+        /// When it runs out.
+        #[serde(rename = "until_ns")]
+        until: Instant,
+    },
+    /// No longer needed.
+    Cleared,
+    /// Ran out.
+    Fired,
+}
+
+/// A call of the application (RFC 9293 3.9.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(tag = "call", rename_all = "kebab-case")]
+pub enum Call {
+    /// SEND.
+    Send {
+        /// Octets accepted.
+        octets: usize,
+    },
+    /// RECEIVE.
+    Receive {
+        /// Octets handed over.
+        octets: usize,
+    },
+    /// CLOSE of our sending side; we go on reading.
+    Shutdown,
+    /// CLOSE, and nobody will read any more.
+    Close,
+    /// ABORT.
+    Abort,
+}
+
+/// Why a packet was dropped. The peer, or the wire, is at fault: none of these is an error of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DropReason {
+    /// Could not be parsed.
+    Malformed(ParseError),
+    /// IPv6, which this stack does not carry yet.
+    Ipv6,
+    /// Addressed to somebody else.
+    NotForUs,
+    /// From an address nobody may send from: multicast, broadcast, or our own.
+    BadSource,
+    /// A fragment.
+    Fragment,
+    /// A transport protocol nobody here speaks.
+    UnknownProtocol,
+    /// An ICMP message that asks for nothing.
+    Icmp,
+    /// UDP: nobody listens. The sender is told, as often as the rate limit allows.
+    UdpPortUnreachable,
+    /// A TCP segment for no connection and no listener. It is answered with RST.
+    NoConnection,
+    /// The listener's queue is full; the peer will try again.
+    ListenQueueFull,
+    /// No room for another connection.
+    TooManyConnections,
+    /// Nothing in the segment lies in the window (RFC 9293 3.10.7.4, first).
+    OutsideWindow,
+    /// A RST that is in the window but not at its left edge (RFC 5961 3.2): challenged.
+    ResetNotExact,
+    /// A RST in TIME_WAIT (RFC 1337).
+    ResetInTimeWait,
+    /// A RST that proves nothing: SYN_SEND without an ACK of our SYN, or LISTEN.
+    ResetIgnored,
+    /// A SYN on a synchronized connection (RFC 5961 4.2): challenged.
+    SynInWindow,
+    /// No ACK flag where one is required.
+    NoAck,
+    /// The ACK is for something never sent, or too old to be true (RFC 5961 5.2).
+    BadAck,
+    /// No SYN, ACK or RST where a SYN was awaited.
+    NoSyn,
+    /// The segment came after the peer's FIN, or we are closed.
+    AfterFin,
+    /// No room to keep out-of-order data.
+    NoRoom,
+    /// Too many answers were waiting to leave.
+    OutputFull,
+}
+
+fn flags<S: serde::Serializer>(flags: &Flags, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(flags)
+}

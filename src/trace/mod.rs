@@ -1,0 +1,10 @@
+//! What happened, as data. The machine raises events where facts become true; nothing in the machine
+//! acts on them. Views (`view/`) turn them into log lines, ladders and files.
+
+mod event;
+mod tracer;
+
+pub use event::{
+    Call, ConnId, DropReason, Event, Mask, Retransmission, Role, SegmentSummary, TimerChange, What,
+};
+pub use tracer::{Sink, Tracer};

@@ -1,0 +1,48 @@
+//! Collects events until whoever drives the stack takes them. With nobody listening nothing is built.
+
+use super::event::{Event, Mask};
+
+/// Somebody who looks at events: a log, a ladder, a file. Drivers hand events to sinks outside of any
+/// lock, in the order in which they were raised.
+pub trait Sink: Send {
+    /// The kinds it wants to see. Asked once, when it is attached.
+    fn wanted(&self) -> Mask;
+
+    /// Takes one event. Kinds it did not ask for may come too, when another sink did.
+    fn record(&mut self, event: &Event);
+}
+
+/// Where the stack raises its events.
+#[derive(Debug, Default)]
+pub struct Tracer {
+    wanted: Mask,
+    events: Vec<Event>,
+}
+
+impl Tracer {
+    /// A tracer that keeps the kinds in `wanted` and never builds any other.
+    #[must_use]
+    pub fn new(wanted: Mask) -> Self {
+        Tracer { wanted, events: Vec::new() }
+    }
+
+    /// Adds one event if its kind is wanted. `build` runs only then.
+    #[inline]
+    pub fn raise(&mut self, kind: Mask, build: impl FnOnce() -> Event) {
+        if self.wanted.intersects(kind) {
+            self.events.push(build());
+        }
+    }
+
+    /// Takes what has been raised since the last call, oldest first. A driver calls this after each
+    /// batch of inputs, which keeps the list short.
+    pub fn take(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Whether anything waits to be taken.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+}

@@ -1,0 +1,109 @@
+//! ICMP for IPv4 (RFC 792): echo, and "port unreachable".
+
+use std::net::IpAddr;
+
+use bytes::{Bytes, BytesMut};
+use etherparse::{IcmpEchoHeader, Icmpv4Header, Icmpv4Slice, Icmpv4Type, icmpv4, ip_number};
+
+use super::checksum::Checksum;
+use super::frame::Frame;
+use super::ip::{self, Datagram};
+use super::{ParseError, Payload};
+
+/// An ICMP message, as far as this stack tells them apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// Somebody asks whether we are there.
+    EchoRequest {
+        /// Identifier.
+        id: u16,
+        /// Sequence number.
+        seq: u16,
+        /// The data to send back.
+        data: Bytes,
+    },
+    /// Anything else.
+    Other,
+}
+
+/// Reads a message: `bytes` is the whole payload of an IP packet.
+///
+/// # Errors
+///
+/// Fewer than eight octets, or a wrong checksum.
+pub fn parse(bytes: &Bytes) -> Result<Message, ParseError> {
+    let message = Icmpv4Slice::from_slice(bytes).map_err(|_| ParseError::Truncated)?;
+    let mut sum = Checksum::default();
+    sum.add(bytes);
+    if !sum.is_valid() {
+        return Err(ParseError::IcmpChecksum);
+    }
+    Ok(match message.icmp_type() {
+        Icmpv4Type::EchoRequest(IcmpEchoHeader { id, seq }) => {
+            Message::EchoRequest { id, seq, data: bytes.slice(message.header_len()..) }
+        }
+        _ => Message::Other,
+    })
+}
+
+/// The packet that answers an echo request: the same data back (RFC 1122 3.2.2.6).
+#[must_use]
+pub fn echo_reply(src: IpAddr, dst: IpAddr, id: u16, seq: u16, data: Bytes) -> Frame {
+    emit(src, dst, Icmpv4Type::EchoReply(IcmpEchoHeader { id, seq }), data)
+}
+
+/// The packet that says that nobody listens at the UDP port `rejected` was sent to. It quotes as much
+/// of the packet as fits into 576 octets (RFC 1812 4.3.2.3).
+#[must_use]
+pub fn port_unreachable(rejected: &Datagram) -> Frame {
+    const MOST: usize = 576 - 20 - 8;
+    let mut quote = BytesMut::with_capacity(MOST);
+    quote.extend_from_slice(&rejected.header);
+    let room = MOST.saturating_sub(quote.len()).min(rejected.payload.len());
+    quote.extend_from_slice(&rejected.payload[..room]);
+    let kind = Icmpv4Type::DestinationUnreachable(icmpv4::DestUnreachableHeader::Port);
+    emit(rejected.dst, rejected.src, kind, quote.freeze())
+}
+
+fn emit(src: IpAddr, dst: IpAddr, kind: Icmpv4Type, data: Bytes) -> Frame {
+    let header = Icmpv4Header::with_checksum(kind, &data).to_bytes();
+    let mut head = ip::header(src, dst, ip_number::ICMP.0, header.len() + data.len());
+    head.extend_from_slice(&header);
+    Frame { head, payload: Payload::from(data) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    const US: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
+    const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+    #[test]
+    fn a_request_with_an_odd_number_of_octets_is_understood() {
+        let echo = IcmpEchoHeader { id: 7, seq: 9 };
+        let data = Bytes::from_static(b"odd");
+        let frame = emit(PEER, US, Icmpv4Type::EchoRequest(echo), data.clone()).to_bytes();
+        let datagram = ip::parse(&frame).expect("a good packet");
+        assert_eq!(parse(&datagram.payload), Ok(Message::EchoRequest { id: 7, seq: 9, data }));
+        let mut broken = datagram.payload.to_vec();
+        broken[9] ^= 1;
+        assert_eq!(parse(&broken.into()), Err(ParseError::IcmpChecksum));
+        assert_eq!(parse(&datagram.payload.slice(..7)), Err(ParseError::Truncated));
+    }
+
+    #[test]
+    fn an_error_quotes_the_packet_and_stays_short() {
+        let long = Bytes::from(vec![1; 1400]);
+        let rejected = ip::parse(
+            &emit(PEER, US, Icmpv4Type::EchoRequest(IcmpEchoHeader { id: 1, seq: 1 }), long)
+                .to_bytes(),
+        )
+        .expect("a good packet");
+        let frame = port_unreachable(&rejected);
+        assert_eq!(frame.len(), 576);
+        assert_eq!(&frame.payload.to_bytes()[..20], &rejected.header[..]);
+    }
+}

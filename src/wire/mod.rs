@@ -1,0 +1,49 @@
+//! Bytes to headers and back, with etherparse. Pure functions: no clock, no state, no panic on any
+//! input. What a field means is not decided here.
+
+mod checksum;
+mod frame;
+pub mod icmpv4;
+pub mod ip;
+mod options;
+mod payload;
+mod segment;
+pub mod tcp;
+
+use std::fmt;
+
+pub use frame::{Frame, Head};
+pub use options::{Options, SackBlocks, Timestamps};
+pub use payload::Payload;
+pub use segment::{Flags, Segment};
+
+/// What is wrong with a packet that could not be parsed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ParseError {
+    /// Shorter than its own header says.
+    Truncated,
+    /// Neither IPv4 nor IPv6.
+    IpVersion,
+    /// A header length that cannot be.
+    HeaderLength,
+    /// The IP header's checksum is wrong.
+    IpChecksum,
+    /// The TCP checksum is wrong (RFC 9293 3.1, MUST-3).
+    TcpChecksum,
+    /// The ICMP checksum is wrong.
+    IcmpChecksum,
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ParseError::Truncated => "shorter than its header says",
+            ParseError::IpVersion => "neither IPv4 nor IPv6",
+            ParseError::HeaderLength => "impossible header length",
+            ParseError::IpChecksum => "wrong IP checksum",
+            ParseError::TcpChecksum => "wrong TCP checksum",
+            ParseError::IcmpChecksum => "wrong ICMP checksum",
+        })
+    }
+}

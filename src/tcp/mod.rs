@@ -3,12 +3,36 @@
 //! The files follow section 3.10 of the RFC, so that a reader who has it open finds each paragraph:
 //! `calls` (3.10.1 to 3.10.6), `segment_arrives` (3.10.7), `timeouts` (3.10.8), and `output`, the one
 //! place where segments are made. There are no sockets here, no ports, no clock, no header bytes.
+//!
+//! A [`Tcb`] takes inputs (`on_segment`, the calls, `on_timeout`) in any number and order and is then
+//! asked by `poll_output` what it wants to send, until it says `Wait`.
 
+mod ack;
+mod calls;
+mod config;
+mod congestion;
+mod context;
+mod input;
 pub mod names;
+mod negotiation;
+mod output;
+mod receive_queue;
+mod recovery;
+mod rtt;
+mod segment_arrives;
+mod send_queue;
 mod state;
 mod status;
+mod tcb;
+mod timeouts;
 mod timers;
 
+pub use calls::Received;
+pub use config::{Config, Keepalive};
+pub use context::Context;
+pub use output::Output;
+pub use segment_arrives::closed;
 pub use state::{ARROWS, Arrow, Cause, State, is_arrow};
 pub use status::{Status, TimerLeft, Transition};
+pub use tcb::Tcb;
 pub use timers::{Deadline, Timer};

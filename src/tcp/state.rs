@@ -2,7 +2,9 @@
 //!
 //! The table does not drive anything: the code of `calls`, `segment_arrives` and `timeouts` does, and
 //! `Tcb::enter` holds each step against the table. Figure 5 of the RFC leaves out the arrows that RST
-//! and timeouts take; its text has them, and so has the table.
+//! and timeouts take; its text has them, and so has the table. A FIN that also acknowledges ours in
+//! `FIN_WAIT_1` takes two arrows, as the text has it: the fifth step enters `FIN_WAIT_2`, the eighth
+//! `TIME_WAIT`.
 
 use std::fmt;
 
@@ -118,8 +120,6 @@ pub enum Cause {
     SynAcknowledged,
     /// The peer's FIN arrived.
     FinArrived,
-    /// The peer's FIN arrived and acknowledges ours.
-    FinAckArrived,
     /// Our FIN was acknowledged.
     FinAcknowledged,
     /// A RST arrived.
@@ -151,7 +151,6 @@ impl Cause {
             Cause::SynAckArrived => "rcv SYN,ACK",
             Cause::SynAcknowledged => "rcv ACK of SYN",
             Cause::FinArrived => "rcv FIN",
-            Cause::FinAckArrived => "rcv FIN, ACK of FIN",
             Cause::FinAcknowledged => "rcv ACK of FIN",
             Cause::RstArrived => "rcv RST",
             Cause::SynInWindow => "rcv SYN in window",
@@ -173,7 +172,7 @@ impl Cause {
             Cause::SynArrived => "3.10.7.2",
             Cause::SynAckArrived => "3.10.7.3",
             Cause::SynAcknowledged | Cause::FinAcknowledged => "3.10.7.4 fifth",
-            Cause::FinArrived | Cause::FinAckArrived => "3.10.7.4 eighth",
+            Cause::FinArrived => "3.10.7.4 eighth",
             Cause::RstArrived => "3.10.7.4 second",
             Cause::SynInWindow => "3.10.7.4 fourth",
             Cause::TimeWaitOver | Cause::UserTimeout => "3.10.8",
@@ -210,7 +209,6 @@ pub const ARROWS: &[Arrow] = {
         (Established, CloseWait, Cause::FinArrived),
         (FinWait1, FinWait2, Cause::FinAcknowledged),
         (FinWait1, Closing, Cause::FinArrived),
-        (FinWait1, TimeWait, Cause::FinAckArrived),
         (FinWait2, TimeWait, Cause::FinArrived),
         (Closing, TimeWait, Cause::FinAcknowledged),
         (CloseWait, LastAck, Cause::Close),

@@ -213,6 +213,8 @@ pub enum Retransmission {
     Fast,
     /// A probe into a closed window (RFC 9293 3.8.6.1).
     Probe,
+    /// The peer's SYN came, or came again: ours goes with its acknowledgment (RFC 9293 3.5).
+    Handshake,
 }
 
 /// How a timer changed.

@@ -1,0 +1,116 @@
+//! The settings of the TCP machine, with their defaults and where these come from.
+
+use std::time::Duration;
+
+/// Settings that all connections of a stack share, or start from.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Maximum segment lifetime: `TIME_WAIT` lasts twice as long. Default 30 s, as most systems have it
+    /// (RFC 9293 3.4.2 suggests 2 minutes).
+    pub msl: Duration,
+    /// The largest segment to announce to peers, in octets of data (RFC 9293 3.7.1). The stack sets
+    /// it from the MTU. Default 536, what every IPv4 host takes.
+    pub mss: u16,
+    /// RCV.BUFF: octets a peer may send ahead of the application. Default 1 MiB.
+    pub receive_buffer: u32,
+    /// Octets an application may write ahead of the peer's acknowledgments. Default 1 MiB.
+    pub send_buffer: usize,
+    /// Offer window scaling (RFC 7323 2). Default true.
+    pub window_scaling: bool,
+    /// Offer timestamps (RFC 7323 3). Default true.
+    pub timestamps: bool,
+    /// Offer SACK (RFC 2018). Default true.
+    pub sack: bool,
+    /// Nagle's algorithm (RFC 9293 3.7.4, SHLD-7). Default true.
+    pub nagle: bool,
+    /// How long an acknowledgment may wait for company. Default 40 ms; at most 500 ms by RFC 9293
+    /// 3.8.6.3 (MUST-40).
+    pub delayed_ack: Duration,
+    /// The retransmission timeout before anything was measured (RFC 6298 2.1). Default 1 s.
+    pub initial_rto: Duration,
+    /// Its floor. Default 200 ms; RFC 6298 2.4 suggests 1 s, which no current system uses.
+    pub min_rto: Duration,
+    /// Its ceiling, at least 60 s (RFC 6298 2.5). Default 60 s.
+    pub max_rto: Duration,
+    /// R2 for SYNs, as a number of retransmissions (RFC 9293 3.8.3, MUST-23: at least 3 minutes).
+    /// Default 7: given up after 255 s.
+    pub syn_retries: u32,
+    /// R2 for everything else (SHLD-11: at least 100 s). Default 15.
+    pub data_retries: u32,
+    /// Give up when nothing was acknowledged for this long (RFC 9293 3.9.1.1). Default none: R2 decides.
+    pub user_timeout: Option<Duration>,
+    /// Probe connections that are silent (RFC 9293 3.8.4). Default none (MUST-25).
+    pub keepalive: Option<Keepalive>,
+    /// How long `FIN_WAIT_2` may last once nobody reads any more. Default 60 s.
+    pub orphan_timeout: Duration,
+    /// The initial congestion window in segments (RFC 6928). Default 10.
+    pub initial_window: u32,
+    /// Immediate ACKs that unacceptable segments can draw from one connection in a second (RFC 5961 7).
+    /// Default 10.
+    pub challenge_acks: u32,
+}
+
+/// When and how often to ask a silent peer whether it is there (RFC 9293 3.8.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keepalive {
+    /// Silence before the first probe. The RFC asks for a default of no less than two hours (MUST-28).
+    pub idle: Duration,
+    /// Between probes.
+    pub interval: Duration,
+    /// Probes without an answer before the connection is given up.
+    pub probes: u32,
+}
+
+impl Default for Keepalive {
+    /// Two hours, then nine probes 75 s apart.
+    fn default() -> Self {
+        Keepalive { idle: Duration::from_secs(7200), interval: Duration::from_secs(75), probes: 9 }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            msl: Duration::from_secs(30),
+            mss: 536,
+            receive_buffer: 1 << 20,
+            send_buffer: 1 << 20,
+            window_scaling: true,
+            timestamps: true,
+            sack: true,
+            nagle: true,
+            delayed_ack: Duration::from_millis(40),
+            initial_rto: Duration::from_secs(1),
+            min_rto: Duration::from_millis(200),
+            max_rto: Duration::from_secs(60),
+            syn_retries: 7,
+            data_retries: 15,
+            user_timeout: None,
+            keepalive: None,
+            orphan_timeout: Duration::from_secs(60),
+            initial_window: 10,
+            challenge_acks: 10,
+        }
+    }
+}
+
+impl Config {
+    /// The shift that lets the whole receive buffer be announced (RFC 7323 2.2); at most 14 (2.3).
+    #[must_use]
+    pub(super) fn window_shift(&self) -> u8 {
+        (0..14).find(|shift| self.receive_buffer >> shift <= 0xffff).unwrap_or(14)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shift_is_the_smallest_that_reaches_the_buffer() {
+        for (buffer, shift) in [(65_535, 0), (65_536, 1), (1 << 20, 5), (1 << 30, 14)] {
+            let config = Config { receive_buffer: buffer, ..Config::default() };
+            assert_eq!(config.window_shift(), shift, "{buffer}");
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! The one place where segments are made. `poll_output` is asked until it says `Wait`; any number of
+//! inputs may come before, so what they ask for leaves together.
+
+use super::congestion::CongestionControl;
+use super::context::Context;
+use super::recovery::Sent;
+use super::segment_arrives::summary;
+use super::state::{Cause, State};
+use super::tcb::Tcb;
+use super::timers::{Deadline, Timer};
+use crate::seq::Seq;
+use crate::trace::{Mask, Retransmission, What};
+use crate::wire::{Flags, Options, Segment};
+
+/// What the connection wants to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send this, then ask again.
+    Transmit(Segment),
+    /// Nothing now. Call `on_timeout` at the deadline, if there is one.
+    Wait(Option<Deadline>),
+}
+
+impl Tcb {
+    /// The next segment, or until when to wait.
+    pub fn poll_output(&mut self, cx: &mut Context<'_>) -> Output {
+        match self.next_segment(cx) {
+            Some(segment) => Output::Transmit(segment),
+            None => {
+                self.watch_for_a_blocked_sender(cx);
+                Output::Wait(self.timers.next())
+            }
+        }
+    }
+
+    fn next_segment(&mut self, cx: &mut Context<'_>) -> Option<Segment> {
+        if let Some(reset) = self.reset(cx) {
+            return Some(reset);
+        }
+        match self.state {
+            State::Closed | State::Listen => None,
+            State::SynSent | State::SynReceived => {
+                self.syn(cx).or_else(|| self.retransmission(cx)).or_else(|| self.bare_ack(cx))
+            }
+            State::Established
+            | State::FinWait1
+            | State::CloseWait
+            | State::Closing
+            | State::LastAck => {
+                self.retransmission(cx).or_else(|| self.new_data(cx)).or_else(|| self.bare_ack(cx))
+            }
+            State::FinWait2 | State::TimeWait => self.bare_ack(cx),
+        }
+    }
+
+    fn reset(&mut self, cx: &mut Context<'_>) -> Option<Segment> {
+        let reset = self.pending.reset.take()?;
+        let flags = if reset.ack.is_some() { Flags::RST | Flags::ACK } else { Flags::RST };
+        let segment = Segment {
+            seq: reset.seq,
+            ack: reset.ack.unwrap_or_default(),
+            flags,
+            ..Segment::default()
+        };
+        self.note_sent(&segment, None, cx);
+        Some(segment)
+    }
+
+    /// Our SYN, the first time: `<SEQ=ISS><CTL=SYN>`, or `<SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>`.
+    fn syn(&mut self, cx: &mut Context<'_>) -> Option<Segment> {
+        if self.snd.nxt != self.iss {
+            return None;
+        }
+        self.snd.nxt = self.iss + 1;
+        self.flight.push(Sent {
+            seq: self.iss,
+            end: self.iss + 1,
+            syn: true,
+            fin: false,
+            at: cx.now,
+            times: 1,
+            delivered: 0,
+            lost: None,
+        });
+        Some(self.transmit(self.iss, Flags::SYN, 0, None, cx))
+    }
+
+    /// The first segment that is marked lost, if the windows let it go.
+    fn retransmission(&mut self, cx: &mut Context<'_>) -> Option<Segment> {
+        if self.flight.lost() == 0 {
+            return None;
+        }
+        let window = self.snd.wnd;
+        let mut most = self.payload_room(cx);
+        let window_end = self.snd.una + window;
+        let sent = *self.flight.first_lost(u32::MAX)?;
+        // A SYN is subject to no window; anything else to the peer's, unless it is to probe it.
+        if !sent.syn {
+            let room = window_end.since(sent.seq);
+            if room == 0 && !self.pending.probe {
+                return None;
+            }
+            most = most.min(room.max(1));
+        }
+        let sent = *self.flight.first_lost(most)?;
+        let why = sent.lost.expect("the first lost record is marked");
+        let cwnd = self.congestion.window();
+        let forced = self.recovery.force_one || self.pending.probe || sent.syn;
+        if !forced && self.pipe(cx.config) + sent.len() > cwnd && self.pipe(cx.config) > 0 {
+            return None;
+        }
+        self.recovery.force_one = false;
+        self.pending.probe = false;
+        self.flight.resend_first_lost(cx.now, self.counters.octets_acknowledged);
+        let mut flags = Flags::empty();
+        flags.set(Flags::SYN, sent.syn);
+        flags.set(Flags::FIN, sent.fin);
+        let octets = sent.len() - u32::from(sent.syn) - u32::from(sent.fin);
+        Some(self.transmit(sent.seq, flags, octets, Some(why), cx))
+    }
+
+    /// Data that was never sent, with the FIN behind it when there is one.
+    fn new_data(&mut self, cx: &mut Context<'_>) -> Option<Segment> {
+        if self.fin.is_some() {
+            return None;
+        }
+        self.slow_down_after_idling(cx);
+        let octets = self.sendable(cx);
+        let unsent = self.unsent();
+        let window_left = (self.snd.una + self.snd.wnd).since(self.snd.nxt);
+        let all = octets as usize == unsent;
+        let probing = self.pending.probe;
+        let fin = self.close_requested && all && (window_left > octets || (probing && unsent == 0));
+        if octets == 0 && !fin {
+            return None;
+        }
+        let why = (probing && window_left == 0).then_some(Retransmission::Probe);
+        self.pending.probe = false;
+        let seq = self.snd.nxt;
+        let end = seq + octets + u32::from(fin);
+        self.snd.nxt = end;
+        self.snd.last_sent = cx.now;
+        self.flight.push(Sent {
+            seq,
+            end,
+            syn: false,
+            fin,
+            at: cx.now,
+            times: 1,
+            delivered: self.counters.octets_acknowledged,
+            lost: None,
+        });
+        let mut flags = Flags::empty();
+        flags.set(Flags::PSH, all && octets > 0);
+        if fin {
+            flags |= Flags::FIN;
+            self.fin = Some(end - 1);
+            if self.state == State::CloseWait {
+                self.enter(State::LastAck, Cause::Close, cx);
+            }
+        }
+        Some(self.transmit(seq, flags, octets, why, cx))
+    }
+
+    /// How many new octets may leave in one segment now: the window, the congestion window, the silly
+    /// window syndrome (RFC 9293 3.8.6.2.1) and Nagle (3.7.4) all have a say.
+    fn sendable(&self, cx: &Context<'_>) -> u32 {
+        let unsent = u32::try_from(self.unsent()).unwrap_or(u32::MAX);
+        let mss = self.payload_room(cx);
+        let window = (self.snd.una + self.snd.wnd).since(self.snd.nxt);
+        if self.pending.probe {
+            return unsent.min(mss).min(window.max(1));
+        }
+        let usable = window.min(self.congestion.window().saturating_sub(self.pipe(cx.config)));
+        let octets = unsent.min(mss).min(usable);
+        let idle = self.flight.is_empty();
+        let whole = octets == mss;
+        let last = octets == unsent && (idle || !self.settings.nagle || self.close_requested);
+        let half_window = idle && octets >= self.snd.max_wnd.div_ceil(2);
+        if whole || last || half_window { octets } else { 0 }
+    }
+
+    /// Octets of data that fit into one segment beside the options (RFC 6691 2).
+    fn payload_room(&self, cx: &Context<'_>) -> u32 {
+        let options = u32::try_from(self.options(cx.now).len()).expect("at most 40");
+        self.send_mss(cx.config).saturating_sub(options).max(1)
+    }
+
+    fn bare_ack(&mut self, cx: &mut Context<'_>) -> Option<Segment> {
+        // Before the peer's SYN there is nothing to acknowledge.
+        if self.state == State::SynSent {
+            return None;
+        }
+        if std::mem::take(&mut self.pending.keepalive) {
+            // One below SND.NXT: the peer has to answer (RFC 9293 3.8.4).
+            return Some(self.transmit(self.snd.nxt - 1, Flags::empty(), 0, None, cx));
+        }
+        if !self.acks.now {
+            return None;
+        }
+        Some(self.transmit(self.acceptable_seq(), Flags::empty(), 0, None, cx))
+    }
+
+    /// The sequence number of a segment without data. After a probe SND.NXT lies beyond the peer's
+    /// window, and an ACK from there would be dropped.
+    pub(super) fn acceptable_seq(&self) -> Seq {
+        if self.state.is_synchronized() {
+            self.snd.nxt.min((self.snd.una + self.snd.wnd).max(self.snd.una))
+        } else {
+            self.snd.nxt
+        }
+    }
+
+    /// Puts a segment together. Everything but our first SYN carries an ACK.
+    fn transmit(
+        &mut self,
+        seq: Seq,
+        mut flags: Flags,
+        octets: u32,
+        why: Option<Retransmission>,
+        cx: &mut Context<'_>,
+    ) -> Segment {
+        let mut options = if flags.contains(Flags::SYN) {
+            self.syn_options(cx.now, cx.config)
+        } else {
+            self.options(cx.now)
+        };
+        let mut segment = Segment { seq, ..Segment::default() };
+        if self.state == State::SynSent {
+            options = self.without_echo(options);
+            segment.wnd = self.window_field(true, cx);
+        } else {
+            flags |= Flags::ACK;
+            segment.ack = self.rcv.nxt;
+            segment.wnd = self.window_field(flags.contains(Flags::SYN), cx);
+        }
+        if octets > 0 {
+            let offset = (seq - self.queue_start()) as usize;
+            segment.payload = self.snd.queue.slice(offset, octets as usize);
+        }
+        if let Some(up) = self.snd.up
+            && up.gt(seq)
+        {
+            // The pointer reaches no further than 65,535 octets; what is urgent beyond that says so
+            // in a later segment (RFC 9293 3.8.5).
+            flags |= Flags::URG;
+            segment.up = u16::try_from(up - seq).unwrap_or(u16::MAX);
+        }
+        segment.flags = flags;
+        segment.options = options;
+        if flags.contains(Flags::ACK) {
+            self.acks.sent(segment.is_empty());
+            self.rcv.last_ack_sent = self.rcv.nxt;
+            self.disarm(Timer::DelayedAck, cx);
+        }
+        self.note_sent(&segment, why, cx);
+        if !segment.is_empty() {
+            self.start_retransmission_timer(cx);
+        }
+        segment
+    }
+
+    /// `TSecr` is zero without an ACK (RFC 7323 3.2).
+    fn without_echo(&self, mut options: Options) -> Options {
+        debug_assert_eq!(self.state, State::SynSent, "all other segments carry ACK");
+        if let Some(timestamps) = &mut options.timestamps {
+            timestamps.ecr = 0;
+        }
+        options
+    }
+
+    fn note_sent(&mut self, segment: &Segment, why: Option<Retransmission>, cx: &mut Context<'_>) {
+        self.counters.segments_sent += 1;
+        let again = why.is_some();
+        self.counters.retransmissions += u64::from(again);
+        let state = self.state;
+        cx.raise(Mask::SEGMENTS, || What::Sent {
+            seg: summary(segment),
+            state,
+            retransmission: why,
+        });
+    }
+
+    /// RFC 5681 4.1: what the network took before a pause says little about what it takes after.
+    fn slow_down_after_idling(&mut self, cx: &mut Context<'_>) {
+        let pause = cx.now.since(self.snd.last_sent);
+        let sent_before = self.counters.octets_acknowledged > 0;
+        if self.flight.is_empty() && sent_before && pause > self.rtt.rto(cx.config) {
+            let before = self.congestion.window();
+            self.congestion.on_idle(self.send_mss(cx.config));
+            if self.congestion.window() != before {
+                self.tell_congestion(cx);
+            }
+        }
+    }
+
+    /// With nothing out and something to send, only the peer's window can be in the way: if its opening
+    /// gets lost, nobody would ever move again. So the persist timer runs (RFC 9293 3.8.6.1, MUST-36).
+    fn watch_for_a_blocked_sender(&mut self, cx: &mut Context<'_>) {
+        let may_send = match self.state {
+            State::Established
+            | State::FinWait1
+            | State::CloseWait
+            | State::Closing
+            | State::LastAck => true,
+            State::Closed
+            | State::Listen
+            | State::SynSent
+            | State::SynReceived
+            | State::FinWait2
+            | State::TimeWait => false,
+        };
+        let wants = self.unsent() > 0 || (self.close_requested && self.fin.is_none());
+        if may_send && self.flight.is_empty() {
+            if !wants {
+                self.disarm(Timer::Persist, cx);
+            } else if !self.timers.is_armed(Timer::Persist) {
+                self.arm(Timer::Persist, self.rtt.rto(cx.config), cx);
+            }
+        }
+    }
+}
+
+/// The window we offer.
+impl Tcb {
+    /// What the whole receive buffer has free, as far as it can be said in units of the scale.
+    fn free_window(&self, config: &super::config::Config) -> u32 {
+        let ready = u32::try_from(self.rcv.queue.ready_len()).unwrap_or(u32::MAX);
+        let free = config.receive_buffer.saturating_sub(ready);
+        let shift = self.negotiated.rcv_shift.unwrap_or(0);
+        (free >> shift).min(0xffff) << shift
+    }
+
+    /// The window field of the next segment. The right edge moves only by a worthwhile step (silly
+    /// window syndrome, RFC 9293 3.8.6.2.2, MUST-39), and never back.
+    fn window_field(&mut self, syn: bool, cx: &Context<'_>) -> u16 {
+        let free = self.free_window(cx.config);
+        let step = (cx.config.receive_buffer / 2).min(u32::from(cx.config.mss));
+        if free >= self.rcv.wnd.saturating_add(step) {
+            self.rcv.wnd = free;
+        }
+        // The window of a SYN is not scaled (RFC 7323 2.2).
+        let shift = if syn { 0 } else { self.negotiated.rcv_shift.unwrap_or(0) };
+        u16::try_from(self.rcv.wnd >> shift).unwrap_or(u16::MAX)
+    }
+
+    /// Whether reading has made so much room that the peer should be told at once.
+    pub(super) fn window_update_is_due(&self, config: &super::config::Config) -> bool {
+        let can_receive = match self.state {
+            State::Established | State::FinWait1 | State::FinWait2 => true,
+            State::Closed
+            | State::Listen
+            | State::SynSent
+            | State::SynReceived
+            | State::CloseWait
+            | State::Closing
+            | State::LastAck
+            | State::TimeWait => false,
+        };
+        let free = self.free_window(config);
+        let step = (config.receive_buffer / 2).min(2 * u32::from(config.mss));
+        can_receive && free >= self.rcv.wnd.saturating_add(step) && free / 2 >= self.rcv.wnd
+    }
+}

@@ -1,0 +1,198 @@
+//! One record per transmission, from SND.UNA to SND.NXT without holes.
+
+use std::collections::VecDeque;
+
+use crate::seq::Seq;
+use crate::time::Instant;
+use crate::trace::Retransmission;
+
+/// One segment that is out: its range, when it left, and what has become of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::tcp) struct Sent {
+    /// First sequence number.
+    pub seq: Seq,
+    /// The number after its last.
+    pub end: Seq,
+    /// It carries our SYN, at its beginning.
+    pub syn: bool,
+    /// It carries our FIN, at its end.
+    pub fin: bool,
+    /// When it left last.
+    pub at: Instant,
+    /// How often it has left.
+    pub times: u32,
+    /// All octets the peer had acknowledged when it left (for rates of delivery).
+    pub delivered: u64,
+    /// Believed lost, for this reason, and not sent again yet.
+    pub lost: Option<Retransmission>,
+}
+
+impl Sent {
+    pub(in crate::tcp) fn len(&self) -> u32 {
+        self.end - self.seq
+    }
+}
+
+/// Everything in flight, in order.
+#[derive(Clone, Debug, Default)]
+pub(in crate::tcp) struct Flight {
+    sent: VecDeque<Sent>,
+    /// Sequence numbers in records that are marked lost.
+    lost: u32,
+}
+
+impl Flight {
+    pub(in crate::tcp) fn is_empty(&self) -> bool {
+        self.sent.is_empty()
+    }
+
+    /// Sequence numbers marked lost and not sent again.
+    pub(in crate::tcp) fn lost(&self) -> u32 {
+        self.lost
+    }
+
+    /// Takes a record of what just left, at the end or again at its own place.
+    pub(in crate::tcp) fn push(&mut self, sent: Sent) {
+        debug_assert!(self.sent.back().is_none_or(|last| last.end == sent.seq), "no holes");
+        self.sent.push_back(sent);
+    }
+
+    /// The first record that is marked lost, cut down to `most` numbers of data when it is longer.
+    pub(in crate::tcp) fn first_lost(&mut self, most: u32) -> Option<&mut Sent> {
+        if self.lost == 0 {
+            return None;
+        }
+        let index = self.sent.iter().position(|sent| sent.lost.is_some())?;
+        let sent = self.sent[index];
+        let data = sent.len() - u32::from(sent.fin) - u32::from(sent.syn);
+        if data > most {
+            let cut = sent.seq + most.max(1) + u32::from(sent.syn);
+            self.sent.insert(index + 1, Sent { seq: cut, syn: false, ..sent });
+            self.sent[index] = Sent { end: cut, fin: false, ..sent };
+        }
+        Some(&mut self.sent[index])
+    }
+
+    /// Notes that the first lost record has left again at `at`.
+    pub(in crate::tcp) fn resend_first_lost(&mut self, at: Instant, delivered: u64) {
+        if let Some(sent) = self.sent.iter_mut().find(|sent| sent.lost.is_some()) {
+            sent.lost = None;
+            sent.at = at;
+            sent.times += 1;
+            sent.delivered = delivered;
+            self.lost -= sent.end - sent.seq;
+        }
+    }
+
+    /// Marks the first record; says whether there is one and it was not marked before.
+    pub(in crate::tcp) fn mark_first_lost(&mut self, why: Retransmission) -> bool {
+        match self.sent.front_mut() {
+            Some(first) if first.lost.is_none() => {
+                first.lost = Some(why);
+                self.lost += first.end - first.seq;
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    pub(in crate::tcp) fn mark_all_lost(&mut self, why: Retransmission) {
+        self.lost = 0;
+        for sent in &mut self.sent {
+            sent.lost = Some(why);
+            self.lost += sent.end - sent.seq;
+        }
+    }
+
+    /// Removes what `ack` covers. Returns the last record it covers whole, if any: the one to measure
+    /// the round-trip time with.
+    pub(in crate::tcp) fn acknowledge(&mut self, ack: Seq) -> Option<Sent> {
+        let mut newest = None;
+        while let Some(first) = self.sent.front_mut() {
+            if first.end.le(ack) {
+                if first.lost.is_some() {
+                    self.lost -= first.len();
+                }
+                newest = self.sent.pop_front();
+            } else {
+                if first.seq.lt(ack) {
+                    if first.lost.is_some() {
+                        self.lost -= ack - first.seq;
+                    }
+                    first.seq = ack;
+                    first.syn = false;
+                }
+                break;
+            }
+        }
+        if self.sent.is_empty() {
+            self.sent = VecDeque::new();
+        }
+        newest
+    }
+
+    pub(in crate::tcp) fn clear(&mut self) {
+        *self = Flight::default();
+    }
+
+    /// Checks that the records are whole: for tests and debug builds.
+    pub(in crate::tcp) fn check(&self, una: Seq, nxt: Seq) {
+        let mut at = una;
+        let mut lost = 0;
+        for sent in &self.sent {
+            assert_eq!(sent.seq, at, "records follow one another");
+            assert!(sent.seq.lt(sent.end), "no record is empty");
+            at = sent.end;
+            lost += if sent.lost.is_some() { sent.len() } else { 0 };
+        }
+        assert_eq!(at, nxt, "records reach from SND.UNA to SND.NXT");
+        assert_eq!(lost, self.lost, "the count of what is lost");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flight() -> Flight {
+        let mut flight = Flight::default();
+        for (seq, end) in [(0, 100), (100, 200), (200, 251)] {
+            flight.push(Sent {
+                seq: Seq(seq),
+                end: Seq(end),
+                syn: false,
+                fin: end == 251,
+                at: Instant::from_millis(u64::from(seq)),
+                times: 1,
+                delivered: 0,
+                lost: None,
+            });
+        }
+        flight
+    }
+
+    #[test]
+    fn an_ack_removes_whole_records_and_cuts_the_next() {
+        let mut flight = flight();
+        flight.mark_all_lost(Retransmission::Timeout);
+        let newest = flight.acknowledge(Seq(150)).expect("one record is covered");
+        assert_eq!(newest.end, Seq(100));
+        flight.check(Seq(150), Seq(251));
+        assert_eq!(flight.lost(), 101);
+        assert_eq!(flight.acknowledge(Seq(251)).map(|sent| sent.fin), Some(true));
+        assert!(flight.is_empty());
+    }
+
+    #[test]
+    fn a_long_record_is_split_and_the_fin_goes_last() {
+        let mut flight = flight();
+        flight.acknowledge(Seq(200));
+        flight.mark_all_lost(Retransmission::Timeout);
+        let first = *flight.first_lost(20).expect("it is lost");
+        assert_eq!((first.seq, first.end, first.fin), (Seq(200), Seq(220), false));
+        flight.resend_first_lost(Instant::ZERO, 0);
+        let second = *flight.first_lost(30).expect("the rest is lost");
+        assert_eq!((second.seq, second.end, second.fin), (Seq(220), Seq(251), true));
+        flight.check(Seq(200), Seq(251));
+    }
+}

@@ -1,0 +1,115 @@
+//! The retransmission timeout (RFC 6298): from round-trip times to how long to wait.
+
+use std::time::Duration;
+
+use super::config::Config;
+
+/// SRTT, RTTVAR and RTO of one connection.
+#[derive(Clone, Debug)]
+pub(super) struct Rtt {
+    srtt: Option<Duration>,
+    rttvar: Duration,
+    /// Without backoff.
+    rto: Duration,
+    /// How often the timeout has been doubled (RFC 6298 5.5).
+    backoff: u32,
+}
+
+impl Rtt {
+    pub(super) fn new(config: &Config) -> Self {
+        Rtt { srtt: None, rttvar: Duration::ZERO, rto: config.initial_rto, backoff: 0 }
+    }
+
+    /// Takes a measurement (RFC 6298 2.2 and 2.3). By Karn's rule the caller measures only what was
+    /// sent once (section 3).
+    pub(super) fn measure(&mut self, rtt: Duration, config: &Config) {
+        match self.srtt {
+            None => {
+                self.srtt = Some(rtt);
+                self.rttvar = rtt / 2;
+            }
+            Some(srtt) => {
+                self.rttvar = (self.rttvar * 3 + srtt.abs_diff(rtt)) / 4;
+                self.srtt = Some((srtt * 7 + rtt) / 8);
+            }
+        }
+        let srtt = self.srtt.unwrap_or(rtt);
+        // The clock's granularity G is a nanosecond and never decides; the floor does.
+        self.rto = (srtt + 4 * self.rttvar).clamp(config.min_rto, config.max_rto);
+    }
+
+    /// Doubles the timeout (5.5), up to the ceiling.
+    pub(super) fn back_off(&mut self) {
+        self.backoff = (self.backoff + 1).min(31);
+    }
+
+    /// Forgets the doubling: new data was acknowledged.
+    pub(super) fn reset_backoff(&mut self) {
+        self.backoff = 0;
+    }
+
+    /// After a SYN had to be sent again and nothing could be measured: begin with 3 s (5.7).
+    pub(super) fn after_lost_syn(&mut self) {
+        if self.srtt.is_none() {
+            self.rto = self.rto.max(Duration::from_secs(3));
+        }
+    }
+
+    /// RTO with backoff.
+    pub(super) fn rto(&self, config: &Config) -> Duration {
+        let factor = 1_u32 << self.backoff;
+        self.rto.checked_mul(factor).unwrap_or(config.max_rto).min(config.max_rto)
+    }
+
+    pub(super) fn srtt(&self) -> Option<Duration> {
+        self.srtt
+    }
+
+    pub(super) fn rttvar(&self) -> Duration {
+        self.rttvar
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn the_first_measurement_sets_and_later_ones_smooth() {
+        let config = Config::default();
+        let mut rtt = Rtt::new(&config);
+        assert_eq!(rtt.rto(&config), ms(1000));
+        rtt.measure(ms(100), &config);
+        assert_eq!((rtt.srtt(), rtt.rttvar(), rtt.rto(&config)), (Some(ms(100)), ms(50), ms(300)));
+        rtt.measure(ms(180), &config);
+        // RTTVAR = 3/4 * 50 + 1/4 * 80, SRTT = 7/8 * 100 + 1/8 * 180
+        assert_eq!((rtt.srtt(), rtt.rttvar()), (Some(ms(110)), Duration::from_micros(57_500)));
+        assert_eq!(rtt.rto(&config), ms(340));
+    }
+
+    #[test]
+    fn the_timeout_doubles_up_to_the_ceiling_and_has_a_floor() {
+        let config = Config::default();
+        let mut rtt = Rtt::new(&config);
+        rtt.measure(Duration::from_micros(20), &config);
+        assert_eq!(rtt.rto(&config), config.min_rto);
+        rtt.back_off();
+        assert_eq!(rtt.rto(&config), 2 * config.min_rto);
+        (0..100).for_each(|_| rtt.back_off());
+        assert_eq!(rtt.rto(&config), config.max_rto);
+        rtt.reset_backoff();
+        assert_eq!(rtt.rto(&config), config.min_rto);
+    }
+
+    #[test]
+    fn a_lost_syn_makes_the_start_careful() {
+        let config = Config::default();
+        let mut rtt = Rtt::new(&config);
+        rtt.after_lost_syn();
+        assert_eq!(rtt.rto(&config), Duration::from_secs(3));
+    }
+}

@@ -1,0 +1,338 @@
+//! SEGMENT ARRIVES in SYN-RECEIVED and the synchronized states (RFC 9293 3.10.7.4).
+
+use std::ops::ControlFlow;
+
+use super::{Step, drop_segment};
+use crate::error::Error;
+use crate::tcp::context::Context;
+use crate::tcp::state::{Cause, State};
+use crate::tcp::tcb::Tcb;
+use crate::tcp::timers::Timer;
+use crate::trace::{DropReason, Mask, Retransmission, Role, What};
+use crate::wire::{Flags, Segment};
+
+/// The eight checks. Each `?` is a "return" in the RFC's text.
+pub(super) fn other_states(tcb: &mut Tcb, mut seg: Segment, cx: &mut Context<'_>) -> Step {
+    repeated_syn_of_the_handshake(tcb, &mut seg);
+    first_check_sequence_number(tcb, &mut seg, cx)?;
+    second_check_the_rst_bit(tcb, &seg, cx)?;
+    // Third, security: IP security options are long gone, there is nothing to compare.
+    fourth_check_the_syn_bit(tcb, &seg, cx)?;
+    cut_to_window(tcb, &mut seg);
+    fifth_check_the_ack_field(tcb, &seg, cx)?;
+    from_sixth_step(tcb, &seg, cx)
+}
+
+/// The last three checks; SYN-SENT joins here once its SYN is acknowledged.
+pub(super) fn from_sixth_step(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> Step {
+    sixth_check_the_urg_bit(tcb, seg, cx);
+    seventh_process_the_segment_text(tcb, seg, cx)?;
+    eighth_check_the_fin_bit(tcb, seg, cx)
+}
+
+/// In SYN-RECEIVED the peer's own SYN may come again. With an ACK it completes a simultaneous open
+/// (RFC 9293 3.5, figure 8): the SYN is cut off and the rest checked as it stands. Without, the peer
+/// has not seen our SYN,ACK: that goes again at once, which is the acknowledgment it is owed.
+fn repeated_syn_of_the_handshake(tcb: &mut Tcb, seg: &mut Segment) {
+    let repeated = tcb.state == State::SynReceived
+        && seg.seq == tcb.irs
+        && seg.has(Flags::SYN)
+        && !seg.has(Flags::RST);
+    if !repeated {
+        return;
+    }
+    if seg.has(Flags::ACK) {
+        seg.flags.remove(Flags::SYN);
+        seg.seq += 1;
+    } else {
+        tcb.flight.mark_first_lost(Retransmission::Handshake);
+    }
+}
+
+fn first_check_sequence_number(tcb: &mut Tcb, seg: &mut Segment, cx: &mut Context<'_>) -> Step {
+    if is_acceptable(tcb, seg) {
+        take_timestamp(tcb, seg);
+        return ControlFlow::Continue(());
+    }
+    if closed_window_allows(tcb, seg) {
+        // The data did not fit, so the peer is told where we stand; ACK, URG and RST count.
+        seg.payload.truncate(0);
+        seg.flags.remove(Flags::FIN);
+        tcb.acks.now = true;
+        return ControlFlow::Continue(());
+    }
+    if seg.has(Flags::RST) {
+        return drop_segment(DropReason::OutsideWindow, cx);
+    }
+    if tcb.state == State::TimeWait && seg.has(Flags::FIN) && seg.end() == tcb.rcv.nxt {
+        // The peer's FIN again: our ACK of it was lost. The wait starts over (eighth check, TIME-WAIT).
+        tcb.acks.now = true;
+        tcb.arm(Timer::TimeWait, 2 * cx.config.msl, cx);
+        return drop_segment(DropReason::OutsideWindow, cx);
+    }
+    let repeated_syn = tcb.state == State::SynReceived && tcb.flight.lost() > 0;
+    if seg.len() > 0 && !seg.has(Flags::SYN) {
+        // Data that came before: our ACK of it was lost, or it travelled for long.
+        tcb.acks.now = true;
+    } else if !repeated_syn {
+        // Nothing that needs an acknowledgment: two confused peers could go on for ever.
+        tcb.challenge(cx);
+    }
+    drop_segment(DropReason::OutsideWindow, cx)
+}
+
+/// The four cases of the table in RFC 9293 3.10.7.4.
+fn is_acceptable(tcb: &Tcb, seg: &Segment) -> bool {
+    let window_end = tcb.rcv.nxt + tcb.rcv.wnd;
+    let in_window = |seq: crate::seq::Seq| tcb.rcv.nxt.le(seq) && seq.lt(window_end);
+    match (seg.len(), tcb.rcv.wnd) {
+        (0, 0) => seg.seq == tcb.rcv.nxt,
+        (0, _) => in_window(seg.seq),
+        (_, 0) => false,
+        (_, _) => in_window(seg.seq) || in_window(seg.end() - 1),
+    }
+}
+
+/// A zero window takes no data, but ACK, URG and RST of a segment at its edge (MUST-66).
+fn closed_window_allows(tcb: &Tcb, seg: &Segment) -> bool {
+    tcb.rcv.wnd == 0 && seg.seq == tcb.rcv.nxt && !seg.has(Flags::SYN)
+}
+
+/// Remembers the timestamp to echo (RFC 7323 4.3).
+fn take_timestamp(tcb: &mut Tcb, seg: &Segment) {
+    if let Some(theirs) = seg.options.timestamps
+        && tcb.negotiated.timestamps
+        && seg.seq.le(tcb.rcv.last_ack_sent)
+        && theirs.val.wrapping_sub(tcb.negotiated.ts_recent).cast_signed() >= 0
+    {
+        tcb.negotiated.ts_recent = theirs.val;
+    }
+}
+
+/// RFC 5961 3.2: exactly at RCV.NXT it counts, elsewhere in the window it is challenged.
+fn second_check_the_rst_bit(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> Step {
+    if !seg.has(Flags::RST) {
+        return ControlFlow::Continue(());
+    }
+    if tcb.state == State::TimeWait {
+        // RFC 1337: it would end the wait that protects the next connection.
+        return drop_segment(DropReason::ResetInTimeWait, cx);
+    }
+    if seg.seq != tcb.rcv.nxt {
+        tcb.challenge(cx);
+        return drop_segment(DropReason::ResetNotExact, cx);
+    }
+    match tcb.state {
+        State::SynReceived if tcb.role == Role::Passive => {
+            tcb.enter(State::Listen, Cause::RstArrived, cx);
+        }
+        State::SynReceived => tcb.fail(Error::ConnectionRefused, Cause::RstArrived, cx),
+        State::Established
+        | State::FinWait1
+        | State::FinWait2
+        | State::CloseWait
+        | State::Closing
+        | State::LastAck => tcb.fail(Error::ConnectionReset, Cause::RstArrived, cx),
+        State::Closed | State::Listen | State::SynSent | State::TimeWait => {
+            unreachable!("{} does not come here", tcb.state)
+        }
+    }
+    ControlFlow::Break(())
+}
+
+/// RFC 5961 4.2: a SYN on a synchronized connection is challenged, whatever its number.
+fn fourth_check_the_syn_bit(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> Step {
+    if !seg.has(Flags::SYN) {
+        return ControlFlow::Continue(());
+    }
+    if tcb.state == State::SynReceived && tcb.role == Role::Passive {
+        tcb.enter(State::Listen, Cause::SynInWindow, cx);
+    } else {
+        tcb.challenge(cx);
+    }
+    drop_segment(DropReason::SynInWindow, cx)
+}
+
+/// Keeps of an acceptable segment what lies in the window; a FIN beyond it goes.
+pub(super) fn cut_to_window(tcb: &Tcb, seg: &mut Segment) {
+    let before = tcb.rcv.nxt.since(seg.seq);
+    if before > 0 {
+        seg.payload.advance(before as usize);
+        seg.seq = tcb.rcv.nxt;
+    }
+    let window_end = tcb.rcv.nxt + tcb.rcv.wnd;
+    let beyond = seg.end().since(window_end);
+    if beyond > 0 {
+        let fin = u32::from(seg.has(Flags::FIN));
+        seg.flags.remove(Flags::FIN);
+        let keep = seg.payload.len().saturating_sub((beyond - fin.min(beyond)) as usize);
+        seg.payload.truncate(keep);
+    }
+}
+
+fn fifth_check_the_ack_field(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> Step {
+    if !seg.has(Flags::ACK) {
+        return drop_segment(DropReason::NoAck, cx);
+    }
+    match tcb.state {
+        State::SynReceived => {
+            ack_in_syn_received(tcb, seg, cx)?;
+            ack_of_data(tcb, seg, cx)
+        }
+        State::Established | State::FinWait2 | State::CloseWait => ack_of_data(tcb, seg, cx),
+        State::FinWait1 => {
+            ack_of_data(tcb, seg, cx)?;
+            if tcb.fin_is_acknowledged() {
+                tcb.enter(State::FinWait2, Cause::FinAcknowledged, cx);
+            }
+            ControlFlow::Continue(())
+        }
+        State::Closing => {
+            ack_of_data(tcb, seg, cx)?;
+            if tcb.fin_is_acknowledged() {
+                tcb.enter(State::TimeWait, Cause::FinAcknowledged, cx);
+            }
+            ControlFlow::Continue(())
+        }
+        State::LastAck => {
+            ack_of_data(tcb, seg, cx)?;
+            if tcb.fin_is_acknowledged() {
+                tcb.enter(State::Closed, Cause::FinAcknowledged, cx);
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        }
+        // Nothing of ours is out. A FIN can only be the peer's again, and the first check saw to it.
+        State::TimeWait => ControlFlow::Continue(()),
+        State::Closed | State::Listen | State::SynSent => {
+            unreachable!("{} does not come here", tcb.state)
+        }
+    }
+}
+
+/// SYN-RECEIVED: our SYN has to be acknowledged, and nothing that was not sent.
+fn ack_in_syn_received(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> Step {
+    if !(tcb.snd.una.lt(seg.ack) && seg.ack.le(tcb.snd.nxt)) {
+        tcb.reset_for_bad_ack(seg);
+        return drop_segment(DropReason::BadAck, cx);
+    }
+    tcb.take_window(seg, cx);
+    tcb.begin_congestion_control(cx);
+    tcb.enter(State::Established, Cause::SynAcknowledged, cx);
+    tcb.on_established(cx);
+    ControlFlow::Continue(())
+}
+
+/// ESTABLISHED, and what all later states do as well.
+fn ack_of_data(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> Step {
+    // RFC 5961 5.2: older than any window we were ever given is a guess.
+    let oldest = tcb.snd.una - tcb.snd.max_wnd.max(1);
+    if seg.ack.gt(tcb.snd.nxt) || seg.ack.lt(oldest) {
+        tcb.challenge(cx);
+        return drop_segment(DropReason::BadAck, cx);
+    }
+    let (old_wnd, old_una) = (tcb.snd.wnd, tcb.snd.una);
+    let may_tell_window =
+        tcb.snd.wl1.lt(seg.seq) || (tcb.snd.wl1 == seg.seq && tcb.snd.wl2.le(seg.ack));
+    if seg.ack.ge(tcb.snd.una) && may_tell_window {
+        tcb.take_window(seg, cx);
+    }
+    if seg.ack.gt(tcb.snd.una) {
+        tcb.acknowledge(seg.ack, cx);
+    } else if seg.ack == old_una && is_duplicate(tcb, seg, old_wnd) {
+        tcb.on_duplicate_ack(cx);
+    }
+    // A peer that answers is alive, however small its window: R2 counts from here (MUST-37).
+    if tcb.snd.wnd == 0 {
+        tcb.retries = 0;
+    }
+    tcb.on_window_change(old_wnd, cx);
+    ControlFlow::Continue(())
+}
+
+/// RFC 5681 2, the definition of a duplicate acknowledgment; the number is checked by the caller.
+fn is_duplicate(tcb: &Tcb, seg: &Segment, old_wnd: u32) -> bool {
+    !tcb.flight.is_empty()
+        && seg.payload.is_empty()
+        && !seg.flags.intersects(Flags::SYN | Flags::FIN)
+        && tcb.snd.wnd == old_wnd
+        && old_wnd > 0
+}
+
+fn sixth_check_the_urg_bit(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) {
+    if !seg.has(Flags::URG) {
+        return;
+    }
+    match tcb.state {
+        State::Established | State::FinWait1 | State::FinWait2 => {
+            let pointer = seg.seq + u32::from(seg.up);
+            let later = tcb.rcv.up.is_none_or(|up| up.lt(pointer));
+            if later && pointer.gt(tcb.rcv.nxt) {
+                tcb.rcv.up = Some(pointer);
+                cx.raise(Mask::DATA, || What::Urgent { pointer });
+            }
+        }
+        // The peer has closed: it has nothing to say any more.
+        State::CloseWait | State::Closing | State::LastAck | State::TimeWait => {}
+        State::Closed | State::Listen | State::SynSent | State::SynReceived => {
+            unreachable!("{} does not come here", tcb.state)
+        }
+    }
+}
+
+fn seventh_process_the_segment_text(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> Step {
+    if seg.payload.is_empty() {
+        return ControlFlow::Continue(());
+    }
+    match tcb.state {
+        State::Established => tcb.take_text(seg, cx),
+        State::FinWait1 | State::FinWait2 => {
+            if tcb.reader_gone {
+                // Nobody is left to read it: the peer has to know (RFC 9293 3.6.1, MUST-42).
+                tcb.reset_peer();
+                tcb.fail(Error::ConnectionAborted, Cause::DataAfterClose, cx);
+                return ControlFlow::Break(());
+            }
+            tcb.take_text(seg, cx);
+        }
+        // Behind the peer's FIN there is nothing.
+        State::CloseWait | State::Closing | State::LastAck | State::TimeWait => {
+            return drop_segment(DropReason::AfterFin, cx);
+        }
+        State::Closed | State::Listen | State::SynSent | State::SynReceived => {
+            unreachable!("{} does not come here", tcb.state)
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+/// The FIN counts once everything before it has arrived; until then its place is remembered.
+fn eighth_check_the_fin_bit(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> Step {
+    if seg.has(Flags::FIN) && !tcb.state.peer_has_closed() {
+        let payload_end = seg.seq + (seg.len() - 1);
+        let place = tcb.rcv.delivered + u64::from(payload_end.since(tcb.rcv.nxt));
+        if payload_end.ge(tcb.rcv.nxt) {
+            tcb.rcv.fin_at.get_or_insert(place);
+        }
+        if payload_end.gt(tcb.rcv.nxt) {
+            tcb.acks.duplicate();
+        }
+    }
+    if tcb.rcv.fin_at != Some(tcb.rcv.delivered) || tcb.state.peer_has_closed() {
+        return ControlFlow::Continue(());
+    }
+    tcb.rcv.nxt += 1;
+    tcb.rcv.wnd = tcb.rcv.wnd.saturating_sub(1);
+    tcb.acks.now = true;
+    match tcb.state {
+        State::Established => tcb.enter(State::CloseWait, Cause::FinArrived, cx),
+        // Had our FIN been acknowledged, the fifth check would have moved us on.
+        State::FinWait1 => tcb.enter(State::Closing, Cause::FinArrived, cx),
+        State::FinWait2 => tcb.enter(State::TimeWait, Cause::FinArrived, cx),
+        State::CloseWait | State::Closing | State::LastAck | State::TimeWait => {}
+        State::Closed | State::Listen | State::SynSent | State::SynReceived => {
+            unreachable!("{} does not come here", tcb.state)
+        }
+    }
+    ControlFlow::Break(())
+}

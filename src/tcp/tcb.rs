@@ -1,0 +1,412 @@
+//! The transmission control block (RFC 9293 3.3.1): everything known of one connection, in the RFC's
+//! names, and the one place where its state changes.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::ack::Acks;
+use super::config::{Config, Keepalive};
+use super::congestion::{CongestionControl, NewReno};
+use super::context::Context;
+use super::negotiation::Negotiated;
+use super::receive_queue::ReceiveQueue;
+use super::recovery::{Flight, Recovery};
+use super::rtt::Rtt;
+use super::send_queue::SendQueue;
+use super::state::{Cause, State, is_arrow};
+use super::status::{Status, TimerLeft, Transition};
+use super::timers::{Timer, Timers};
+use crate::error::Error;
+use crate::seq::Seq;
+use crate::time::Instant;
+use crate::trace::{Mask, Role, TimerChange, What};
+
+/// One connection.
+#[derive(Debug)]
+pub struct Tcb {
+    pub(super) state: State,
+    pub(super) role: Role,
+    /// ISS: our initial sequence number.
+    pub(super) iss: Seq,
+    /// IRS: the peer's.
+    pub(super) irs: Seq,
+    pub(super) snd: Snd,
+    pub(super) rcv: Rcv,
+    pub(super) negotiated: Negotiated,
+    pub(super) settings: Settings,
+
+    pub(super) timers: Timers,
+    pub(super) rtt: Rtt,
+    pub(super) flight: Flight,
+    pub(super) recovery: Recovery,
+    pub(super) congestion: NewReno,
+    /// Timeouts in a row without an acknowledgment: R1 and R2 count these (RFC 9293 3.8.3).
+    pub(super) retries: u32,
+
+    pub(super) acks: Acks,
+    pub(super) pending: Pending,
+    /// CLOSE was called: a FIN follows the last octet of the queue.
+    pub(super) close_requested: bool,
+    /// The sequence number of our FIN, once it was sent.
+    pub(super) fin: Option<Seq>,
+    /// Nobody will read any more: data that still arrives resets the connection.
+    pub(super) reader_gone: bool,
+    /// Why the connection ended, if not by closing. Told to every later call.
+    pub(super) error: Option<Error>,
+    /// When the peer was heard last, and how many keep-alive probes went out since.
+    pub(super) last_heard: Instant,
+    pub(super) keepalive_probes: u32,
+    pub(super) counters: Counters,
+    history: VecDeque<Transition>,
+}
+
+/// SND.*
+#[derive(Debug)]
+pub(super) struct Snd {
+    /// SND.UNA: the oldest number not acknowledged.
+    pub(super) una: Seq,
+    /// SND.NXT: the next to be sent.
+    pub(super) nxt: Seq,
+    /// SND.WND: what the peer lets us have out, scaled.
+    pub(super) wnd: u32,
+    /// The largest window the peer ever offered (RFC 9293 3.8.6.2.1).
+    pub(super) max_wnd: u32,
+    /// SND.WL1, SND.WL2: the segment that last changed the window.
+    pub(super) wl1: Seq,
+    pub(super) wl2: Seq,
+    /// SND.UP: the end of urgent data, while it is not acknowledged.
+    pub(super) up: Option<Seq>,
+    /// When anything with a sequence number left last.
+    pub(super) last_sent: Instant,
+    pub(super) queue: SendQueue,
+}
+
+/// RCV.*
+#[derive(Debug)]
+pub(super) struct Rcv {
+    /// RCV.NXT: the next number expected.
+    pub(super) nxt: Seq,
+    /// RCV.WND: what the peer may send from there; its right edge never moves back (SHLD-14).
+    pub(super) wnd: u32,
+    /// RCV.UP: the end of the peer's urgent data, if it announced any.
+    pub(super) up: Option<Seq>,
+    /// Octets received in order since the start: RCV.NXT as a place in the stream.
+    pub(super) delivered: u64,
+    /// The place in the stream where the peer's FIN is, when it came ahead of a gap.
+    pub(super) fin_at: Option<u64>,
+    /// The acknowledgment sent last (Last.ACK.sent, RFC 7323 4.3).
+    pub(super) last_ack_sent: Seq,
+    pub(super) queue: ReceiveQueue,
+}
+
+/// What can be set per connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Settings {
+    pub(super) nagle: bool,
+    pub(super) keepalive: Option<Keepalive>,
+    pub(super) user_timeout: Option<Duration>,
+}
+
+/// What `poll_output` still has to send besides data.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pending {
+    /// An answer with RST. It keeps the latest only: a peer that earns several gets one per batch.
+    pub(super) reset: Option<Reset>,
+    /// The persist timer has run out: one segment may go beyond the window.
+    pub(super) probe: bool,
+    /// The keep-alive timer has run out.
+    pub(super) keepalive: bool,
+}
+
+/// A RST to be sent: with ACK when it acknowledges something.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reset {
+    pub(super) seq: Seq,
+    pub(super) ack: Option<Seq>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counters {
+    pub(super) segments_sent: u64,
+    pub(super) segments_received: u64,
+    pub(super) retransmissions: u64,
+    pub(super) octets_acknowledged: u64,
+}
+
+impl Tcb {
+    /// A connection in CLOSED that will use `iss`; `ts_offset` hides the clock in its timestamps. Both
+    /// have to be unpredictable (RFC 6528, RFC 7323 5.4).
+    #[must_use]
+    pub fn new(iss: Seq, ts_offset: u32, config: &Config) -> Self {
+        Tcb {
+            state: State::Closed,
+            role: Role::Active,
+            iss,
+            irs: Seq(0),
+            snd: Snd::new(iss),
+            rcv: Rcv::new(config),
+            negotiated: Negotiated::new(config, ts_offset),
+            settings: Settings {
+                nagle: config.nagle,
+                keepalive: config.keepalive,
+                user_timeout: config.user_timeout,
+            },
+            timers: Timers::new(),
+            rtt: Rtt::new(config),
+            flight: Flight::default(),
+            recovery: Recovery::new(iss),
+            congestion: NewReno::new(config.initial_window, u32::from(config.mss)),
+            retries: 0,
+            acks: Acks::new(),
+            pending: Pending::default(),
+            close_requested: false,
+            fin: None,
+            reader_gone: false,
+            error: None,
+            last_heard: Instant::ZERO,
+            keepalive_probes: 0,
+            counters: Counters::default(),
+            history: VecDeque::new(),
+        }
+    }
+
+    /// Moves to `to`. The only assignment to `state` in the crate.
+    #[track_caller]
+    pub(super) fn enter(&mut self, to: State, cause: Cause, cx: &mut Context<'_>) {
+        let from = self.state;
+        debug_assert!(is_arrow(from, to, cause), "no arrow {from} -> {to} ({cause:?})");
+        self.state = to;
+        if self.history.len() == Status::HISTORY {
+            self.history.pop_front();
+        }
+        self.history.push_back(Transition { at: cx.now, from, to, cause });
+        cx.raise(Mask::STATES, || What::State { from, to, cause, section: cause.section() });
+        match to {
+            State::Closed => self.on_closed(cx),
+            State::Listen => self.on_listen(cx),
+            State::FinWait2 => self.watch_orphan(cx),
+            State::TimeWait => self.on_time_wait(cx),
+            State::SynSent
+            | State::SynReceived
+            | State::Established
+            | State::FinWait1
+            | State::CloseWait
+            | State::Closing
+            | State::LastAck => {}
+        }
+    }
+
+    /// Ends the connection for the reason `error`: queues are flushed (RFC 9293 3.10.7.4, second).
+    #[track_caller]
+    pub(super) fn fail(&mut self, error: Error, cause: Cause, cx: &mut Context<'_>) {
+        self.error = Some(error);
+        self.snd.queue.clear();
+        self.rcv.queue.clear();
+        self.enter(State::Closed, cause, cx);
+    }
+
+    /// Sets or moves a timer.
+    pub(super) fn arm(&mut self, timer: Timer, delay: Duration, cx: &mut Context<'_>) {
+        let until = cx.now + delay;
+        self.timers.arm(timer, until);
+        cx.raise(Mask::TIMERS, || What::Timer { timer, change: TimerChange::Armed { until } });
+    }
+
+    /// Stops a timer, if it runs.
+    pub(super) fn disarm(&mut self, timer: Timer, cx: &mut Context<'_>) {
+        if self.timers.clear(timer) {
+            cx.raise(Mask::TIMERS, || What::Timer { timer, change: TimerChange::Cleared });
+        }
+    }
+
+    /// In `FIN_WAIT_2` with nobody reading, the peer gets a limited time to close.
+    pub(super) fn watch_orphan(&mut self, cx: &mut Context<'_>) {
+        if self.reader_gone && self.state == State::FinWait2 {
+            self.arm(Timer::Orphan, cx.config.orphan_timeout, cx);
+        }
+    }
+
+    /// The state.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// Who opened it.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Why it ended, if not by closing.
+    #[must_use]
+    pub const fn error(&self) -> Option<Error> {
+        self.error
+    }
+
+    /// Eff.snd.MSS without options: the smaller of what the peer takes and what our link carries
+    /// (RFC 9293 3.7.1, MUST-16).
+    pub(super) fn send_mss(&self, config: &Config) -> u32 {
+        u32::from(self.negotiated.peer_mss.min(config.mss))
+    }
+
+    /// Octets and flags that are out and not acknowledged.
+    pub(super) fn flight_size(&self) -> u32 {
+        self.snd.nxt - self.snd.una
+    }
+
+    /// What is believed to be in the network now: neither lost nor arrived out of order.
+    pub(super) fn pipe(&self, config: &Config) -> u32 {
+        let left = self.recovery.left_network(self.send_mss(config));
+        (self.flight_size() - self.flight.lost()).saturating_sub(left)
+    }
+
+    /// The sequence number of the first octet in the send queue.
+    pub(super) fn queue_start(&self) -> Seq {
+        // As long as our SYN is not acknowledged, SND.UNA stands on it.
+        if self.snd.una == self.iss { self.iss + 1 } else { self.snd.una }
+    }
+
+    /// Octets in the send queue that have not been sent.
+    pub(super) fn unsent(&self) -> usize {
+        let sent_end = self.fin.unwrap_or(self.snd.nxt).max(self.queue_start());
+        self.snd.queue.len() - (sent_end - self.queue_start()) as usize
+    }
+
+    /// Whether our FIN was sent and acknowledged.
+    pub(super) fn fin_is_acknowledged(&self) -> bool {
+        self.fin.is_some_and(|fin| self.snd.una.gt(fin))
+    }
+
+    /// A snapshot (RFC 9293 3.10.6).
+    #[must_use]
+    pub fn status(&self, now: Instant, config: &Config) -> Status {
+        let timers = Timer::ALL.into_iter().filter_map(|timer| {
+            let until = self.timers.until(timer)?;
+            Some(TimerLeft { timer, left: until.since(now) })
+        });
+        Status {
+            state: self.state,
+            srtt: self.rtt.srtt(),
+            rttvar: self.rtt.rttvar(),
+            rto: self.rtt.rto(config),
+            send_mss: self.send_mss(config),
+            receive_mss: u32::from(config.mss),
+            send_window: self.snd.wnd,
+            receive_window: self.rcv.wnd,
+            receive_window_scale: self.negotiated.rcv_shift,
+            send_window_scale: self.negotiated.snd_shift,
+            timestamps: self.negotiated.timestamps,
+            sack: self.negotiated.sack,
+            cwnd: self.congestion.window(),
+            ssthresh: self.congestion.slow_start_threshold(),
+            in_flight: self.flight_size(),
+            send_queue: self.snd.queue.len(),
+            receive_queue: self.rcv.queue.ready_len(),
+            out_of_order: self.rcv.queue.out_of_order_len(),
+            octets_acknowledged: self.counters.octets_acknowledged,
+            octets_received: self.rcv.delivered,
+            segments_sent: self.counters.segments_sent,
+            segments_received: self.counters.segments_received,
+            retransmissions: self.counters.retransmissions,
+            timers: timers.collect(),
+            transitions: self.history.iter().copied().collect(),
+        }
+    }
+
+    /// Checks what must hold between any two inputs.
+    ///
+    /// # Panics
+    ///
+    /// When something does not: a bug of ours. For tests.
+    pub fn check_invariants(&self, config: &Config) {
+        assert!(self.snd.una.le(self.snd.nxt), "SND.UNA =< SND.NXT");
+        self.flight.check(self.snd.una, self.snd.nxt);
+        let sent = self.snd.nxt.since(self.queue_start()) - u32::from(self.fin.is_some());
+        match self.state {
+            State::Closed | State::Listen | State::TimeWait => {
+                assert!(self.flight.is_empty(), "nothing is in flight in {}", self.state);
+            }
+            State::SynSent
+            | State::SynReceived
+            | State::Established
+            | State::FinWait1
+            | State::FinWait2
+            | State::CloseWait
+            | State::Closing
+            | State::LastAck => {
+                assert!(sent as usize <= self.snd.queue.len(), "what is out can be sent again");
+            }
+        }
+        let held = self.rcv.queue.ready_len() + self.rcv.queue.out_of_order_len();
+        let allowed = config.receive_buffer as usize;
+        assert!(held <= allowed, "{held} octets held with a buffer of {allowed}");
+        let waits = self.timers.is_armed(Timer::Retransmission)
+            || self.timers.is_armed(Timer::Persist)
+            || self.pending.probe
+            || self.flight.lost() > 0;
+        assert!(self.flight.is_empty() || waits, "what is in flight has a timer");
+    }
+
+    fn on_closed(&mut self, cx: &mut Context<'_>) {
+        Timer::ALL.into_iter().for_each(|timer| self.disarm(timer, cx));
+        self.stop_sending();
+        self.acks = Acks::new();
+    }
+
+    /// Back to waiting for a SYN: nothing of the attempt remains.
+    fn on_listen(&mut self, cx: &mut Context<'_>) {
+        Timer::ALL.into_iter().for_each(|timer| self.disarm(timer, cx));
+        self.stop_sending();
+        self.acks = Acks::new();
+        self.rcv = Rcv::new(cx.config);
+        self.snd = Snd::new(self.iss);
+        self.negotiated = Negotiated::new(cx.config, self.negotiated.ts_offset);
+        self.retries = 0;
+    }
+
+    /// Turns all other timers off and waits 2 MSL (RFC 9293 3.10.7.4, eighth).
+    fn on_time_wait(&mut self, cx: &mut Context<'_>) {
+        Timer::ALL.into_iter().for_each(|timer| self.disarm(timer, cx));
+        self.stop_sending();
+        self.arm(Timer::TimeWait, 2 * cx.config.msl, cx);
+    }
+
+    fn stop_sending(&mut self) {
+        self.snd.queue.clear();
+        self.snd.una = self.snd.nxt;
+        self.flight.clear();
+        self.pending.probe = false;
+        self.pending.keepalive = false;
+    }
+}
+
+impl Snd {
+    fn new(iss: Seq) -> Self {
+        Snd {
+            una: iss,
+            nxt: iss,
+            wnd: 0,
+            max_wnd: 0,
+            wl1: Seq(0),
+            wl2: Seq(0),
+            up: None,
+            last_sent: Instant::ZERO,
+            queue: SendQueue::default(),
+        }
+    }
+}
+
+impl Rcv {
+    fn new(config: &Config) -> Self {
+        Rcv {
+            nxt: Seq(0),
+            wnd: config.receive_buffer,
+            up: None,
+            delivered: 0,
+            fin_at: None,
+            last_ack_sent: Seq(0),
+            queue: ReceiveQueue::default(),
+        }
+    }
+}

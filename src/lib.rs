@@ -3,6 +3,7 @@
 pub mod device;
 pub mod error;
 pub mod seq;
+pub mod stack;
 pub mod tcp;
 pub mod time;
 pub mod trace;

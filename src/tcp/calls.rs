@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::config::Keepalive;
+use super::config::{Config, Keepalive};
 use super::context::Context;
 use super::state::{Cause, State};
 use super::tcb::{Reset, Tcb};
@@ -73,8 +73,8 @@ impl Tcb {
 impl Tcb {
     /// Octets that SEND would take now.
     #[must_use]
-    pub fn send_room(&self, cx: &Context<'_>) -> usize {
-        cx.config.send_buffer.saturating_sub(self.snd.queue.len())
+    pub fn send_room(&self, config: &Config) -> usize {
+        config.send_buffer.saturating_sub(self.snd.queue.len())
     }
 
     /// Copies as much of `data` into the send queue as there is room for, and says how much.
@@ -83,7 +83,7 @@ impl Tcb {
     ///
     /// We have closed, or the connection does not exist (any more).
     pub fn send(&mut self, data: &[u8], cx: &mut Context<'_>) -> Result<usize, Error> {
-        let octets = self.may_send().map(|()| data.len().min(self.send_room(cx)));
+        let octets = self.may_send().map(|()| data.len().min(self.send_room(cx.config)));
         if let Ok(octets) = octets {
             self.snd.queue.copy_in(&data[..octets]);
         }
@@ -97,7 +97,7 @@ impl Tcb {
     ///
     /// As [`Tcb::send`].
     pub fn send_bytes(&mut self, data: Bytes, cx: &mut Context<'_>) -> Result<usize, Error> {
-        let room = self.send_room(cx);
+        let room = self.send_room(cx.config);
         let octets = self.may_send().map(|()| if room > 0 { data.len() } else { 0 });
         if octets.is_ok_and(|octets| octets > 0) {
             self.snd.queue.push(data);
@@ -202,7 +202,7 @@ impl Tcb {
 
     /// Whether SEND would take anything, or fail.
     #[must_use]
-    pub fn is_writable(&self, cx: &Context<'_>) -> bool {
+    pub fn is_writable(&self, config: &Config) -> bool {
         match self.state {
             State::Listen | State::SynSent | State::SynReceived => false,
             State::Established
@@ -212,7 +212,7 @@ impl Tcb {
             | State::Closing
             | State::LastAck
             | State::TimeWait
-            | State::Closed => self.may_send().is_err() || self.send_room(cx) > 0,
+            | State::Closed => self.may_send().is_err() || self.send_room(config) > 0,
         }
     }
 

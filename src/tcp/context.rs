@@ -31,6 +31,6 @@ impl Context<'_> {
     }
 
     pub(super) fn dropped(&mut self, why: DropReason) {
-        self.raise(Mask::DROPS, || What::Dropped { why, from: None });
+        self.tracer.dropped(self.now, Some(self.conn), why, None);
     }
 }

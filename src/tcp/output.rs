@@ -42,13 +42,16 @@ impl Tcb {
             State::SynSent | State::SynReceived => {
                 self.syn(cx).or_else(|| self.retransmission(cx)).or_else(|| self.bare_ack(cx))
             }
+            // A FIN_WAIT_1 that came straight from SYN_RCVD may still owe its SYN.
             State::Established
             | State::FinWait1
             | State::CloseWait
             | State::Closing
-            | State::LastAck => {
-                self.retransmission(cx).or_else(|| self.new_data(cx)).or_else(|| self.bare_ack(cx))
-            }
+            | State::LastAck => self
+                .syn(cx)
+                .or_else(|| self.retransmission(cx))
+                .or_else(|| self.new_data(cx))
+                .or_else(|| self.bare_ack(cx)),
             State::FinWait2 | State::TimeWait => self.bare_ack(cx),
         }
     }

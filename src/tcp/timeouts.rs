@@ -117,11 +117,7 @@ impl Tcb {
     /// RFC 6298 5.2 and 5.3: off when nothing is out, else all over. Into a closed window it is the
     /// persist timer that watches (RFC 9293 3.8.6.1).
     pub(super) fn restart_retransmission_timer(&mut self, cx: &mut Context<'_>) {
-        let (wanted, other) = if self.snd.wnd == 0 && self.state.is_synchronized() {
-            (Timer::Persist, Timer::Retransmission)
-        } else {
-            (Timer::Retransmission, Timer::Persist)
-        };
+        let (wanted, other) = self.wanted_timer();
         self.disarm(other, cx);
         if self.flight.is_empty() {
             self.disarm(wanted, cx);
@@ -132,12 +128,19 @@ impl Tcb {
 
     /// RFC 6298 5.1: something with a sequence number left.
     pub(super) fn start_retransmission_timer(&mut self, cx: &mut Context<'_>) {
-        let runs =
-            self.timers.is_armed(Timer::Retransmission) || self.timers.is_armed(Timer::Persist);
-        if !runs {
+        if !self.timers.is_armed(self.wanted_timer().0) {
             self.restart_retransmission_timer(cx);
         }
         self.watch_user_timeout(cx);
+    }
+
+    /// The timer that watches what is out, and the one that has to rest meanwhile.
+    fn wanted_timer(&self) -> (Timer, Timer) {
+        if self.snd.wnd == 0 && self.state.is_synchronized() {
+            (Timer::Persist, Timer::Retransmission)
+        } else {
+            (Timer::Retransmission, Timer::Persist)
+        }
     }
 
     /// The user's limit runs while anything is not acknowledged.

@@ -1,6 +1,11 @@
 //! Collects events until whoever drives the stack takes them. With nobody listening nothing is built.
+//! Drops are counted by reason whether anybody listens or not.
 
-use super::event::{Event, Mask};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::event::{ConnId, DropReason, Event, Mask, What};
+use crate::time::Instant;
 
 /// Somebody who looks at events: a log, a ladder, a file. Drivers hand events to sinks outside of any
 /// lock, in the order in which they were raised.
@@ -17,13 +22,14 @@ pub trait Sink: Send {
 pub struct Tracer {
     wanted: Mask,
     events: Vec<Event>,
+    drops: BTreeMap<DropReason, u64>,
 }
 
 impl Tracer {
     /// A tracer that keeps the kinds in `wanted` and never builds any other.
     #[must_use]
     pub fn new(wanted: Mask) -> Self {
-        Tracer { wanted, events: Vec::new() }
+        Tracer { wanted, ..Tracer::default() }
     }
 
     /// Adds one event if its kind is wanted. `build` runs only then.
@@ -32,6 +38,24 @@ impl Tracer {
         if self.wanted.intersects(kind) {
             self.events.push(build());
         }
+    }
+
+    /// Counts and reports a segment or packet that was not acted on.
+    pub fn dropped(
+        &mut self,
+        at: Instant,
+        conn: Option<ConnId>,
+        why: DropReason,
+        from: Option<IpAddr>,
+    ) {
+        *self.drops.entry(why).or_default() += 1;
+        self.raise(Mask::DROPS, || Event { at, conn, what: What::Dropped { why, from } });
+    }
+
+    /// How often each reason for dropping has come up since the start.
+    #[must_use]
+    pub fn drops(&self) -> &BTreeMap<DropReason, u64> {
+        &self.drops
     }
 
     /// Takes what has been raised since the last call, oldest first. A driver calls this after each

@@ -1,0 +1,336 @@
+//! The calls from above: listen, accept, connect, and what RFC 9293 3.9.1 has for one connection.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::connections::{Connection, Owner};
+use super::{FourTuple, Handle, ListenerId, Stack, Summary};
+use crate::error::Error;
+use crate::tcp::{Context, Keepalive, Received, State};
+use crate::time::Instant;
+use crate::trace::{ConnId, Role};
+
+/// Opening.
+impl Stack {
+    /// Listens on `local`; port 0 picks one, the unspecified address means every address of ours. At
+    /// most `backlog` connections wait at once to be accepted.
+    ///
+    /// # Errors
+    ///
+    /// The address is not ours, or something listens there already.
+    pub fn listen(&mut self, local: SocketAddr, backlog: usize) -> Result<ListenerId, Error> {
+        if !local.ip().is_unspecified() && !self.config.addrs.contains(&local.ip()) {
+            return Err(Error::AddressNotAvailable);
+        }
+        if local.port() != 0 {
+            return self.listeners.add(local, backlog).ok_or(Error::ConnectionAlreadyExists);
+        }
+        self.ports_used += 1;
+        let ports = self.secret.ports(local.ip(), local, self.ports_used);
+        ports
+            .map(|port| SocketAddr::new(local.ip(), port))
+            .find_map(|local| self.listeners.add(local, backlog))
+            .ok_or(Error::InsufficientResources)
+    }
+
+    /// Where a listener listens.
+    #[must_use]
+    pub fn listener_addr(&self, id: ListenerId) -> Option<SocketAddr> {
+        self.listeners.get(id).map(|listener| listener.local)
+    }
+
+    /// Stops listening. Connections that were not accepted yet are aborted.
+    pub fn unlisten(&mut self, id: ListenerId, now: Instant) {
+        let Some(listener) = self.listeners.remove(id) else { return };
+        for handle in listener.accept_queue {
+            self.abort(handle, now);
+            self.release(handle, now);
+        }
+        let orphans: Vec<FourTuple> = self
+            .connections
+            .iter()
+            .filter(|connection| connection.owner == Owner::HalfOpen(id))
+            .map(|connection| connection.tuple)
+            .collect();
+        for slot in
+            orphans.iter().filter_map(|tuple| self.connections.find(tuple)).collect::<Vec<_>>()
+        {
+            let (connection, mut cx) = self.with_context(slot, now);
+            connection.owner = Owner::Nobody;
+            connection.tcb.abort(&mut cx);
+            self.mark_dirty(slot);
+        }
+    }
+
+    /// Takes the connection that has waited longest.
+    pub fn accept(&mut self, id: ListenerId) -> Option<Handle> {
+        let handle = self.listeners.get_mut(id)?.accept_queue.pop_front()?;
+        let connection = self.connections.get_mut(handle).expect("queued connections stay");
+        connection.owner = Owner::Application;
+        Some(handle)
+    }
+
+    /// Active OPEN to `remote`, from `local` or an address and port of the stack's choice (port 0 lets
+    /// it choose the port only).
+    ///
+    /// # Errors
+    ///
+    /// `local` is not ours, `remote` cannot be reached from here or is itself unspecified, the
+    /// four-tuple is in use, or ports or connections have run out.
+    pub fn connect(
+        &mut self,
+        local: Option<SocketAddr>,
+        remote: SocketAddr,
+        now: Instant,
+    ) -> Result<Handle, Error> {
+        if remote.ip().is_unspecified() || remote.ip().is_multicast() || remote.port() == 0 {
+            return Err(Error::RemoteSocketUnspecified);
+        }
+        if self.connections.len() >= self.config.max_connections {
+            return Err(Error::InsufficientResources);
+        }
+        let ip = self.source_addr(local.map(|local| local.ip()), remote)?;
+        let tuple = match local.map_or(0, |local| local.port()) {
+            0 => self.choose_port(ip, remote)?,
+            port => FourTuple { local: SocketAddr::new(ip, port), remote },
+        };
+        if self.connections.find(&tuple).is_some() {
+            return Err(Error::ConnectionAlreadyExists);
+        }
+        let iss = self.secret.initial_sequence(&tuple, now);
+        let slot = self.insert(tuple, iss, Role::Active, Owner::Application, now);
+        let (connection, mut cx) = self.with_context(slot, now);
+        connection.tcb.open_active(&mut cx)?;
+        self.mark_dirty(slot);
+        Ok(self.connections.handle(slot))
+    }
+
+    fn source_addr(&self, wanted: Option<IpAddr>, remote: SocketAddr) -> Result<IpAddr, Error> {
+        let mut ours = self.config.addrs.iter().copied();
+        match wanted.filter(|ip| !ip.is_unspecified()) {
+            Some(ip) => ours.find(|our| *our == ip && our.is_ipv4() == remote.is_ipv4()),
+            None => ours.find(|our| our.is_ipv4() == remote.is_ipv4()),
+        }
+        .filter(|ip| *ip != remote.ip() && ip.is_ipv4())
+        .ok_or(Error::AddressNotAvailable)
+    }
+
+    fn choose_port(&mut self, ip: IpAddr, remote: SocketAddr) -> Result<FourTuple, Error> {
+        self.ports_used += 1;
+        self.secret
+            .ports(ip, remote, self.ports_used)
+            .map(|port| FourTuple { local: SocketAddr::new(ip, port), remote })
+            .find(|tuple| {
+                self.connections.find(tuple).is_none() && self.listeners.find(tuple.local).is_none()
+            })
+            .ok_or(Error::InsufficientResources)
+    }
+}
+
+/// Using.
+impl Stack {
+    /// SEND: copies as much of `data` as there is room for and says how much.
+    ///
+    /// # Errors
+    ///
+    /// We have closed, or the connection is over.
+    pub fn send(&mut self, handle: Handle, data: &[u8], now: Instant) -> Result<usize, Error> {
+        self.call(handle, now, |connection, cx| connection.tcb.send(data, cx))
+    }
+
+    /// SEND without copying: all of `data`, or nothing (0) while the queue is full.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stack::send`].
+    pub fn send_bytes(
+        &mut self,
+        handle: Handle,
+        data: Bytes,
+        now: Instant,
+    ) -> Result<usize, Error> {
+        self.call(handle, now, |connection, cx| connection.tcb.send_bytes(data, cx))
+    }
+
+    /// RECEIVE: copies what has arrived into `buffer`.
+    ///
+    /// # Errors
+    ///
+    /// The connection was reset or given up.
+    pub fn receive(
+        &mut self,
+        handle: Handle,
+        buffer: &mut [u8],
+        now: Instant,
+    ) -> Result<Received<usize>, Error> {
+        self.call(handle, now, |connection, cx| connection.tcb.receive(buffer, cx))
+    }
+
+    /// RECEIVE without copying: up to `most` octets as they lie.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stack::receive`].
+    pub fn receive_bytes(
+        &mut self,
+        handle: Handle,
+        most: usize,
+        now: Instant,
+    ) -> Result<Received<Bytes>, Error> {
+        self.call(handle, now, |connection, cx| connection.tcb.receive_bytes(most, cx))
+    }
+
+    /// CLOSE: a FIN follows what was written; reading goes on.
+    ///
+    /// # Errors
+    ///
+    /// The connection is over.
+    pub fn close(&mut self, handle: Handle, now: Instant) -> Result<(), Error> {
+        self.call(handle, now, |connection, cx| connection.tcb.close(cx))
+    }
+
+    /// ABORT: ends the connection at once, with RST. The handle stays valid until it is released.
+    pub fn abort(&mut self, handle: Handle, now: Instant) {
+        let _ = self.call(handle, now, |connection, cx| {
+            connection.tcb.abort(cx);
+            Ok(())
+        });
+    }
+
+    /// The application is done with the connection: what was written still goes out; data that was not
+    /// read, or comes later, resets it. The handle means nothing any more.
+    pub fn release(&mut self, handle: Handle, now: Instant) {
+        let _ = self.call(handle, now, |connection, cx| {
+            connection.owner = Owner::Nobody;
+            connection.tcb.let_go(cx);
+            Ok(())
+        });
+    }
+
+    /// Sets Nagle's algorithm off or on.
+    pub fn set_nodelay(&mut self, handle: Handle, nodelay: bool, now: Instant) {
+        let _ = self.call(handle, now, |connection, _| {
+            connection.tcb.set_nodelay(nodelay);
+            Ok(())
+        });
+    }
+
+    /// Sets keep-alive probes on or off.
+    pub fn set_keepalive(&mut self, handle: Handle, keepalive: Option<Keepalive>, now: Instant) {
+        let _ = self.call(handle, now, |connection, cx| {
+            connection.tcb.set_keepalive(keepalive, cx);
+            Ok(())
+        });
+    }
+
+    /// Sets how long data may stay unacknowledged.
+    pub fn set_user_timeout(&mut self, handle: Handle, timeout: Option<Duration>, now: Instant) {
+        let _ = self.call(handle, now, |connection, cx| {
+            connection.tcb.set_user_timeout(timeout, cx);
+            Ok(())
+        });
+    }
+
+    fn call<T>(
+        &mut self,
+        handle: Handle,
+        now: Instant,
+        call: impl FnOnce(&mut Connection, &mut Context<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if self.connections.get(handle).is_none() {
+            return Err(Error::ConnectionDoesNotExist);
+        }
+        let (connection, mut cx) = self.with_context(handle.slot, now);
+        let result = call(connection, &mut cx);
+        self.mark_dirty(handle.slot);
+        result
+    }
+}
+
+/// Asking.
+impl Stack {
+    /// STATUS of one connection.
+    #[must_use]
+    pub fn status(&self, handle: Handle, now: Instant) -> Option<Summary> {
+        self.connections.get(handle).map(|connection| self.summary(connection, now))
+    }
+
+    /// STATUS of all connections, in no particular but always the same order.
+    #[must_use]
+    pub fn statuses(&self, now: Instant) -> Vec<Summary> {
+        self.connections.iter().map(|connection| self.summary(connection, now)).collect()
+    }
+
+    /// The states of all connections: cheaper than `statuses`.
+    pub fn states(&self) -> impl Iterator<Item = (ConnId, State)> + '_ {
+        self.connections.iter().map(|connection| (connection.id, connection.tcb.state()))
+    }
+
+    /// The two ends of a connection.
+    #[must_use]
+    pub fn tuple(&self, handle: Handle) -> Option<FourTuple> {
+        self.connections.get(handle).map(|connection| connection.tuple)
+    }
+
+    /// The number a connection has in events and logs.
+    #[must_use]
+    pub fn id(&self, handle: Handle) -> Option<ConnId> {
+        self.connections.get(handle).map(|connection| connection.id)
+    }
+
+    /// The state of a connection; CLOSED for a handle that means nothing any more.
+    #[must_use]
+    pub fn state(&self, handle: Handle) -> State {
+        self.connections.get(handle).map_or(State::Closed, |connection| connection.tcb.state())
+    }
+
+    /// How a connection ended, if not by closing.
+    #[must_use]
+    pub fn error(&self, handle: Handle) -> Option<Error> {
+        self.connections
+            .get(handle)
+            .map_or(Some(Error::ConnectionDoesNotExist), |connection| connection.tcb.error())
+    }
+
+    /// Whether RECEIVE would bring data, the end or an error.
+    #[must_use]
+    pub fn is_readable(&self, handle: Handle) -> bool {
+        self.connections.get(handle).is_none_or(|connection| connection.tcb.is_readable())
+    }
+
+    /// Whether SEND would take something or fail.
+    #[must_use]
+    pub fn is_writable(&self, handle: Handle) -> bool {
+        self.connections
+            .get(handle)
+            .is_none_or(|connection| connection.tcb.is_writable(&self.config.tcp))
+    }
+
+    /// Whether nodelay is set.
+    #[must_use]
+    pub fn nodelay(&self, handle: Handle) -> bool {
+        self.connections.get(handle).is_some_and(|connection| connection.tcb.nodelay())
+    }
+
+    /// Checks what must hold between any two inputs.
+    ///
+    /// # Panics
+    ///
+    /// When something does not: a bug of ours. For tests.
+    pub fn check_invariants(&self) {
+        for connection in self.connections.iter() {
+            connection.tcb.check_invariants(&self.config.tcp);
+        }
+    }
+
+    fn summary(&self, connection: &Connection, now: Instant) -> Summary {
+        Summary {
+            id: connection.id,
+            local: connection.tuple.local,
+            remote: connection.tuple.remote,
+            status: connection.tcb.status(now, &self.config.tcp),
+        }
+    }
+}

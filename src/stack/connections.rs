@@ -1,0 +1,134 @@
+//! The table of connections: slots, and the way from a four-tuple to its slot.
+
+use std::collections::HashMap;
+
+use slab::Slab;
+
+use super::secret::TableHasher;
+use super::{FourTuple, Handle, ListenerId};
+use crate::tcp::Tcb;
+use crate::trace::ConnId;
+
+/// One connection and what the stack knows of it besides.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) id: ConnId,
+    pub(super) tuple: FourTuple,
+    pub(super) tcb: Tcb,
+    pub(super) owner: Owner,
+    generation: u32,
+    /// It is in the stack's list of those with something to send.
+    pub(super) is_dirty: bool,
+    /// It is in the list for the driver.
+    pub(super) is_ready_noted: bool,
+    /// The four-tuple leads here. Not any more once the connection is CLOSED.
+    is_mapped: bool,
+}
+
+/// Who is responsible for a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// Its handshake is under way; this listener waits for it.
+    HalfOpen(ListenerId),
+    /// It waits to be accepted.
+    AcceptQueue(ListenerId),
+    /// The application holds its handle.
+    Application,
+    /// The application has let go; it ends by itself.
+    Nobody,
+}
+
+#[derive(Debug)]
+pub(super) struct Connections {
+    slots: Slab<Box<Connection>>,
+    /// Never iterated: its order is nobody's business.
+    by_tuple: HashMap<FourTuple, u32, TableHasher>,
+    generations: u32,
+}
+
+impl Connections {
+    pub(super) fn new(hasher: TableHasher) -> Self {
+        Connections { slots: Slab::new(), by_tuple: HashMap::with_hasher(hasher), generations: 0 }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// # Panics
+    ///
+    /// When the four-tuple is in use: the caller has looked.
+    pub(super) fn insert(
+        &mut self,
+        id: ConnId,
+        tuple: FourTuple,
+        tcb: Tcb,
+        owner: Owner,
+    ) -> Handle {
+        self.generations = self.generations.wrapping_add(1);
+        let generation = self.generations;
+        let slot = self.slots.insert(Box::new(Connection {
+            id,
+            tuple,
+            tcb,
+            owner,
+            generation,
+            is_dirty: false,
+            is_ready_noted: false,
+            is_mapped: true,
+        }));
+        let slot = u32::try_from(slot).expect("the number of connections is limited");
+        let before = self.by_tuple.insert(tuple, slot);
+        assert_eq!(before, None, "{tuple:?} is in use");
+        Handle { slot, generation }
+    }
+
+    pub(super) fn find(&self, tuple: &FourTuple) -> Option<u32> {
+        self.by_tuple.get(tuple).copied()
+    }
+
+    pub(super) fn get(&self, handle: Handle) -> Option<&Connection> {
+        self.slots
+            .get(handle.slot())
+            .filter(|connection| connection.generation == handle.generation)
+            .map(|connection| &**connection)
+    }
+
+    pub(super) fn get_mut(&mut self, handle: Handle) -> Option<&mut Connection> {
+        self.slots
+            .get_mut(handle.slot())
+            .filter(|connection| connection.generation == handle.generation)
+            .map(|connection| &mut **connection)
+    }
+
+    /// The connection in a slot that is known to be in use.
+    pub(super) fn at(&mut self, slot: u32) -> &mut Connection {
+        &mut self.slots[slot as usize]
+    }
+
+    pub(super) fn handle(&self, slot: u32) -> Handle {
+        Handle { slot, generation: self.slots[slot as usize].generation }
+    }
+
+    /// Lets another connection use the four-tuple; the slot stays.
+    pub(super) fn unmap(&mut self, slot: u32) {
+        let connection = &mut self.slots[slot as usize];
+        if std::mem::take(&mut connection.is_mapped) {
+            self.by_tuple.remove(&connection.tuple);
+        }
+    }
+
+    pub(super) fn remove(&mut self, slot: u32) -> Box<Connection> {
+        self.unmap(slot);
+        let removed = self.slots.remove(slot as usize);
+        if self.slots.is_empty() {
+            self.slots.shrink_to_fit();
+            self.by_tuple.shrink_to_fit();
+        }
+        removed
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Connection> {
+        self.slots.iter().map(|(_, connection)| &**connection)
+    }
+}

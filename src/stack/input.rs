@@ -1,0 +1,297 @@
+//! What comes in: packets, and time.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use bytes::Bytes;
+use etherparse::ip_number;
+
+use super::connections::Owner;
+use super::{FourTuple, ListenerId, Ready, Stack};
+use crate::seq::Seq;
+use crate::tcp::{self, Context, State, Tcb};
+use crate::time::Instant;
+use crate::trace::{ConnId, DropReason, Event, Mask, Role, What};
+use crate::wire::ip::Datagram;
+use crate::wire::{Flags, Frame, Segment, icmpv4, ip, tcp as tcp_wire};
+
+/// Answers of no connection that may wait for the driver.
+const MOST_REPLIES: usize = 1024;
+/// ICMP errors in a second (RFC 1812 4.3.2.8 asks for a limit).
+const ICMP_ERRORS_PER_SECOND: u32 = 100;
+
+impl Stack {
+    /// A packet came from the link. Whatever it is, nothing worse happens than that it is dropped.
+    pub fn on_packet(&mut self, packet: &Bytes, now: Instant) {
+        self.counters.packets_received += 1;
+        if ip::version(packet) == Some(6) {
+            return self.drop_packet(DropReason::Ipv6, None, now);
+        }
+        match ip::parse(packet) {
+            Ok(datagram) => self.on_datagram(&datagram, now),
+            Err(error) => self.drop_packet(DropReason::Malformed(error), None, now),
+        }
+    }
+
+    /// Time has passed: acts on every timer that has run out.
+    pub fn on_timeout(&mut self, now: Instant) {
+        for slot in self.wheel.advance(now) {
+            let (connection, mut cx) = self.with_context(slot, now);
+            connection.tcb.on_timeout(&mut cx);
+            self.after_input(slot, now);
+        }
+    }
+
+    fn on_datagram(&mut self, datagram: &Datagram, now: Instant) {
+        let why = if !self.config.addrs.contains(&datagram.dst) {
+            DropReason::NotForUs
+        } else if !ip::may_be_source(datagram.src) || self.config.addrs.contains(&datagram.src) {
+            DropReason::BadSource
+        } else if datagram.is_fragment {
+            DropReason::Fragment
+        } else {
+            return match etherparse::IpNumber(datagram.protocol) {
+                ip_number::TCP => self.on_tcp(datagram, now),
+                ip_number::ICMP => self.on_icmp(datagram, now),
+                ip_number::UDP => self.on_udp(datagram, now),
+                _ => self.drop_packet(DropReason::UnknownProtocol, Some(datagram.src), now),
+            };
+        };
+        self.drop_packet(why, Some(datagram.src), now);
+    }
+
+    fn on_icmp(&mut self, datagram: &Datagram, now: Instant) {
+        match icmpv4::parse(&datagram.payload) {
+            Ok(icmpv4::Message::EchoRequest { id, seq, data }) => {
+                self.counters.echo_replies += 1;
+                let reply = icmpv4::echo_reply(datagram.dst, datagram.src, id, seq, data);
+                self.reply(reply, now);
+            }
+            Ok(icmpv4::Message::Other) => {
+                self.drop_packet(DropReason::Icmp, Some(datagram.src), now);
+            }
+            Err(error) => {
+                self.drop_packet(DropReason::Malformed(error), Some(datagram.src), now);
+            }
+        }
+    }
+
+    /// Nobody listens on UDP: the sender is told (RFC 1122 3.2.2.1), within limits.
+    fn on_udp(&mut self, datagram: &Datagram, now: Instant) {
+        let (left, since) = &mut self.icmp_budget;
+        if *since == Instant::NEVER || now.since(*since) >= Duration::from_secs(1) {
+            (*left, *since) = (ICMP_ERRORS_PER_SECOND, now);
+        }
+        if *left > 0 {
+            *left -= 1;
+            self.reply(icmpv4::port_unreachable(datagram), now);
+        }
+        self.drop_packet(DropReason::UdpPortUnreachable, Some(datagram.src), now);
+    }
+
+    fn on_tcp(&mut self, datagram: &Datagram, now: Instant) {
+        match tcp_wire::parse(&datagram.payload, datagram.src, datagram.dst) {
+            Ok((ports, segment)) => {
+                let tuple = FourTuple {
+                    local: SocketAddr::new(datagram.dst, ports.dst),
+                    remote: SocketAddr::new(datagram.src, ports.src),
+                };
+                self.on_segment(tuple, segment, now);
+            }
+            Err(error) => {
+                self.drop_packet(DropReason::Malformed(error), Some(datagram.src), now);
+            }
+        }
+    }
+
+    fn on_segment(&mut self, tuple: FourTuple, segment: Segment, now: Instant) {
+        if let Some(slot) = self.connections.find(&tuple) {
+            let is_heard = self.listeners.find(tuple.local).is_some();
+            let (connection, mut cx) = self.with_context(slot, now);
+            if !(is_heard && connection.tcb.yields_to(&segment)) {
+                connection.tcb.on_segment(segment, &mut cx);
+                return self.after_input(slot, now);
+            }
+            let old_nxt = connection.tcb.give_way(&mut cx);
+            self.connections.unmap(slot);
+            self.after_input(slot, now);
+            return self.on_segment_for_listener(tuple, segment, Some(old_nxt), now);
+        }
+        self.on_segment_for_listener(tuple, segment, None, now);
+    }
+
+    /// A segment of no connection. A SYN may begin one; `above` is what its ISS has to lie beyond when
+    /// it takes the place of an older one.
+    fn on_segment_for_listener(
+        &mut self,
+        tuple: FourTuple,
+        segment: Segment,
+        above: Option<Seq>,
+        now: Instant,
+    ) {
+        let from = Some(tuple.remote.ip());
+        let opens = segment.has(Flags::SYN) && !segment.flags.intersects(Flags::ACK | Flags::RST);
+        match self.listeners.find(tuple.local) {
+            // What LISTEN does with all else is what CLOSED does, but that it keeps silent about
+            // segments without ACK (RFC 9293 3.10.7.2, fourth).
+            Some(_) if !opens && !segment.has(Flags::ACK) => {
+                self.drop_packet(DropReason::NoSyn, from, now);
+            }
+            Some(listener) if opens => self.on_syn(listener, tuple, segment, above, now),
+            Some(_) | None => {
+                if let Some(rst) = tcp::closed(&segment) {
+                    self.counters.resets_sent += 1;
+                    let ports =
+                        tcp_wire::Ports { src: tuple.local.port(), dst: tuple.remote.port() };
+                    let (src, dst) = (tuple.local.ip(), tuple.remote.ip());
+                    self.reply(tcp_wire::emit(ports, src, dst, rst), now);
+                }
+                self.drop_packet(DropReason::NoConnection, from, now);
+            }
+        }
+    }
+
+    fn on_syn(
+        &mut self,
+        listener_id: ListenerId,
+        tuple: FourTuple,
+        segment: Segment,
+        above: Option<Seq>,
+        now: Instant,
+    ) {
+        let from = Some(tuple.remote.ip());
+        let listener = self.listeners.get_mut(listener_id).expect("just found");
+        if !listener.has_room() {
+            return self.drop_packet(DropReason::ListenQueueFull, from, now);
+        }
+        if self.connections.len() >= self.config.max_connections {
+            return self.drop_packet(DropReason::TooManyConnections, from, now);
+        }
+        listener.half_open_began();
+        let mut iss = self.secret.initial_sequence(&tuple, now);
+        if let Some(above) = above {
+            // At least a window beyond what the old connection used (RFC 1122 4.2.2.13).
+            iss = iss.max(above + (1 << 16));
+        }
+        let slot = self.insert(tuple, iss, Role::Passive, Owner::HalfOpen(listener_id), now);
+        let (connection, mut cx) = self.with_context(slot, now);
+        connection.tcb.open_passive(&mut cx).expect("a new connection is closed");
+        connection.tcb.on_segment(segment, &mut cx);
+        self.after_input(slot, now);
+    }
+
+    /// A new connection in CLOSED.
+    pub(super) fn insert(
+        &mut self,
+        tuple: FourTuple,
+        iss: Seq,
+        role: Role,
+        owner: Owner,
+        now: Instant,
+    ) -> u32 {
+        let id = self.next_id();
+        self.raise(id, now, Mask::CONNECTIONS, || What::Opened {
+            local: tuple.local,
+            remote: tuple.remote,
+            role,
+        });
+        let offset = self.secret.timestamp_offset(tuple.local.ip(), tuple.remote.ip());
+        let tcb = Tcb::new(iss, offset, &self.config.tcp);
+        self.connections.insert(id, tuple, tcb, owner).slot
+    }
+
+    /// What follows any input to a connection: it may have something to send, somebody to wake, a
+    /// place in another queue, or be over.
+    pub(super) fn after_input(&mut self, slot: u32, now: Instant) {
+        let connection = self.connections.at(slot);
+        let state = connection.tcb.state();
+        match connection.owner {
+            Owner::HalfOpen(listener) => match state {
+                State::Listen | State::Closed => self.end_half_open(slot, listener, now),
+                State::SynSent | State::SynReceived => {}
+                State::Established
+                | State::FinWait1
+                | State::FinWait2
+                | State::CloseWait
+                | State::Closing
+                | State::LastAck
+                | State::TimeWait => self.queue_for_accept(slot, listener),
+            },
+            Owner::AcceptQueue(_) | Owner::Nobody => {}
+            Owner::Application => self.note_ready(slot),
+        }
+        self.mark_dirty(slot);
+    }
+
+    /// The handshake came to nothing: the connection has no one to tell.
+    fn end_half_open(&mut self, slot: u32, listener: ListenerId, now: Instant) {
+        if let Some(listener) = self.listeners.get_mut(listener) {
+            listener.half_open_ended();
+        }
+        let (connection, mut cx) = self.with_context(slot, now);
+        connection.owner = Owner::Nobody;
+        if connection.tcb.state() == State::Listen {
+            // The listener goes on; its copy for this peer ends.
+            connection.tcb.let_go(&mut cx);
+        }
+    }
+
+    fn queue_for_accept(&mut self, slot: u32, id: ListenerId) {
+        let handle = self.connections.handle(slot);
+        if let Some(listener) = self.listeners.get_mut(id) {
+            listener.half_open_ended();
+            listener.accept_queue.push_back(handle);
+            self.connections.at(slot).owner = Owner::AcceptQueue(id);
+            self.ready.push(Ready::Listener(id));
+        }
+    }
+
+    fn note_ready(&mut self, slot: u32) {
+        let handle = self.connections.handle(slot);
+        let connection = self.connections.at(slot);
+        if !std::mem::replace(&mut connection.is_ready_noted, true) {
+            self.ready.push(Ready::Connection(handle));
+        }
+    }
+
+    pub(super) fn mark_dirty(&mut self, slot: u32) {
+        let connection = self.connections.at(slot);
+        if !std::mem::replace(&mut connection.is_dirty, true) {
+            self.dirty.push_back(slot);
+        }
+    }
+
+    fn reply(&mut self, frame: Frame, now: Instant) {
+        if self.replies.len() < MOST_REPLIES {
+            self.replies.push_back(frame);
+        } else {
+            self.drop_packet(DropReason::OutputFull, None, now);
+        }
+    }
+
+    fn drop_packet(&mut self, why: DropReason, from: Option<IpAddr>, now: Instant) {
+        self.tracer.dropped(now, None, why, from);
+    }
+
+    pub(super) fn raise(
+        &mut self,
+        id: ConnId,
+        at: Instant,
+        kind: Mask,
+        what: impl FnOnce() -> What,
+    ) {
+        self.tracer.raise(kind, || Event { at, conn: Some(id), what: what() });
+    }
+
+    /// A connection together with what its calls need.
+    pub(super) fn with_context(
+        &mut self,
+        slot: u32,
+        now: Instant,
+    ) -> (&mut super::connections::Connection, Context<'_>) {
+        let connection = self.connections.at(slot);
+        let conn = connection.id;
+        let cx = Context { now, config: &self.config.tcp, conn, tracer: &mut self.tracer };
+        (connection, cx)
+    }
+}

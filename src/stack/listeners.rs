@@ -1,0 +1,77 @@
+//! Listening ports and their queues.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+
+use super::{Handle, ListenerId};
+
+/// One listening port.
+#[derive(Debug)]
+pub(super) struct Listener {
+    pub(super) local: SocketAddr,
+    /// Connections that may wait at once, half-open ones counted: each that is taken on has a place in
+    /// the accept queue, so that none is refused after its handshake.
+    backlog: usize,
+    half_open: usize,
+    pub(super) accept_queue: VecDeque<Handle>,
+}
+
+impl Listener {
+    pub(super) fn has_room(&self) -> bool {
+        self.half_open + self.accept_queue.len() < self.backlog
+    }
+
+    pub(super) fn half_open_began(&mut self) {
+        self.half_open += 1;
+    }
+
+    pub(super) fn half_open_ended(&mut self) {
+        self.half_open -= 1;
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Listeners {
+    by_id: BTreeMap<ListenerId, Listener>,
+    by_addr: BTreeMap<SocketAddr, ListenerId>,
+    last_id: u32,
+}
+
+impl Listeners {
+    /// `None` when the address is taken.
+    pub(super) fn add(&mut self, local: SocketAddr, backlog: usize) -> Option<ListenerId> {
+        if self.by_addr.contains_key(&local) {
+            return None;
+        }
+        self.last_id += 1;
+        let id = ListenerId(self.last_id);
+        self.by_addr.insert(local, id);
+        let backlog = backlog.max(1);
+        let accept_queue = VecDeque::new();
+        self.by_id.insert(id, Listener { local, backlog, half_open: 0, accept_queue });
+        Some(id)
+    }
+
+    pub(super) fn remove(&mut self, id: ListenerId) -> Option<Listener> {
+        let listener = self.by_id.remove(&id)?;
+        self.by_addr.remove(&listener.local);
+        Some(listener)
+    }
+
+    pub(super) fn get_mut(&mut self, id: ListenerId) -> Option<&mut Listener> {
+        self.by_id.get_mut(&id)
+    }
+
+    pub(super) fn get(&self, id: ListenerId) -> Option<&Listener> {
+        self.by_id.get(&id)
+    }
+
+    /// The listener for a segment to `local`: one on this very address before one on any.
+    pub(super) fn find(&self, local: SocketAddr) -> Option<ListenerId> {
+        let any = match local {
+            SocketAddr::V4(_) => SocketAddr::from(([0; 4], local.port())),
+            SocketAddr::V6(_) => SocketAddr::from(([0_u16; 8], local.port())),
+        };
+        self.by_addr.get(&local).or_else(|| self.by_addr.get(&any)).copied()
+    }
+}

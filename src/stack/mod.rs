@@ -1,0 +1,208 @@
+//! Many connections behind some addresses: packets in, packets out, calls from above. Still without
+//! sockets, threads and clocks, and deterministic: the same inputs at the same instants with the same
+//! secret give the same packets and events.
+//!
+//! A driver feeds `on_packet` and `on_timeout`, asks `take_ready` whom to wake, lets applications make
+//! their calls, and drains `poll_output` before it sleeps until `next_deadline`.
+
+mod calls;
+mod connections;
+mod input;
+mod listeners;
+mod output;
+mod secret;
+mod wheel;
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+
+use connections::Connections;
+use listeners::Listeners;
+use wheel::Wheel;
+
+pub use secret::Secret;
+
+use crate::tcp;
+use crate::time::Instant;
+use crate::trace::{ConnId, DropReason, Event, Mask, Tracer};
+use crate::wire::{Frame, ip};
+
+/// The settings of a stack.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The addresses it answers to.
+    pub addrs: Vec<IpAddr>,
+    /// The longest IP packet its link carries, in octets. Default 1500.
+    pub mtu: usize,
+    /// Settings of its connections; `mss` is set from `mtu`.
+    pub tcp: tcp::Config,
+    /// Connections it holds at most, in all states. Default 1,000,000.
+    pub max_connections: usize,
+    /// The events it raises. Default none.
+    pub events: Mask,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            addrs: Vec::new(),
+            mtu: 1500,
+            tcp: tcp::Config::default(),
+            max_connections: 1_000_000,
+            events: Mask::empty(),
+        }
+    }
+}
+
+/// A connection's two ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FourTuple {
+    /// Ours.
+    pub local: SocketAddr,
+    /// The peer's.
+    pub remote: SocketAddr,
+}
+
+/// Names a connection for the calls. It never comes to mean another one: the generation tells uses of
+/// a slot apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Handle {
+    slot: u32,
+    generation: u32,
+}
+
+impl Handle {
+    /// The slot, for tables kept beside the stack. Slots are small numbers and used again.
+    #[must_use]
+    pub const fn slot(self) -> usize {
+        self.slot as usize
+    }
+}
+
+/// Names a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ListenerId(u32);
+
+/// Something a caller may have waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// A connection that was idle may be readable, writable, established or over now.
+    Connection(Handle),
+    /// A listener has a connection to accept.
+    Listener(ListenerId),
+}
+
+/// A connection as lists show it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Summary {
+    /// Its number in events and logs.
+    pub id: ConnId,
+    /// Our end.
+    pub local: SocketAddr,
+    /// The peer's end.
+    pub remote: SocketAddr,
+    /// Everything STATUS tells.
+    #[serde(flatten)]
+    pub status: tcp::Status,
+}
+
+/// Packets counted since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Packets taken from the link.
+    pub packets_received: u64,
+    /// Packets given to the link.
+    pub packets_sent: u64,
+    /// RSTs sent for segments of no connection.
+    pub resets_sent: u64,
+    /// Echo requests answered.
+    pub echo_replies: u64,
+}
+
+/// A TCP/IP stack without any input or output of its own.
+#[derive(Debug)]
+pub struct Stack {
+    config: Config,
+    secret: Secret,
+    tracer: Tracer,
+    counters: Counters,
+    connections: Connections,
+    listeners: Listeners,
+    wheel: Wheel,
+    /// Slots with something to send, in turn.
+    dirty: VecDeque<u32>,
+    /// Answers of no connection: RSTs, ICMP.
+    replies: VecDeque<Frame>,
+    ready: Vec<Ready>,
+    /// The last number given to a connection.
+    last_id: u64,
+    /// Ephemeral ports handed out (RFC 6056 3.3.3).
+    ports_used: u64,
+    /// ICMP errors left in the second that began then.
+    icmp_budget: (u32, Instant),
+}
+
+impl Stack {
+    /// A stack that has seen nothing yet.
+    #[must_use]
+    pub fn new(mut config: Config, secret: Secret) -> Self {
+        let v4_header = ip::header_len(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
+        let mss = config.mtu.saturating_sub(v4_header + 20);
+        config.tcp.mss = u16::try_from(mss).unwrap_or(u16::MAX);
+        Stack {
+            tracer: Tracer::new(config.events),
+            config,
+            secret,
+            counters: Counters::default(),
+            connections: Connections::new(secret.table_hasher()),
+            listeners: Listeners::default(),
+            wheel: Wheel::new(),
+            dirty: VecDeque::new(),
+            replies: VecDeque::new(),
+            ready: Vec::new(),
+            last_id: 0,
+            ports_used: 0,
+            icmp_budget: (0, Instant::NEVER),
+        }
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Takes what may have become possible since the last call, for waking whoever waits.
+    pub fn take_ready(&mut self) -> Vec<Ready> {
+        for entry in &self.ready {
+            if let Ready::Connection(handle) = entry
+                && let Some(connection) = self.connections.get_mut(*handle)
+            {
+                connection.is_ready_noted = false;
+            }
+        }
+        std::mem::take(&mut self.ready)
+    }
+
+    /// Takes the events raised since the last call.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        self.tracer.take()
+    }
+
+    /// Packet counts.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// How often packets and segments were dropped, by reason.
+    #[must_use]
+    pub fn drops(&self) -> &std::collections::BTreeMap<DropReason, u64> {
+        self.tracer.drops()
+    }
+
+    fn next_id(&mut self) -> ConnId {
+        self.last_id += 1;
+        ConnId(self.last_id)
+    }
+}

@@ -1,0 +1,94 @@
+//! What goes out: segments of connections that have something to say, and when to come back.
+
+use super::Stack;
+use super::connections::Owner;
+use crate::tcp::{Output, State};
+use crate::time::Instant;
+use crate::trace::{Mask, What};
+use crate::wire::{Frame, tcp as tcp_wire};
+
+impl Stack {
+    /// The next packet for the link; `None` when there is nothing more to say for now. Connections take
+    /// turns, a segment each.
+    pub fn poll_output(&mut self, now: Instant) -> Option<Frame> {
+        if let Some(frame) = self.replies.pop_front() {
+            self.counters.packets_sent += 1;
+            return Some(frame);
+        }
+        while let Some(slot) = self.dirty.pop_front() {
+            let (connection, mut cx) = self.with_context(slot, now);
+            match connection.tcb.poll_output(&mut cx) {
+                Output::Transmit(segment) => {
+                    let tuple = connection.tuple;
+                    let ports =
+                        tcp_wire::Ports { src: tuple.local.port(), dst: tuple.remote.port() };
+                    self.dirty.push_back(slot);
+                    self.counters.packets_sent += 1;
+                    let (src, dst) = (tuple.local.ip(), tuple.remote.ip());
+                    return Some(tcp_wire::emit(ports, src, dst, segment));
+                }
+                Output::Wait(deadline) => {
+                    connection.is_dirty = false;
+                    self.sleep(slot, deadline.map(|deadline| deadline.at), now);
+                }
+            }
+        }
+        None
+    }
+
+    /// When to call `on_timeout`, if nothing happens before. It may come a little early: then there is
+    /// simply nothing to do yet.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.wheel.next_deadline()
+    }
+
+    /// Whether `poll_output` may have something to give.
+    #[must_use]
+    pub fn has_output(&self) -> bool {
+        !(self.replies.is_empty() && self.dirty.is_empty())
+    }
+
+    /// A connection has nothing to send: its timer is set, or it is over.
+    fn sleep(&mut self, slot: u32, deadline: Option<Instant>, now: Instant) {
+        let connection = self.connections.at(slot);
+        match (connection.tcb.state(), connection.owner) {
+            (State::Closed, Owner::Nobody) => self.remove(slot, now),
+            // Whoever holds it may still ask how it ended; its four-tuple is free.
+            (State::Closed, Owner::Application | Owner::AcceptQueue(_) | Owner::HalfOpen(_)) => {
+                self.wheel.remove(slot);
+                self.connections.unmap(slot);
+            }
+            (
+                State::Listen
+                | State::SynSent
+                | State::SynReceived
+                | State::Established
+                | State::FinWait1
+                | State::FinWait2
+                | State::CloseWait
+                | State::Closing
+                | State::LastAck
+                | State::TimeWait,
+                _,
+            ) => self.set_timer(slot, deadline),
+        }
+    }
+
+    /// Deadlines mostly move later (every ACK does that): the entry then stays where it is, and is put
+    /// right when it comes up.
+    fn set_timer(&mut self, slot: u32, deadline: Option<Instant>) {
+        match (deadline, self.wheel.until(slot)) {
+            (Some(deadline), Some(until)) if until <= deadline => {}
+            (Some(deadline), Some(_) | None) => self.wheel.set(slot, deadline),
+            (None, Some(_)) => self.wheel.remove(slot),
+            (None, None) => {}
+        }
+    }
+
+    fn remove(&mut self, slot: u32, now: Instant) {
+        self.wheel.remove(slot);
+        let connection = self.connections.remove(slot);
+        self.raise(connection.id, now, Mask::CONNECTIONS, || What::Removed);
+    }
+}

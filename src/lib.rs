@@ -6,4 +6,5 @@ pub mod seq;
 pub mod tcp;
 pub mod time;
 pub mod trace;
+pub mod view;
 pub mod wire;

@@ -41,7 +41,7 @@ pub(super) const fn again(why: Retransmission) -> &'static str {
     }
 }
 
-/// An amount of data in decimal units: `80 B`, `588 kB`, `1.5 MB`. Rounded down, one decimal below ten.
+/// An amount of data in decimal units: `80 B`, `588 kB`, `1.5 MB`. Rounded down, one decimal below a hundred.
 pub(super) fn octets(amount: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
     if amount < 1_000 {
@@ -53,7 +53,7 @@ pub(super) fn octets(amount: u64) -> String {
         tenths /= 1_000;
         unit += 1;
     }
-    if tenths < 100 && !tenths.is_multiple_of(10) {
+    if tenths < 1_000 && !tenths.is_multiple_of(10) {
         format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
     } else {
         format!("{} {}", tenths / 10, UNITS[unit])
@@ -90,8 +90,9 @@ mod tests {
             (999_999, "999 kB"),
             (1_000_000, "1 MB"),
             (100_000_000, "100 MB"),
-            (14_480_000_000, "14 GB"),
-            (u64::MAX, "18 EB"),
+            (14_480_000_000, "14.4 GB"),
+            (99_912_000, "99.9 MB"),
+            (u64::MAX, "18.4 EB"),
         ];
         for (amount, text) in cases {
             assert_eq!(octets(amount), text);

@@ -15,22 +15,34 @@ pub(super) struct Label {
     window_is_zero: bool,
 }
 
-/// How wide each part is in the widest label of a ladder.
+/// How the labels of one ladder are laid out: the width of each part in the widest label, and what
+/// there is room for.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Columns {
     flags: usize,
     seq: usize,
     ack: usize,
     window: usize,
+    /// Parts stand below one another.
+    aligned: bool,
+    /// Windows are shown even where they are not remarkable.
+    windows: bool,
 }
 
 impl Columns {
-    /// Makes room for `label`.
-    pub fn include(&mut self, label: &Label) {
-        self.flags = self.flags.max(width(&label.flags.to_string()));
-        self.seq = self.seq.max(width(&label.seq));
-        self.ack = self.ack.max(width(&label.ack));
-        self.window = self.window.max(width(&label.window));
+    /// Columns that hold all of `labels`; the labels themselves shall have `room` columns.
+    pub fn new(labels: &[Label], room: usize) -> Self {
+        let mut columns = Columns::default();
+        for label in labels {
+            columns.flags = columns.flags.max(width(&label.flags.to_string()));
+            columns.seq = columns.seq.max(width(&label.seq));
+            columns.ack = columns.ack.max(width(&label.ack));
+            columns.window = columns.window.max(width(&label.window));
+        }
+        let without_windows = columns.flags + 2 + columns.seq + 2 + columns.ack;
+        columns.aligned = without_windows <= room;
+        columns.windows = without_windows + 2 + columns.window <= room;
+        columns
     }
 }
 
@@ -61,43 +73,72 @@ impl Label {
 
     /// All of it, in columns.
     pub fn full(&self, columns: Columns) -> String {
-        [self.columns(columns), self.extras.clone()].join("  ").trim_end().to_owned()
+        [self.aligned(columns, &self.window), self.extras.clone()].join("  ").trim_end().to_owned()
     }
 
-    /// As much of it as `room` columns hold: first the options go, then the window unless it is zero,
-    /// then PSH, then what is at the end.
+    /// As much of it as `room` columns hold. First the options go, then the window unless it is zero or
+    /// a SYN's, then the columns, then PSH, then what is at the end.
     pub fn within(&self, room: usize, columns: Columns, glyphs: &Glyphs) -> String {
+        let is_syn = self.flags.contains(Flags::SYN);
+        let window = if columns.windows || is_syn { &self.window } else { self.zero_window() };
         let flags = self.flags.to_string();
-        let few = (self.flags - Flags::PSH).to_string();
-        let window = if self.window_is_zero { self.window.as_str() } else { "" };
-        let (seq, ack) = (self.seq.as_str(), self.ack.as_str());
-        let shorter = [
-            self.full(columns),
-            spaced(&[&flags, seq, ack, &self.window, &self.extras]),
-            self.columns(columns),
-            spaced(&[&flags, seq, ack, &self.window]),
-            spaced(&[&flags, seq, ack, window]),
-            [&few, seq, ack, window].join(" ").trim_end().to_owned(),
-        ];
-        match shorter.iter().find(|text| width(text) <= room) {
+        let parts = [&flags, &self.seq, &self.ack, window];
+        let mut forms = Vec::new();
+        if columns.aligned {
+            forms.push(self.full(columns));
+        }
+        if is_syn {
+            forms.extend([spaced(&parts, &self.extras), spaced(&parts, "")]);
+        }
+        if columns.aligned {
+            forms.extend([window, self.zero_window()].map(|window| self.aligned(columns, window)));
+        }
+        forms.extend([
+            spaced(&parts, ""),
+            spaced(&[&flags, &self.seq, &self.ack], self.zero_window()),
+            self.shortest(),
+            self.range_alone(),
+        ]);
+        match forms.iter().find(|text| width(text) <= room) {
             Some(text) => text.clone(),
-            None => fit(&shorter[shorter.len() - 1], room, glyphs),
+            None => fit(&self.range_alone(), room, glyphs),
         }
     }
 
-    fn columns(&self, columns: Columns) -> String {
-        let Columns { flags, seq, ack, window } = columns;
+    /// The columns that the shortest form takes.
+    pub fn least(&self) -> usize {
+        width(&self.shortest())
+    }
+
+    fn shortest(&self) -> String {
+        let flags = (self.flags - Flags::PSH).to_string();
+        [&flags, &self.seq, &self.ack, self.zero_window()].join(" ").trim_end().to_owned()
+    }
+
+    /// Where the segment lies, and nothing else.
+    fn range_alone(&self) -> String {
+        let flags = self.flags - Flags::PSH;
+        let range = self.seq.split(" (").next().unwrap_or_default();
+        format!("{flags} {range}")
+    }
+
+    fn zero_window(&self) -> &str {
+        if self.window_is_zero { &self.window } else { "" }
+    }
+
+    fn aligned(&self, columns: Columns, window: &str) -> String {
+        let Columns { flags, seq, ack, window: win, .. } = columns;
         let names = self.flags.to_string();
-        let Label { seq: number, ack: acked, window: win, .. } = self;
-        let text = format!("{names:flags$}  {number:seq$}  {acked:ack$}  {win:window$}");
+        let Label { seq: number, ack: acked, .. } = self;
+        let text = format!("{names:flags$}  {number:seq$}  {acked:ack$}  {window:win$}");
         text.trim_end().to_owned()
     }
 }
 
 /// The parts that are not empty, two blanks between them.
-fn spaced(parts: &[&str]) -> String {
-    let parts: Vec<_> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
-    parts.join("  ")
+fn spaced(parts: &[&str], last: &str) -> String {
+    let parts = parts.iter().copied().chain([last]).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("  ")
 }
 
 /// The options of a SYN: `<mss 1460, sackOK, ts, ws 7>`.

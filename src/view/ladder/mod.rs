@@ -2,11 +2,11 @@
 //! each of them.
 //!
 //! ```text
-//!    ms  peer (client)                                                  us (server)  our state
-//!        │                                                                        │  LISTEN
-//! 0.000  │── SYN      seq 0           win 64240  <mss 1460, sackOK, ws 10> ──────►●  SYN_RCVD
-//! 0.021  │◄─ SYN,ACK  seq 0    ack 1  win 65535  <mss 1460, sackOK, ws 7> ────────│  SYN_RCVD
-//! 0.050  │── ACK      seq 1    ack 1  win 64512 ─────────────────────────────────►●  ESTABLISHED
+//!    ms  peer (client)                                             us (server)  our state
+//!        │                                                                   │  LISTEN
+//! 0.000  │── SYN      seq 0         win 64240  <mss 1460, sackOK, ws 10> ───►●  SYN_RCVD
+//! 0.021  │◄─ SYN,ACK  seq 0  ack 1  win 65535  <mss 1460, sackOK, ws 7> ─────│  SYN_RCVD
+//! 0.055  │── ACK      seq 1  ack 1  win 64512 ──────────────────────────────►●  ESTABLISHED
 //! ```
 //!
 //! `record` makes rows of events, `rows` keeps them few, `numbers` counts from the SYNs, `render` draws.
@@ -145,7 +145,6 @@ impl LadderRecorder {
     /// The ladder, locked: nothing is recorded while the guard lives.
     ///
     /// A panic elsewhere while the lock was held does not spoil what has been recorded.
-    #[must_use]
     pub fn lock(&self) -> MutexGuard<'_, Ladder> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

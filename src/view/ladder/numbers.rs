@@ -54,7 +54,7 @@ impl Side {
         let wnd = u32::from(seg.wnd);
         match (self.offered_scale, other.offered_scale) {
             (Some(shift), Some(_)) if !seg.flags.contains(Flags::SYN) => wnd << shift.min(14),
-            (Some(_), Some(_)) | (Some(_), None) | (None, Some(_)) | (None, None) => wnd,
+            (Some(_) | None, _) => wnd,
         }
     }
 

@@ -251,15 +251,11 @@ impl Record {
                 let row = self.number(pending);
                 self.rows.push(Row::Segment(row));
             }
-            // Its ACK rode on something else, which is shown anyway.
-            Some(Pending::Moment(MomentRow {
-                what: Happening::Fired(Timer::DelayedAck), ..
-            })) => {}
-            Some(Pending::Moment(row)) => {
+            Some(Pending::Moment(row)) if row.is_worth_a_line() => {
                 self.last = row.at;
                 self.rows.push(Row::Moment(row));
             }
-            None => {}
+            Some(Pending::Moment(_)) | None => {}
         }
     }
 
@@ -312,6 +308,11 @@ impl PendingSegment {
 }
 
 impl MomentRow {
+    /// A delayed ACK that did not leave alone rode on something that is shown anyway.
+    fn is_worth_a_line(&self) -> bool {
+        !matches!(self.what, Happening::Fired(Timer::DelayedAck))
+    }
+
     /// Whether `seg`, sent at `at`, is what this moment made us send.
     fn leads_to(&self, seg: &SegmentSummary, at: Instant) -> bool {
         at.since(self.at) <= PROMPTLY

@@ -16,6 +16,12 @@ const STATE: usize = 11;
 /// An arrow is not drawn shorter, so that small exchanges look alike.
 const SHORTEST: usize = 40;
 
+/// What an arrow needs beside its text: `── ` before it, ` ──►` behind it.
+const AROUND_LABEL: usize = 7;
+
+/// The blanks around a note.
+const AROUND_NOTE: usize = 2;
+
 /// The title, the rows and the summary of one connection; each line ends with a newline.
 pub(super) fn ladder(id: ConnId, record: &Record, style: &Style) -> String {
     let rows = record.rows();
@@ -91,25 +97,24 @@ impl Canvas {
             columns: Columns::default(),
         };
         canvas.time = width(&canvas.clock(record.last)).max("ms".len());
-        for row in rows {
-            if let Row::Segment(row) = row {
-                canvas.columns.include(&Label::new(row));
-            }
-        }
-        let wanted = rows.iter().map(|row| canvas.wanted(row)).max().unwrap_or(0);
         // Two blanks after the time and before the state, and the two lifelines.
-        let available = style.columns() - canvas.time - 2 - 1 - 1 - 2 - STATE;
-        canvas.middle = wanted.max(SHORTEST).min(available);
+        canvas.middle = style.columns() - canvas.time - 2 - 1 - 1 - 2 - STATE;
+        let segments = rows.iter().filter_map(|row| match row {
+            Row::Segment(row) => Some(Label::new(row)),
+            Row::Moment(_) | Row::Folded(_) => None,
+        });
+        canvas.columns = Columns::new(&segments.collect::<Vec<_>>(), canvas.room());
+        let wanted = rows.iter().map(|row| canvas.wanted(row)).max().unwrap_or(0);
+        canvas.middle = canvas.middle.min(wanted.max(SHORTEST));
         canvas
     }
 
     /// The columns between the lifelines that would show all of a row.
     fn wanted(&self, row: &Row) -> usize {
         match row {
-            // `── ` before the text, ` ──►` behind it, and ` note ─`.
             Row::Segment(row) => {
-                let note = note(row).map_or(0, |note| width(note) + 3);
-                width(&Label::new(row).full(self.columns)) + note + 7
+                let note = note(row).map_or(0, |note| width(note) + AROUND_NOTE);
+                width(&Label::new(row).full(self.columns)) + note + AROUND_LABEL
             }
             Row::Moment(row) => width(&words_of(row.what)) + 2,
             Row::Folded(_) => 0,
@@ -141,7 +146,7 @@ impl Canvas {
     /// A row without anything between the lifelines.
     fn bare(&self, ours: &str, state: State) -> String {
         let middle = vec![(Paint::Plain, " ".repeat(self.middle))];
-        self.row("", self.glyphs.line, middle, ours, state)
+        self.row("", self.glyphs.line, middle, ours, &state.to_string())
     }
 
     fn row(
@@ -150,7 +155,7 @@ impl Canvas {
         peer: &str,
         middle: Vec<(Paint, String)>,
         ours: &str,
-        state: State,
+        state: &str,
     ) -> String {
         let changed = if ours == self.glyphs.change { Paint::Bold } else { Paint::Dim };
         let columns = self.time;
@@ -159,7 +164,7 @@ impl Canvas {
         for (paint, text) in middle {
             line.push(paint, text);
         }
-        line.push(changed, ours).push(Paint::Plain, "  ").push(changed, state.to_string());
+        line.push(changed, ours).push(Paint::Plain, "  ").push(changed, state);
         line.finish(self.style.color)
     }
 
@@ -168,16 +173,33 @@ impl Canvas {
             Some(entered) => (self.glyphs.change, *entered),
             None => (self.glyphs.line, row.state),
         };
-        let arrow = vec![(paint(row), self.arrow(row))];
-        let mut text = self.row(&self.clock(row.at), self.glyphs.line, arrow, ours, state);
+        let note = note(row);
+        let beside = note.is_none_or(|note| self.has_room_for(row, note));
+        let arrow = vec![(paint(row), self.arrow(row, if beside { note } else { None }))];
+        let mut text =
+            self.row(&self.clock(row.at), self.glyphs.line, arrow, ours, &state.to_string());
+        if let Some(note) = note.filter(|_| !beside) {
+            let below = vec![(paint(row), self.at_our_side(note))];
+            text.push_str(&self.row("", self.glyphs.line, below, self.glyphs.line, ""));
+        }
         for state in row.entered.iter().skip(1) {
             text.push_str(&self.bare(self.glyphs.change, *state));
         }
         text
     }
 
+    /// Whether the least that an arrow says leaves room for a note on it.
+    fn has_room_for(&self, row: &SegmentRow, note: &str) -> bool {
+        Label::new(row).least() + width(note) + AROUND_NOTE <= self.room()
+    }
+
+    /// The columns that an arrow has for text.
+    fn room(&self) -> usize {
+        self.middle - AROUND_LABEL
+    }
+
     /// `── SYN  seq 0 ─────►` or `◄─ FIN,ACK  seq 9  ack 4 ──── CLOSE ──`.
-    fn arrow(&self, row: &SegmentRow) -> String {
+    fn arrow(&self, row: &SegmentRow, note: Option<&str>) -> String {
         let glyphs = self.glyphs;
         let shaft = shaft(row, glyphs);
         let (tail, head) = match (row.direction, row.dropped) {
@@ -185,15 +207,18 @@ impl Canvas {
             (Direction::In, Some(_)) => (shaft, glyphs.cross),
             (Direction::Out, _) => (glyphs.left, shaft),
         };
-        // The tail, one of the shaft, the text between blanks, two of the shaft, the head.
-        let room = self.middle - 7;
-        let note = note(row).map(|note| fit(note, room, glyphs)).unwrap_or_default();
-        let note_width = if note.is_empty() { 0 } else { width(&note) + 3 };
-        let label = Label::new(row).within(room.saturating_sub(note_width), self.columns, glyphs);
-        let fill = shaft.repeat(room + 1 - note_width - width(&label));
-        let note =
-            if note.is_empty() { shaft.to_owned() } else { format!(" {note} {shaft}{shaft}") };
-        format!("{tail}{shaft} {label} {fill}{note}{head}")
+        let note = note.map(|note| format!(" {note} ")).unwrap_or_default();
+        let room = self.room() - width(&note);
+        let label = Label::new(row).within(room, self.columns, glyphs);
+        let fill = shaft.repeat(room + 1 - width(&label));
+        format!("{tail}{shaft} {label} {fill}{note}{shaft}{head}")
+    }
+
+    /// Text that ends beside our lifeline.
+    fn at_our_side(&self, text: &str) -> String {
+        let columns = self.middle - 1;
+        let text = fit(text, columns, self.glyphs);
+        format!("{text:>columns$} ")
     }
 
     fn moment(&self, row: &MomentRow) -> String {
@@ -201,10 +226,8 @@ impl Canvas {
             Happening::Change(_) => (self.glyphs.change, Paint::Bold),
             Happening::Fired(_) | Happening::Dropped(_) => (self.glyphs.line, Paint::Warn),
         };
-        let columns = self.middle - 1;
-        let words = fit(&words_of(row.what), columns, self.glyphs);
-        let middle = vec![(paint, format!("{words:>columns$} "))];
-        self.row(&self.clock(row.at), self.glyphs.line, middle, ours, row.state)
+        let middle = vec![(paint, self.at_our_side(&words_of(row.what)))];
+        self.row(&self.clock(row.at), self.glyphs.line, middle, ours, &row.state.to_string())
     }
 
     fn fold(&self, fold: &Fold) -> String {
@@ -224,10 +247,11 @@ impl Canvas {
         }
         let mut text = String::new();
         for (from, to) in lines {
+            let to = fit(&to, self.middle, self.glyphs);
             let from = fit(&from, self.middle - width(&to), self.glyphs);
             let gap = self.middle - width(&from);
             let middle = vec![(Paint::Dim, format!("{from}{to:>gap$}"))];
-            text.push_str(&self.row(skip, broken, middle, broken, fold.state));
+            text.push_str(&self.row(skip, broken, middle, broken, &fold.state.to_string()));
         }
         text
     }

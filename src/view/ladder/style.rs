@@ -31,7 +31,7 @@ impl Default for Style {
     }
 }
 
-/// The characters that lines are drawn with, each one column wide, except `to`, `dots` and `micro`.
+/// The characters that lines are drawn with, each one column wide, except `to` and `dots`.
 pub(super) struct Glyphs {
     /// A lifeline.
     pub line: &'static str,

@@ -152,7 +152,7 @@ impl Record {
         self.state = to;
         self.cause = Some(cause);
         match &mut self.pending {
-            Some(Pending::Segment(row)) if row.explains(cause) => row.entered.push(to),
+            Some(Pending::Segment(row)) if row.explains(cause, at) => row.entered.push(to),
             Some(Pending::Moment(MomentRow { what, state, .. })) if what.is_fired() => {
                 *what = Happening::Change(cause);
                 *state = to;
@@ -224,7 +224,7 @@ impl Record {
 
     fn on_dropped(&mut self, at: Instant, why: DropReason) {
         match &mut self.pending {
-            Some(Pending::Segment(row)) if row.direction == Direction::In => {
+            Some(Pending::Segment(row)) if row.direction == Direction::In && row.at == at => {
                 self.dropped += u64::from(row.dropped.is_none());
                 row.dropped.get_or_insert(why);
             }
@@ -298,11 +298,15 @@ impl Record {
 }
 
 impl PendingSegment {
-    /// Whether this segment is why we changed state.
-    fn explains(&self, cause: Cause) -> bool {
+    /// Whether this segment is why we changed state at `at`.
+    fn explains(&self, cause: Cause, at: Instant) -> bool {
         match self.direction {
-            Direction::In => is_by_arrival(cause),
-            Direction::Out => self.entered.is_empty() && is_told_by(cause, self.seg.flags),
+            Direction::In => self.at == at && is_by_arrival(cause),
+            Direction::Out => {
+                self.entered.is_empty()
+                    && at.since(self.at) <= PROMPTLY
+                    && is_told_by(cause, self.seg.flags)
+            }
         }
     }
 }

@@ -308,6 +308,17 @@ fn a_change_reported_behind_the_segment_that_tells_of_it_is_drawn_on_it() {
 }
 
 #[test]
+fn what_happens_later_is_not_put_on_an_old_segment() {
+    let mut story = Story::server();
+    story.after(500).received(ACK, 1, 1, 0);
+    story.after(500).dropped(DropReason::NoRoom);
+    story.after(500).state(Closed, Cause::RstArrived);
+    let picture = story.picture();
+    assert!(picture.contains(" dropped: no room │  ESTABLISHED\n"), "{picture}");
+    assert!(picture.contains(" rcv RST ●  CLOSED\n"), "{picture}");
+}
+
+#[test]
 fn a_delayed_ack_says_so_and_one_that_rode_along_does_not() {
     let mut story = Story::server();
     story.received(DATA, 1, 1, 10).after(40_000).fired(Timer::DelayedAck).sent(ACK, 1, 11, 0);

@@ -175,6 +175,9 @@ pub(super) fn flow(
     columns: usize,
     glyphs: &Glyphs,
 ) -> Vec<String> {
+    // What stays of the separator at the end of a line.
+    let stop = separator.trim_end();
+    let columns = columns - width(stop);
     let mut lines: Vec<String> = Vec::new();
     for part in parts {
         let part = fit(part, columns - indent, glyphs);
@@ -184,7 +187,7 @@ pub(super) fn flow(
                 line.push_str(&part);
             }
             Some(line) => {
-                line.push_str(separator.trim_end());
+                line.push_str(stop);
                 lines.push(format!("{:indent$}{part}", ""));
             }
             None => lines.push(part),

@@ -7,4 +7,5 @@ pub mod stack;
 pub mod tcp;
 pub mod time;
 pub mod trace;
+pub mod view;
 pub mod wire;

@@ -1,0 +1,170 @@
+//! The ladder: the segments of a connection as arrows between the peer and us, and our state after
+//! each of them.
+//!
+//! ```text
+//!    ms  peer (client)                                             us (server)  our state
+//!        │                                                                   │  LISTEN
+//! 0.000  │── SYN      seq 0         win 64240  <mss 1460, sackOK, ws 10> ───►●  SYN_RCVD
+//! 0.021  │◄─ SYN,ACK  seq 0  ack 1  win 65535  <mss 1460, sackOK, ws 7> ─────│  SYN_RCVD
+//! 0.055  │── ACK      seq 1  ack 1  win 64512 ──────────────────────────────►●  ESTABLISHED
+//! ```
+//!
+//! `record` makes rows of events, `rows` keeps them few, `numbers` counts from the SYNs, `render` draws.
+
+mod label;
+mod numbers;
+mod record;
+mod render;
+mod row;
+mod rows;
+mod style;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use style::Style;
+
+use self::record::Record;
+use crate::trace::{ConnId, Event, Mask, Sink, What};
+
+/// How much a ladder keeps. Both bounds hold whatever the traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections that get a ladder: the first so many. Later ones are only counted.
+    pub connections: usize,
+    /// Rows of one connection, give or take a few. When there are more, the first half and the last
+    /// half of this number are kept, and one row tells what lay between.
+    pub rows: usize,
+}
+
+impl Default for Limits {
+    /// 1,000 connections of 200 rows.
+    fn default() -> Self {
+        Limits { connections: 1_000, rows: 200 }
+    }
+}
+
+/// The ladders of all connections of one stack. Feed it events; render it at any time.
+#[derive(Clone, Debug, Default)]
+pub struct Ladder {
+    limits: Limits,
+    records: BTreeMap<ConnId, Record>,
+    beyond: u64,
+}
+
+impl Ladder {
+    /// No connection yet, with the default limits.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// No connection yet, with these limits.
+    #[must_use]
+    pub fn with_limits(limits: Limits) -> Self {
+        Ladder { limits, ..Self::default() }
+    }
+
+    /// How many connections have a ladder.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether no connection was seen.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// How many connections came after the limit was reached, and have no ladder.
+    #[must_use]
+    pub fn beyond(&self) -> u64 {
+        self.beyond
+    }
+
+    /// The connections that have a ladder, in order of their numbers.
+    pub fn ids(&self) -> impl Iterator<Item = ConnId> {
+        self.records.keys().copied()
+    }
+
+    /// All ladders in order of the connections' numbers, an empty line between them. Ends with a
+    /// newline unless there is nothing to show. No line is wider than [`Style::width`].
+    #[must_use]
+    pub fn render(&self, style: &Style) -> String {
+        let ladders = self.records.iter().map(|(id, record)| render::ladder(*id, record, style));
+        let beyond = (self.beyond > 0).then(|| render::beyond(self.beyond, style));
+        ladders.chain(beyond).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The ladder of one connection; `None` when there is none.
+    #[must_use]
+    pub fn render_one(&self, id: ConnId, style: &Style) -> Option<String> {
+        self.records.get(&id).map(|record| render::ladder(id, record, style))
+    }
+
+    /// The record that `event` of connection `id` belongs to, made if there is room.
+    fn record_of(&mut self, id: ConnId, event: &Event) -> Option<&mut Record> {
+        if !self.records.contains_key(&id) {
+            if self.records.len() >= self.limits.connections {
+                self.beyond += u64::from(matches!(event.what, What::Opened { .. }));
+                return None;
+            }
+            self.records.insert(id, Record::new(event, self.limits.rows));
+        }
+        self.records.get_mut(&id)
+    }
+}
+
+impl Sink for Ladder {
+    fn wanted(&self) -> Mask {
+        Mask::CONNECTIONS | Mask::STATES | Mask::SEGMENTS | Mask::DROPS | Mask::TIMERS
+    }
+
+    fn record(&mut self, event: &Event) {
+        if let Some(id) = event.conn
+            && let Some(record) = self.record_of(id, event)
+        {
+            record.on_event(event);
+        }
+    }
+}
+
+/// A ladder in two hands: one clone is a sink that the driver feeds, another is asked for the picture
+/// when all is over.
+#[derive(Clone, Debug, Default)]
+pub struct LadderRecorder(Arc<Mutex<Ladder>>);
+
+impl LadderRecorder {
+    /// Records with these limits.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        LadderRecorder(Arc::new(Mutex::new(Ladder::with_limits(limits))))
+    }
+
+    /// The ladder, locked: nothing is recorded while the guard lives.
+    ///
+    /// A panic elsewhere while the lock was held does not spoil what has been recorded.
+    pub fn lock(&self) -> MutexGuard<'_, Ladder> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// [`Ladder::render`].
+    #[must_use]
+    pub fn render(&self, style: &Style) -> String {
+        self.lock().render(style)
+    }
+}
+
+impl Sink for LadderRecorder {
+    fn wanted(&self) -> Mask {
+        self.lock().wanted()
+    }
+
+    fn record(&mut self, event: &Event) {
+        self.lock().record(event);
+    }
+}
+
+#[cfg(test)]
+mod tests;

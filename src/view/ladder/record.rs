@@ -1,0 +1,390 @@
+//! What one connection's ladder remembers, and how events become its rows.
+//!
+//! A segment is often reported in several events: it arrives, it changes our state, it is dropped; or
+//! the application closes, our state changes, a FIN leaves. Events that belong together become one
+//! row, which stays pending until an event comes that does not belong to it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::numbers::Side;
+use super::row::{Direction, Happening, MomentRow, Row, SegmentRow};
+use super::rows::Rows;
+use crate::tcp::{Cause, State, Timer};
+use crate::time::Instant;
+use crate::trace::{DropReason, Event, Retransmission, Role, SegmentSummary, TimerChange, What};
+use crate::wire::Flags;
+
+/// A segment that leaves within this time after a call or a timer is taken for its consequence: the
+/// driver may drain a connection a moment after the call.
+const PROMPTLY: Duration = Duration::from_millis(1);
+
+/// One connection.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    /// Our address, the peer's, and who opened; `None` when the beginning was not seen.
+    pub ends: Option<(SocketAddr, SocketAddr, Role)>,
+    /// The first event.
+    pub began: Instant,
+    /// The last that left a trace here.
+    pub last: Instant,
+    /// The state before the first row.
+    pub initial: State,
+    /// The state now.
+    pub state: State,
+    /// Why it was entered.
+    pub cause: Option<Cause>,
+    /// The peer's numbers.
+    pub theirs: Side,
+    /// Ours.
+    pub ours: Side,
+    /// Segments that came in.
+    pub segments_in: u64,
+    /// Segments that left.
+    pub segments_out: u64,
+    /// How many of these had been sent before.
+    pub again: u64,
+    /// How many of those that came in were not acted on.
+    pub dropped: u64,
+    rows: Rows,
+    pending: Option<Pending>,
+}
+
+/// A row that later events may still belong to.
+#[derive(Clone, Debug)]
+enum Pending {
+    Segment(PendingSegment),
+    Moment(MomentRow),
+}
+
+#[derive(Clone, Debug)]
+struct PendingSegment {
+    at: Instant,
+    direction: Direction,
+    seg: SegmentSummary,
+    again: Option<Retransmission>,
+    dropped: Option<DropReason>,
+    because: Option<&'static str>,
+    state: State,
+    entered: Vec<State>,
+}
+
+impl Record {
+    /// A connection that is first heard of in `event`; keeps at most about `most` rows.
+    pub fn new(event: &Event, most: usize) -> Self {
+        let (ends, state) = match &event.what {
+            What::Opened { local, remote, role } => {
+                let state = match role {
+                    Role::Active => State::Closed,
+                    Role::Passive => State::Listen,
+                };
+                (Some((*local, *remote, *role)), state)
+            }
+            What::State { from, .. } => (None, *from),
+            What::Received { state, .. } | What::Sent { state, .. } => (None, *state),
+            What::Removed
+            | What::Dropped { .. }
+            | What::Timer { .. }
+            | What::Acknowledged { .. }
+            | What::Delivered { .. }
+            | What::SendWindow { .. }
+            | What::CongestionWindow { .. }
+            | What::Urgent { .. }
+            | What::Call { .. } => (None, State::Closed),
+        };
+        Record {
+            ends,
+            began: event.at,
+            last: event.at,
+            initial: state,
+            state,
+            cause: None,
+            theirs: Side::default(),
+            ours: Side::default(),
+            segments_in: 0,
+            segments_out: 0,
+            again: 0,
+            dropped: 0,
+            rows: Rows::new(most),
+            pending: None,
+        }
+    }
+
+    /// Takes one event of this connection.
+    pub fn on_event(&mut self, event: &Event) {
+        let at = event.at;
+        match &event.what {
+            What::State { to, cause, .. } => self.on_state(at, *to, *cause),
+            What::Received { seg, state } => self.on_received(at, *seg, *state),
+            What::Sent { seg, state, retransmission } => {
+                self.on_sent(at, *seg, *state, *retransmission);
+            }
+            What::Dropped { why, .. } => self.on_dropped(at, *why),
+            What::Timer { timer, change: TimerChange::Fired } => self.on_fired(at, *timer),
+            What::Removed => self.settle(),
+            What::Opened { .. }
+            | What::Timer { change: TimerChange::Armed { .. } | TimerChange::Cleared, .. }
+            | What::Acknowledged { .. }
+            | What::Delivered { .. }
+            | What::SendWindow { .. }
+            | What::CongestionWindow { .. }
+            | What::Urgent { .. }
+            | What::Call { .. } => {}
+        }
+    }
+
+    /// The rows so far, with everything that was still pending.
+    pub fn rows(&self) -> Vec<Row> {
+        let mut record = self.clone();
+        record.settle();
+        record.rows.end_run();
+        record.rows.iter().collect()
+    }
+
+    /// How many rows are held.
+    #[cfg(test)]
+    pub fn held(&self) -> usize {
+        self.rows.held()
+    }
+
+    fn on_state(&mut self, at: Instant, to: State, cause: Cause) {
+        self.last = at;
+        self.state = to;
+        self.cause = Some(cause);
+        match &mut self.pending {
+            Some(Pending::Segment(row)) if row.explains(cause, at) => row.entered.push(to),
+            Some(Pending::Moment(MomentRow { what, state, .. })) if what.is_fired() => {
+                *what = Happening::Change(cause);
+                *state = to;
+            }
+            Some(_) | None => {
+                self.settle();
+                if cause == Cause::PassiveOpen {
+                    // Long before the peer came: where the ladder begins, and not a step of it.
+                    self.initial = to;
+                    return;
+                }
+                let what = Happening::Change(cause);
+                self.pending = Some(Pending::Moment(MomentRow { at, what, state: to }));
+            }
+        }
+    }
+
+    fn on_received(&mut self, at: Instant, seg: SegmentSummary, state: State) {
+        self.settle();
+        self.last = at;
+        self.state = state;
+        self.segments_in += 1;
+        self.pending = Some(Pending::Segment(PendingSegment {
+            at,
+            direction: Direction::In,
+            seg,
+            again: None,
+            dropped: None,
+            because: None,
+            state,
+            entered: Vec::new(),
+        }));
+    }
+
+    fn on_sent(
+        &mut self,
+        at: Instant,
+        seg: SegmentSummary,
+        state: State,
+        again: Option<Retransmission>,
+    ) {
+        let (because, entered) = match &self.pending {
+            Some(Pending::Moment(moment)) if moment.leads_to(&seg, at) => match moment.what {
+                Happening::Change(cause) => (Some(cause.words()), vec![moment.state]),
+                Happening::Fired(timer) => (Some(timer.words()), Vec::new()),
+                Happening::Dropped(_) => (None, Vec::new()),
+            },
+            Some(_) | None => (None, Vec::new()),
+        };
+        if because.is_some() {
+            self.pending = None;
+        }
+        self.settle();
+        self.last = at;
+        self.state = state;
+        self.segments_out += 1;
+        self.again += u64::from(again.is_some());
+        self.pending = Some(Pending::Segment(PendingSegment {
+            at,
+            direction: Direction::Out,
+            seg,
+            again,
+            dropped: None,
+            because,
+            state,
+            entered,
+        }));
+    }
+
+    fn on_dropped(&mut self, at: Instant, why: DropReason) {
+        match &mut self.pending {
+            Some(Pending::Segment(row)) if row.direction == Direction::In && row.at == at => {
+                self.dropped += u64::from(row.dropped.is_none());
+                row.dropped.get_or_insert(why);
+            }
+            Some(_) | None => {
+                self.settle();
+                self.last = at;
+                self.dropped += 1;
+                let what = Happening::Dropped(why);
+                self.pending = Some(Pending::Moment(MomentRow { at, what, state: self.state }));
+            }
+        }
+    }
+
+    fn on_fired(&mut self, at: Instant, timer: Timer) {
+        self.settle();
+        let what = Happening::Fired(timer);
+        self.pending = Some(Pending::Moment(MomentRow { at, what, state: self.state }));
+    }
+
+    /// Turns what is pending into a row.
+    fn settle(&mut self) {
+        match self.pending.take() {
+            Some(Pending::Segment(pending)) => {
+                let row = self.number(pending);
+                self.rows.push(Row::Segment(row));
+            }
+            Some(Pending::Moment(row)) if row.is_worth_a_line() => {
+                self.last = row.at;
+                self.rows.push(Row::Moment(row));
+            }
+            Some(Pending::Moment(_)) | None => {}
+        }
+    }
+
+    /// Gives a segment the numbers that it is shown with, and counts what it carries.
+    fn number(&mut self, pending: PendingSegment) -> SegmentRow {
+        let PendingSegment { at, direction, seg, again, dropped, because, state, entered } =
+            pending;
+        let (sender, receiver) = match direction {
+            Direction::In => (&mut self.theirs, &self.ours),
+            Direction::Out => (&mut self.ours, &self.theirs),
+        };
+        let is_syn = seg.flags.contains(Flags::SYN);
+        if is_syn && dropped.is_none() && (!sender.is_relative() || !entered.is_empty()) {
+            sender.begin(&seg);
+        }
+        let seq = sender.shown(seg.seq);
+        if dropped.is_none() {
+            sender.advance(&seg);
+        }
+        let sack = seg.options.sack.as_slice().iter();
+        SegmentRow {
+            at,
+            direction,
+            flags: seg.flags,
+            seq,
+            ack: seg.flags.contains(Flags::ACK).then(|| receiver.shown(seg.ack)),
+            len: seg.len,
+            window: sender.window(&seg, receiver),
+            options: is_syn.then(|| Box::new(seg.options)),
+            sack: sack
+                .map(|(left, right)| (receiver.shown(*left), receiver.shown(*right)))
+                .collect(),
+            again,
+            dropped,
+            because,
+            state,
+            entered,
+        }
+    }
+}
+
+impl PendingSegment {
+    /// Whether this segment is why we changed state at `at`.
+    fn explains(&self, cause: Cause, at: Instant) -> bool {
+        match self.direction {
+            Direction::In => self.at == at && is_by_arrival(cause),
+            Direction::Out => {
+                self.entered.is_empty()
+                    && at.since(self.at) <= PROMPTLY
+                    && is_told_by(cause, self.seg.flags)
+            }
+        }
+    }
+}
+
+impl MomentRow {
+    /// A delayed ACK that did not leave alone rode on something that is shown anyway.
+    fn is_worth_a_line(&self) -> bool {
+        !matches!(self.what, Happening::Fired(Timer::DelayedAck))
+    }
+
+    /// Whether `seg`, sent at `at`, is what this moment made us send.
+    fn leads_to(&self, seg: &SegmentSummary, at: Instant) -> bool {
+        at.since(self.at) <= PROMPTLY
+            && match self.what {
+                Happening::Change(cause) => is_told_by(cause, seg.flags),
+                Happening::Fired(timer) => makes_a_segment(timer),
+                Happening::Dropped(_) => false,
+            }
+    }
+}
+
+impl Happening {
+    fn is_fired(self) -> bool {
+        match self {
+            Happening::Fired(_) => true,
+            Happening::Change(_) | Happening::Dropped(_) => false,
+        }
+    }
+}
+
+/// Whether it is an arriving segment that has this effect.
+const fn is_by_arrival(cause: Cause) -> bool {
+    match cause {
+        Cause::SynArrived
+        | Cause::SynAckArrived
+        | Cause::SynAcknowledged
+        | Cause::FinArrived
+        | Cause::FinAckArrived
+        | Cause::FinAcknowledged
+        | Cause::RstArrived
+        | Cause::SynInWindow
+        | Cause::NewIncarnation
+        | Cause::DataAfterClose => true,
+        Cause::PassiveOpen
+        | Cause::ActiveOpen
+        | Cause::Close
+        | Cause::Abort
+        | Cause::TimeWaitOver
+        | Cause::UserTimeout
+        | Cause::OrphanTimeout => false,
+    }
+}
+
+/// Whether a segment with these flags is how the peer is told of it.
+const fn is_told_by(cause: Cause, flags: Flags) -> bool {
+    match cause {
+        Cause::ActiveOpen => flags.contains(Flags::SYN),
+        Cause::Close => flags.contains(Flags::FIN),
+        Cause::Abort | Cause::UserTimeout | Cause::OrphanTimeout => flags.contains(Flags::RST),
+        Cause::PassiveOpen
+        | Cause::SynArrived
+        | Cause::SynAckArrived
+        | Cause::SynAcknowledged
+        | Cause::FinArrived
+        | Cause::FinAckArrived
+        | Cause::FinAcknowledged
+        | Cause::RstArrived
+        | Cause::SynInWindow
+        | Cause::TimeWaitOver
+        | Cause::NewIncarnation
+        | Cause::DataAfterClose => false,
+    }
+}
+
+/// Whether this timer is there to send something.
+const fn makes_a_segment(timer: Timer) -> bool {
+    match timer {
+        Timer::Retransmission | Timer::Persist | Timer::DelayedAck | Timer::Keepalive => true,
+        Timer::TimeWait | Timer::Orphan | Timer::User => false,
+    }
+}

@@ -1,0 +1,182 @@
+//! What stands on one line of a ladder.
+
+use crate::tcp::{Cause, State, Timer};
+use crate::time::Instant;
+use crate::trace::{DropReason, Retransmission};
+use crate::wire::{Flags, Options};
+
+/// One line, more or less.
+#[derive(Clone, Debug)]
+pub(super) enum Row {
+    /// An arrow.
+    Segment(SegmentRow),
+    /// Something that happened on our side without a segment.
+    Moment(MomentRow),
+    /// Many rows in one.
+    Folded(Fold),
+}
+
+impl Row {
+    /// Whether it may be folded with its neighbours: data or an ACK that changed nothing.
+    pub fn is_plain(&self) -> bool {
+        match self {
+            Row::Segment(row) => {
+                !row.flags.intersects(Flags::SYN | Flags::FIN | Flags::RST)
+                    && row.entered.is_empty()
+                    && row.again.is_none()
+                    && row.dropped.is_none()
+            }
+            Row::Moment(_) | Row::Folded(_) => false,
+        }
+    }
+}
+
+/// Which way an arrow points. Our side is on the right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    /// From the peer to us.
+    In,
+    /// From us to the peer.
+    Out,
+}
+
+/// A segment, with the numbers that the ladder shows.
+#[derive(Clone, Debug)]
+pub(super) struct SegmentRow {
+    pub at: Instant,
+    pub direction: Direction,
+    pub flags: Flags,
+    /// Its first number, counted from its sender's SYN.
+    pub seq: i64,
+    /// What it acknowledges, counted from the receiver's SYN; `None` without the ACK flag.
+    pub ack: Option<i64>,
+    /// Octets of payload.
+    pub len: u32,
+    /// In octets, scaled.
+    pub window: u32,
+    /// The options of a SYN; nothing on any other segment.
+    pub options: Option<Box<Options>>,
+    /// What it acknowledges selectively.
+    pub sack: Vec<(i64, i64)>,
+    /// It was sent before.
+    pub again: Option<Retransmission>,
+    /// It was not acted on.
+    pub dropped: Option<DropReason>,
+    /// What made us send it, where that is worth a word.
+    pub because: Option<&'static str>,
+    /// Our state when it came or left.
+    pub state: State,
+    /// The states we entered because of it, or in order to send it.
+    pub entered: Vec<State>,
+}
+
+/// Something that happened on our side without a segment.
+#[derive(Clone, Debug)]
+pub(super) struct MomentRow {
+    pub at: Instant,
+    pub what: Happening,
+    /// Our state after it.
+    pub state: State,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Happening {
+    /// We changed state.
+    Change(Cause),
+    /// A timer ran out.
+    Fired(Timer),
+    /// Something arrived, and was not acted on.
+    Dropped(DropReason),
+}
+
+/// Many rows in one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fold {
+    /// What came in.
+    pub incoming: Flow,
+    /// What we sent.
+    pub outgoing: Flow,
+    /// How many of these were sent again.
+    pub again: u64,
+    /// How many were not acted on.
+    pub dropped: u64,
+    /// How many timers ran out.
+    pub fired: u64,
+    /// How often we changed state.
+    pub changes: u64,
+    /// Our state after the last.
+    pub state: State,
+}
+
+/// Segments one way.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Flow {
+    pub segments: u64,
+    /// Octets of payload, repetitions counted.
+    pub octets: u64,
+}
+
+impl Fold {
+    /// Nothing yet.
+    pub fn new(state: State) -> Self {
+        Fold {
+            incoming: Flow::default(),
+            outgoing: Flow::default(),
+            again: 0,
+            dropped: 0,
+            fired: 0,
+            changes: 0,
+            state,
+        }
+    }
+
+    /// Whether nothing has been taken in.
+    pub fn is_empty(&self) -> bool {
+        self.incoming.segments + self.outgoing.segments + self.dropped + self.fired + self.changes
+            == 0
+    }
+
+    /// Takes a row in.
+    pub fn take(&mut self, row: &Row) {
+        match row {
+            Row::Segment(row) => self.take_segment(row),
+            Row::Moment(row) => {
+                match row.what {
+                    Happening::Change(_) => self.changes += 1,
+                    Happening::Fired(_) => self.fired += 1,
+                    Happening::Dropped(_) => self.dropped += 1,
+                }
+                self.state = row.state;
+            }
+            Row::Folded(fold) => self.take_fold(fold),
+        }
+    }
+
+    fn take_segment(&mut self, row: &SegmentRow) {
+        let flow = match row.direction {
+            Direction::In => &mut self.incoming,
+            Direction::Out => &mut self.outgoing,
+        };
+        flow.segments += 1;
+        flow.octets += u64::from(row.len);
+        self.again += u64::from(row.again.is_some());
+        self.dropped += u64::from(row.dropped.is_some());
+        self.changes += row.entered.len() as u64;
+        self.state = row.entered.last().copied().unwrap_or(row.state);
+    }
+
+    fn take_fold(&mut self, other: &Fold) {
+        for (flow, more) in
+            [(&mut self.incoming, other.incoming), (&mut self.outgoing, other.outgoing)]
+        {
+            flow.segments += more.segments;
+            flow.octets += more.octets;
+        }
+        self.again += other.again;
+        self.dropped += other.dropped;
+        self.fired += other.fired;
+        self.changes += other.changes;
+        self.state = other.state;
+    }
+}

@@ -1,0 +1,203 @@
+//! One log line per transition, as `RUST_LOG=info` shows it; segments at `debug`, timers and the
+//! rest at `trace`. All through the `log` crate with the target `glasstack`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use log::Level;
+
+use super::words;
+use crate::trace::{
+    Call, ConnId, DropReason, Event, Mask, Role, SegmentSummary, Sink, TimerChange, What,
+};
+use crate::wire::Flags;
+
+/// The target of all lines, for filters such as `RUST_LOG=glasstack=debug`.
+const TARGET: &str = "glasstack";
+
+/// Writes events to the log. It asks only for what the log's level lets through, and remembers the
+/// peer of each live connection, nothing else.
+#[derive(Debug, Default)]
+pub struct LogLines {
+    peers: BTreeMap<ConnId, SocketAddr>,
+}
+
+impl LogLines {
+    /// Nothing is remembered yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The text of the line that `event` makes.
+    fn text(&self, event: &Event) -> String {
+        let who = self.who(event.conn);
+        match &event.what {
+            What::Opened { local, role, .. } => format!("{who}: {} {local}", words_of_role(*role)),
+            What::Removed => format!("{who}: removed"),
+            What::State { from, to, cause, section } => {
+                format!("{who}: {from} -> {to} ({}; RFC 9293 {section})", cause.words())
+            }
+            What::Received { seg, state } => format!("{who}: {state} <- {}", segment(seg)),
+            What::Sent { seg, state, retransmission } => {
+                let again = retransmission.map(|why| format!(", {}", words::again(why)));
+                format!("{who}: {state} -> {}{}", segment(seg), again.unwrap_or_default())
+            }
+            What::Dropped { why, from } => {
+                let from = from.map(|from| format!(" from {from}")).unwrap_or_default();
+                format!("{who}: dropped{from}: {}", words_of_drop(*why))
+            }
+            What::Timer { timer, change } => {
+                format!("{who}: {timer} timer {}", words_of_change(*change))
+            }
+            What::Acknowledged { octets } => format!("{who}: {octets} octets acknowledged"),
+            What::Delivered { octets } => format!("{who}: {octets} octets readable"),
+            What::SendWindow { octets } => format!("{who}: SND.WND {octets}"),
+            What::CongestionWindow { cwnd, ssthresh } => {
+                format!("{who}: cwnd {cwnd}, ssthresh {ssthresh}")
+            }
+            What::Urgent { pointer } => format!("{who}: urgent data until {pointer}"),
+            What::Call { call, error } => {
+                let error = error.map(|error| format!(": {error}")).unwrap_or_default();
+                format!("{who}: {}{error}", words_of_call(*call))
+            }
+        }
+    }
+
+    fn who(&self, conn: Option<ConnId>) -> String {
+        match conn.map(|id| (id, self.peers.get(&id))) {
+            Some((id, Some(peer))) => format!("{id} {peer}"),
+            Some((id, None)) => id.to_string(),
+            None => "-".to_owned(),
+        }
+    }
+}
+
+impl Sink for LogLines {
+    fn wanted(&self) -> Mask {
+        let mut wanted = Mask::empty();
+        if log::log_enabled!(target: TARGET, Level::Info) {
+            wanted |= Mask::CONNECTIONS | Mask::STATES;
+        }
+        if log::log_enabled!(target: TARGET, Level::Debug) {
+            wanted |= Mask::SEGMENTS | Mask::DROPS;
+        }
+        if log::log_enabled!(target: TARGET, Level::Trace) {
+            wanted |= Mask::all();
+        }
+        wanted
+    }
+
+    fn record(&mut self, event: &Event) {
+        if let (Some(id), What::Opened { remote, .. }) = (event.conn, &event.what) {
+            self.peers.insert(id, *remote);
+        }
+        let level = level(event.what.kind());
+        if log::log_enabled!(target: TARGET, level) {
+            log::log!(target: TARGET, level, "{}", self.text(event));
+        }
+        if let (Some(id), What::Removed) = (event.conn, &event.what) {
+            self.peers.remove(&id);
+        }
+    }
+}
+
+/// The level at which events of this kind are logged.
+fn level(kind: Mask) -> Level {
+    if kind.intersects(Mask::STATES) {
+        Level::Info
+    } else if kind.intersects(Mask::CONNECTIONS | Mask::SEGMENTS | Mask::DROPS) {
+        Level::Debug
+    } else {
+        Level::Trace
+    }
+}
+
+/// The header in one line, absolute numbers: a log is searched, a ladder is read.
+fn segment(seg: &SegmentSummary) -> String {
+    let SegmentSummary { seq, ack, flags, wnd, len, .. } = seg;
+    if flags.contains(Flags::ACK) {
+        format!("{flags} seq {seq} ack {ack} win {wnd} len {len}")
+    } else {
+        format!("{flags} seq {seq} win {wnd} len {len}")
+    }
+}
+
+const fn words_of_role(role: Role) -> &'static str {
+    match role {
+        Role::Active => "opened by us from",
+        Role::Passive => "opened by the peer to",
+    }
+}
+
+fn words_of_drop(why: DropReason) -> String {
+    match why {
+        DropReason::Malformed(error) => format!("malformed, {error}"),
+        other => words::dropped(other).to_owned(),
+    }
+}
+
+fn words_of_change(change: TimerChange) -> String {
+    match change {
+        TimerChange::Armed { until } => format!("armed until {until}"),
+        TimerChange::Cleared => "cleared".to_owned(),
+        TimerChange::Fired => "fired".to_owned(),
+    }
+}
+
+fn words_of_call(call: Call) -> String {
+    match call {
+        Call::Send { octets } => format!("SEND of {octets} octets"),
+        Call::Receive { octets } => format!("RECEIVE of {octets} octets"),
+        Call::Shutdown => "CLOSE of our sending side".to_owned(),
+        Call::Close => "CLOSE".to_owned(),
+        Call::Abort => "ABORT".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tcp::{Cause, State};
+    use crate::time::Instant;
+
+    fn event(conn: Option<u64>, what: What) -> Event {
+        Event { at: Instant::ZERO, conn: conn.map(ConnId), what }
+    }
+
+    fn opened() -> What {
+        What::Opened {
+            local: "192.0.2.2:80".parse().expect("an address"),
+            remote: "192.0.2.1:40312".parse().expect("an address"),
+            role: Role::Passive,
+        }
+    }
+
+    fn syn_arrived() -> What {
+        let (from, to, cause) = (State::Listen, State::SynReceived, Cause::SynArrived);
+        What::State { from, to, cause, section: cause.section() }
+    }
+
+    #[test]
+    fn a_transition_says_who_from_to_why_and_where_it_is_written() {
+        let mut lines = LogLines::new();
+        lines.record(&event(Some(1), opened()));
+        assert_eq!(level(syn_arrived().kind()), Level::Info);
+        assert_eq!(
+            lines.text(&event(Some(1), syn_arrived())),
+            "#1 192.0.2.1:40312: LISTEN -> SYN_RCVD (rcv SYN; RFC 9293 3.10.7.2)"
+        );
+    }
+
+    #[test]
+    fn a_connection_is_forgotten_when_it_is_removed() {
+        let mut lines = LogLines::new();
+        for id in 0..10_000 {
+            lines.record(&event(Some(id), opened()));
+            lines.record(&event(Some(id), What::Removed));
+        }
+        assert!(lines.peers.is_empty());
+        let text = lines.text(&event(Some(1), syn_arrived()));
+        assert!(text.starts_with("#1: LISTEN"), "{text}");
+    }
+}

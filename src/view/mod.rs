@@ -1,0 +1,11 @@
+//! What people look at: events as log lines, as JSON lines and as ladders. Everything here reads
+//! events and changes nothing; how a packet came to be is none of its business.
+
+mod json_lines;
+pub mod ladder;
+mod log_lines;
+mod words;
+
+pub use json_lines::JsonLines;
+pub use ladder::{Ladder, LadderRecorder, Limits, Style};
+pub use log_lines::LogLines;

@@ -1,0 +1,114 @@
+//! Reasons, amounts and durations in the words that log lines and ladders share.
+
+use std::time::Duration;
+
+use crate::trace::{DropReason, Retransmission};
+
+/// Why something was not acted on, short enough to stand on an arrow.
+pub(super) const fn dropped(why: DropReason) -> &'static str {
+    match why {
+        DropReason::Malformed(_) => "malformed",
+        DropReason::Ipv6 => "IPv6, not carried yet",
+        DropReason::NotForUs => "addressed to somebody else",
+        DropReason::BadSource => "impossible source address",
+        DropReason::Fragment => "fragment",
+        DropReason::UnknownProtocol => "unknown protocol",
+        DropReason::Icmp => "ICMP that asks for nothing",
+        DropReason::UdpPortUnreachable => "UDP, nobody listens",
+        DropReason::NoConnection => "no such connection",
+        DropReason::ListenQueueFull => "listen queue full",
+        DropReason::TooManyConnections => "too many connections",
+        DropReason::OutsideWindow => "outside the window",
+        DropReason::ResetNotExact => "RST not exact, challenged",
+        DropReason::ResetInTimeWait => "RST in TIME_WAIT",
+        DropReason::ResetIgnored => "RST proves nothing",
+        DropReason::SynInWindow => "SYN in window, challenged",
+        DropReason::NoAck => "no ACK",
+        DropReason::BadAck => "ACK of nothing sent",
+        DropReason::NoSyn => "no SYN",
+        DropReason::AfterFin => "after the FIN",
+        DropReason::NoRoom => "no room",
+        DropReason::OutputFull => "too many answers waiting",
+    }
+}
+
+/// Why a segment was sent again.
+pub(super) const fn again(why: Retransmission) -> &'static str {
+    match why {
+        Retransmission::Timeout => "retransmitted (timeout)",
+        Retransmission::Fast => "retransmitted (fast)",
+        Retransmission::Probe => "window probe",
+    }
+}
+
+/// An amount of data in decimal units: `80 B`, `588 kB`, `1.5 MB`. Rounded down, one decimal below a hundred.
+pub(super) fn octets(amount: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    if amount < 1_000 {
+        return format!("{amount} B");
+    }
+    let mut tenths = amount / 100;
+    let mut unit = 0;
+    while tenths >= 10_000 && unit + 1 < UNITS.len() {
+        tenths /= 1_000;
+        unit += 1;
+    }
+    if tenths < 1_000 && !tenths.is_multiple_of(10) {
+        format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+    } else {
+        format!("{} {}", tenths / 10, UNITS[unit])
+    }
+}
+
+/// A span of time: `12.3 ms` below a second, `61.25 s` from there. Rounded down.
+pub(super) fn span(duration: Duration) -> String {
+    let micros = duration.as_micros();
+    if micros < 1_000_000 {
+        format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100)
+    } else {
+        format!("{}.{:02} s", micros / 1_000_000, micros % 1_000_000 / 10_000)
+    }
+}
+
+/// `1 segment`, `412 segments`.
+pub(super) fn count(number: u64, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_take_the_unit_that_reads_best() {
+        let cases = [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1 kB"),
+            (1_448, "1.4 kB"),
+            (588_123, "588 kB"),
+            (999_999, "999 kB"),
+            (1_000_000, "1 MB"),
+            (100_000_000, "100 MB"),
+            (14_480_000_000, "14.4 GB"),
+            (99_912_000, "99.9 MB"),
+            (u64::MAX, "18.4 EB"),
+        ];
+        for (amount, text) in cases {
+            assert_eq!(octets(amount), text);
+        }
+    }
+
+    #[test]
+    fn spans_change_unit_at_a_second() {
+        assert_eq!(span(Duration::from_micros(12_345)), "12.3 ms");
+        assert_eq!(span(Duration::from_micros(999_999)), "999.9 ms");
+        assert_eq!(span(Duration::from_millis(61_259)), "61.25 s");
+    }
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!(count(1, "segment"), "1 segment");
+        assert_eq!(count(0, "segment"), "0 segments");
+    }
+}

@@ -2,7 +2,10 @@
 
 pub mod device;
 pub mod error;
+pub mod http;
 pub mod seq;
+pub mod services;
+pub mod serving;
 pub mod tcp;
 pub mod time;
 pub mod trace;

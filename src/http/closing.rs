@@ -1,7 +1,8 @@
 //! Who closes first, and how long `CLOSE_WAIT` lasts.
 //!
 //! A server that closes as soon as it reads the peer's FIN hides half of RFC 9293's states: its FIN
-//! rides with the ACK of the peer's, and the close takes three segments. `--close-after` takes it apart.
+//! rides with the ACK of the peer's, and the close takes three segments. `--close-after` takes it
+//! apart.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -24,11 +25,12 @@ pub enum CloseAfter {
     /// Our side closes first, after one response (which says `Connection: close`): `FIN_WAIT_1`,
     /// `FIN_WAIT_2`, `TIME_WAIT`.
     Request,
-    /// The peer closes first, and our side never: `CLOSE_WAIT` until the program is told to stop. This
-    /// is the leak that `ss` shows on many a server.
+    /// The peer closes first, and our side never: `CLOSE_WAIT` until the program is told to stop.
+    /// This is the leak that `ss` shows on many a server, and like there each such connection keeps
+    /// its place among those that may be open.
     Never,
-    /// The peer closes first, and our side so much later: `CLOSE_WAIT`, then `LAST_ACK`.
-    /// The time runs from when the responder reads the peer's FIN: at once while the connection is idle, and
+    /// The peer closes first, and our side so much later: `CLOSE_WAIT`, then `LAST_ACK`. The time
+    /// runs from when the responder reads the peer's FIN: at once while the connection is idle, and
     /// after the response when the peer closed ahead of it.
     Delay(Duration),
 }
@@ -128,8 +130,7 @@ where
     let waiting = async {
         if peer_began(&mut stream, ended, rules).await {
             match rules.close_after {
-                CloseAfter::Promptly => {}
-                CloseAfter::Request => {}
+                CloseAfter::Promptly | CloseAfter::Request => {}
                 CloseAfter::Never => std::future::pending().await,
                 CloseAfter::Delay(delay) => sleep(delay).await,
             }
@@ -149,9 +150,7 @@ async fn peer_began<S: AsyncRead + Unpin>(stream: &mut S, ended: Ended, rules: &
         Ended::LastResponse if rules.close_after.lets_the_peer_begin() => {
             serving::wait_for_close(stream, rules.peer_closes_within, &rules.linger).await
         }
-        Ended::LastResponse => false,
-        Ended::ResponseEndsWithOurFin => false,
-        Ended::GivenUp => false,
+        Ended::LastResponse | Ended::ResponseEndsWithOurFin | Ended::GivenUp => false,
     }
 }
 

@@ -1,5 +1,5 @@
-//! The HTTP responder: hyper on any [`Connection`], an axum [`Router`](axum::Router) behind it, and the
-//! closing of the connection in our own hands, so that each state of it can be seen.
+//! The HTTP responder: hyper on any [`Connection`], an axum [`Router`](axum::Router) behind it, and
+//! the closing of the connection in our own hands, so that each state of it can be seen.
 
 mod closing;
 mod files;

@@ -1,5 +1,5 @@
-//! Serves a router on the connections of a listener: hyper's HTTP/1 on each, and what hyper leaves to
-//! its user: limits in time and number, the end of a connection, the stop.
+//! Serves a router on the connections of a listener: hyper's HTTP/1 on each, and what hyper leaves
+//! to its user: limits in time and number, the end of a connection, the stop.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -23,18 +23,19 @@ use tower::Service;
 
 use super::closing::{self, CloseAfter, Ended, Rules};
 use super::watched::Watched;
-use crate::serving::{self, Connection, Limits, Linger, Listener, StatusSource, Stop};
+use crate::serving::{self, Connection, Limits, Linger, Listener, StatusSource, Stop, within};
 
 /// How to serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// When our side closes.
     pub close_after: CloseAfter,
-    /// What a request's head may take to arrive, from when the connection is ready for it; so it also
-    /// bounds how long an idle connection is kept. A head that has begun is answered with 408 then. The default is 30 s.
+    /// What a request's head may take to arrive, from when the connection is ready for it; so it
+    /// also bounds how long an idle connection is kept. A head that has begun is answered with 408
+    /// then. The default is 30 s.
     pub header_read_timeout: Duration,
-    /// With [`CloseAfter::Delay`] and [`CloseAfter::Never`], when HTTP says that a response is the last (`Connection: close`): how long the
-    /// peer is given to close first. The default is 10 s.
+    /// With [`CloseAfter::Delay`] and [`CloseAfter::Never`], when HTTP says that a response is the
+    /// last (`Connection: close`): how long the peer is given to close first. The default is 10 s.
     pub peer_closes_within: Duration,
     /// How long to read on after our FIN.
     pub linger: Linger,
@@ -66,8 +67,9 @@ pub struct Endpoints {
 /// Answers on each connection of `listener` with `router`, until `stop` is given and the
 /// connections have finished, for which they have `config.limits.grace`.
 ///
-/// Requests carry two extensions, [`Endpoints`] and [`StatusSource`]. A client that closes its side behind its request
-/// gets its answer. No error ends this: those of one connection are logged and end it alone.
+/// Requests carry two extensions, [`Endpoints`] and [`StatusSource`]. A client that closes its side
+/// behind its request gets its answer. No error ends this: those of one connection are logged and
+/// end it alone.
 pub async fn serve<L: Listener>(listener: L, router: Router, config: Config, stop: Stop) {
     let limits = config.limits;
     let responder = Arc::new(Responder::new(router, &config));
@@ -108,8 +110,11 @@ impl Responder {
         if let Some(error) = &end.error {
             log::debug!("{peer}: {error}");
         }
-        if end.head_was_late && stream.write_all(HEAD_WAS_LATE).await.is_err() {
-            log::debug!("{peer}: gone before it could be told that it was too slow");
+        if end.head_was_late {
+            let told = within(self.rules.linger.quiet, stream.write_all(HEAD_WAS_LATE)).await;
+            if told.is_err() {
+                log::debug!("{peer}: could not be told that it was too slow");
+            }
         }
         closing::close(stream, end.how, &self.rules, stop).await;
     }

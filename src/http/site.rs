@@ -1,12 +1,13 @@
 //! The built-in site: small answers, each of which makes TCP do something worth a look.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, Request};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
+use axum::{Extension, Router};
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use tokio::time::sleep;
@@ -47,30 +48,37 @@ pub fn site() -> Router {
         .method_not_allowed_fallback(method_not_allowed)
 }
 
-async fn index(headers: HeaderMap, endpoints: Option<Extension<Endpoints>>) -> Response {
+async fn index(
+    headers: HeaderMap,
+    endpoints: Option<Extension<Endpoints>>,
+    source: Option<Extension<StatusSource>>,
+) -> Response {
     let wants_html = headers
         .get_all(header::ACCEPT)
         .iter()
         .any(|accept| accept.as_bytes().windows(9).any(|word| word == b"text/html"));
-    let you = endpoints.map(|Extension(Endpoints { local, remote })| {
-        format!("You are {remote}, and the other end of this connection is {local}.")
-    });
-    let you = you.unwrap_or_default();
+    let mut you = String::new();
+    if let Some(Extension(Endpoints { local, remote })) = endpoints {
+        let _ = write!(you, "You are {remote}, and I am {local}.");
+    }
+    if let Some(report) = source.and_then(|Extension(source)| source.ask()) {
+        let state = report.status.state;
+        let id = report.id;
+        let _ = write!(you, " This is connection {id} of a TCP of my own; it is in {state}.");
+    }
     let page =
         if wants_html { Html(html(&you)).into_response() } else { text(&you).into_response() };
     ([(header::VARY, "accept")], page).into_response()
 }
 
-const WHAT_ANSWERS: &str = "glasstack answers here: a TCP of its own, in userspace, that can be seen through. \
-    No kernel took part on this side of the connection.";
+const WHAT_ANSWERS: &str =
+    "glasstack answers here: a TCP/IP stack in userspace that can be seen through.";
 
 fn text(you: &str) -> String {
     format!("{WHAT_ANSWERS}\n{you}\n\n{}", list())
 }
 
 fn html(you: &str) -> String {
-    use std::fmt::Write as _;
-
     let mut rows = String::new();
     for (path, example, what) in PAGES {
         let path = if example.is_empty() {
@@ -90,7 +98,7 @@ fn html(you: &str) -> String {
 }
 
 fn list() -> String {
-    PAGES.iter().map(|(path, _, what)| format!("  {path:<14}{what}\n")).collect()
+    PAGES.map(|(path, _, what)| format!("  {path:<14}{what}\n")).concat()
 }
 
 async fn hello() -> &'static str {
@@ -99,15 +107,10 @@ async fn hello() -> &'static str {
 
 async fn connection(source: Option<Extension<StatusSource>>) -> Response {
     match source.and_then(|Extension(source)| source.ask()) {
-        Some(report) => match serde_json::to_string_pretty(&report) {
-            Ok(mut json) => {
-                json.push('\n');
-                ([(header::CONTENT_TYPE, "application/json")], json).into_response()
-            }
-            Err(error) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, Json(error.to_string())).into_response()
-            }
-        },
+        Some(report) => {
+            let json = serde_json::to_string_pretty(&report).expect("a report has no maps in it");
+            ([(header::CONTENT_TYPE, "application/json")], json + "\n").into_response()
+        }
         None => (
             StatusCode::NOT_FOUND,
             "This connection does not run on glasstack's own TCP: nothing is known of its inside.\n",
@@ -200,7 +203,8 @@ impl IntoResponse for BadRequest {
     }
 }
 
-/// Reads a decimal number up to `most`. `place` and `what` say where it stood and what it should be.
+/// Reads a decimal number up to `most`. `place` and `what` say where it stood and what it should
+/// be.
 fn number(place: &str, what: &str, text: &str, most: u64) -> Result<u64, BadRequest> {
     let digits = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
     let number = text.parse().ok().filter(|number| digits && *number <= most);

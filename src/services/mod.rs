@@ -56,7 +56,8 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// The connection failed, or was idle for longer than `config.idle` ([`io::ErrorKind::TimedOut`]).
+    /// The connection failed, or was idle for longer than `config.idle`
+    /// ([`io::ErrorKind::TimedOut`]).
     pub async fn talk<S>(self, stream: &mut S, config: &Config) -> io::Result<()>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -128,8 +129,8 @@ impl Config {
     }
 }
 
-/// Runs `service` on each connection of `listener` until `stop` is given. Connections that are open then are
-/// closed, within `config.limits.grace`.
+/// Runs `service` on each connection of `listener` until `stop` is given. Connections that are open
+/// then are closed, within `config.limits.grace`.
 pub async fn serve<L: Listener>(service: Service, listener: L, config: Config, stop: Stop) {
     let config = Arc::new(config);
     let limits = config.limits;

@@ -1,4 +1,5 @@
-//! What each service says. None of them closes the connection: whoever calls does, when they return.
+//! What each service says. None of them closes the connection: whoever calls does, when they
+//! return.
 
 use std::io;
 use std::time::{Duration, SystemTime};
@@ -7,8 +8,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 
 use crate::serving::within;
 
-/// RFC 862: sends back what arrives, until the peer closes. Reads on only as fast as its answers are
-/// taken, so that a peer that never reads costs 16 KiB.
+/// RFC 862: sends back what arrives, until the peer closes. Reads on only as fast as its answers
+/// are taken, so that a peer that never reads costs 16 KiB.
 ///
 /// # Errors
 ///
@@ -105,14 +106,23 @@ const WIDTH: usize = 72;
 static CHARACTERS: [u8; PRINTING * (WIDTH + 2)] = {
     let mut lines = [0; PRINTING * (WIDTH + 2)];
     let mut at = 0;
+    let mut first = b' ';
     while at < lines.len() {
-        let (line, column) = (at / (WIDTH + 2), at % (WIDTH + 2));
-        lines[at] = match column {
-            WIDTH => b'\r',
-            WIDTH.. => b'\n',
-            _ => b' ' + ((line + column) % PRINTING) as u8,
-        };
-        at += 1;
+        let mut next = first;
+        let end = at + WIDTH;
+        while at < end {
+            lines[at] = next;
+            next = following(next);
+            at += 1;
+        }
+        lines[at] = b'\r';
+        lines[at + 1] = b'\n';
+        at += 2;
+        first = following(first);
     }
     lines
 };
+
+const fn following(character: u8) -> u8 {
+    if character == b'~' { b' ' } else { character + 1 }
+}

@@ -1,4 +1,5 @@
-//! The loop that accepts: one task for each connection, so many and no more, until it is told to stop.
+//! The loop that accepts: one task for each connection, so many and no more, until it is told to
+//! stop.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -14,8 +15,8 @@ use super::{Listener, Stop};
 /// How much one accept loop takes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections open at a time, at least 1. At the limit the loop stops accepting, and further peers wait in
-    /// the listener's queue. The default is 10,000.
+    /// Connections open at a time, at least 1. At the limit the loop stops accepting, and further
+    /// peers wait in the listener's queue. The default is 10,000.
     pub connections: usize,
     /// What connections may take to finish after the signal to stop. The default is 5 s.
     pub grace: Duration,
@@ -31,9 +32,9 @@ impl Default for Limits {
 const FIRST_WAIT: Duration = Duration::from_millis(5);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// Accepts from `listener` and gives each connection to `answer`, in a task of its own, until `stop` is
-/// given. Then the listener is dropped at once, and the tasks, which are expected to watch `stop`
-/// themselves, have `limits.grace` to finish; what is left then is cut off.
+/// Accepts from `listener` and gives each connection to `answer`, in a task of its own, until
+/// `stop` is given. Then the listener is dropped at once, and the tasks, which are expected to
+/// watch `stop` themselves, have `limits.grace` to finish; what is left then is cut off.
 ///
 /// No error ends the loop: a failed accept is logged and tried again after a short wait.
 pub async fn accept<L, A, F>(listener: L, limits: Limits, mut stop: Stop, answer: A)

@@ -1,5 +1,5 @@
-//! What a responder asks of a connection and of a listener, so that the same code answers on our own
-//! TCP, on the kernel's, and on a pipe in memory.
+//! What a responder asks of a connection and of a listener, so that the same code answers on our
+//! own TCP, on the kernel's, and on a pipe in memory.
 
 use std::net::SocketAddr;
 use std::pin::Pin;

@@ -1,9 +1,9 @@
 //! Closing so that the peer gets all of our reply.
 //!
-//! A connection that is dropped while octets of the peer wait unread ends with RST (RFC 9293 3.6.1),
-//! and a RST that overtakes the reply in the peer's program destroys it: a client that is still
-//! uploading gets "connection reset" in place of the reason why. So we send our FIN first and go on
-//! reading, to throw away what still comes, until the peer closes too or has had its time.
+//! A connection that is dropped while octets of the peer wait unread ends with RST (RFC 9293
+//! 3.6.1), and a RST that overtakes the reply in the peer's program destroys it: a client that is
+//! still uploading gets "connection reset" in place of the reason why. So we send our FIN first and
+//! go on reading, to throw away what still comes, until the peer closes too or has had its time.
 
 use std::future::Future;
 use std::io;
@@ -19,8 +19,8 @@ pub struct Linger {
     pub quiet: Duration,
     /// The bound on the whole. The default is 30 s.
     pub total: Duration,
-    /// The bound on what is thrown away, in octets. Many clients write all of their request before they
-    /// read a word of the answer, so this is what can be uploaded to a responder that does not
+    /// The bound on what is thrown away, in octets. Many clients write all of their request before
+    /// they read a word of the answer, so this is what can be uploaded to a responder that does not
     /// want it and the reply still be read. The default is 256 MiB.
     pub octets: u64,
 }

@@ -1,6 +1,6 @@
-//! What every responder needs, whatever it says: connections and a listener to take them from, a loop
-//! that accepts, a close that loses nothing, a signal to stop. What is said lives in `http` and
-//! `services`.
+//! What every responder needs, whatever it says: connections and a listener to take them from, a
+//! loop that accepts, a close that loses nothing, a signal to stop. What is said lives in `http`
+//! and `services`.
 
 mod accept;
 mod connection;

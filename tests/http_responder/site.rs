@@ -194,7 +194,8 @@ async fn a_connection_without_a_status_says_so() {
 async fn a_connection_tells_about_itself() {
     let (theirs, ours) = duplex(64 * 1024);
     let _server = on_connection(Seen(ours), Config::default());
-    let reply = Client::new(theirs).get("/connection").await;
+    let mut client = Client::new(theirs);
+    let reply = client.get("/connection").await;
     assert_eq!(reply.field("content-type"), Some("application/json"));
     let json: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
     assert_eq!(json["id"], 7);
@@ -205,6 +206,8 @@ async fn a_connection_tells_about_itself() {
     assert_eq!(json["timers"][0]["left_us"], 200_000);
     assert_eq!(json["transitions"][0]["to"], "ESTABLISHED");
     assert!(reply.text().contains("\n  \"state\""), "it is for people to read: {}", reply.text());
+    let page = client.get("/").await;
+    assert!(page.text().contains("connection #7 "), "{}", page.text());
 }
 
 /// A pipe that has a status to tell.

@@ -11,8 +11,9 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
-/// The digits, the letters and a line feed: 63 octets, a length that shares no factor with the powers of
-/// two and the usual segment sizes (1460, 1448), so that octets in the wrong place are seen.
+/// The digits, the letters and a line feed: 63 octets, a length that shares no factor with the
+/// powers of two and the usual segment sizes (1460, 1448), so that octets in the wrong place are
+/// seen.
 const LINE: &[u8; 63] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz\n";
 
 /// As many whole lines as go into 64 KiB.

@@ -7,7 +7,7 @@ use glasstack::services::{Config, Service, serve};
 use glasstack::serving::{Stopper, stop};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 /// The example of RFC 867.
 fn a_day_in_1982() -> SystemTime {
@@ -73,17 +73,21 @@ async fn chargen_turns_the_lines_and_drains_what_it_is_told() {
     let mut got = vec![0; 74 * 200];
     // More than any buffer holds: it arrives only if it is read.
     let babble = vec![b'x'; 20_000_000];
-    let (read, written) = tokio::join!(
-        async {
-            input.read_exact(&mut got).await.unwrap();
-            let mut more = Vec::new();
-            input.read_to_end(&mut more).await
-        },
-        async {
-            output.write_all(&babble).await.unwrap();
-            output.shutdown().await
-        }
-    );
+    let both = async {
+        tokio::join!(
+            async {
+                input.read_exact(&mut got).await.unwrap();
+                let mut more = Vec::new();
+                input.read_to_end(&mut more).await
+            },
+            async {
+                output.write_all(&babble).await.unwrap();
+                output.shutdown().await
+            }
+        )
+    };
+    let (read, written) =
+        timeout(Duration::from_secs(60), both).await.expect("the babble is not drained");
     written.unwrap();
     read.unwrap();
     let text = String::from_utf8(got).unwrap();

@@ -1,8 +1,18 @@
 //! glasstack: a userspace TCP/IP stack one can see through.
+//!
+//! Raw IP packets come from a [`device`], go through [`wire`], [`stack`] and [`tcp`] (RFC 9293), and reach
+//! applications as tokio sockets in [`runtime`]. What happens inside is raised as events ([`trace`]) and
+//! shown by [`view`]. `docs/architecture.md` has the map.
 
+pub mod cli;
 pub mod device;
+pub mod engine;
 pub mod error;
+pub mod http;
+pub mod runtime;
 pub mod seq;
+pub mod services;
+pub mod serving;
 pub mod stack;
 pub mod tcp;
 pub mod time;

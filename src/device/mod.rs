@@ -1,9 +1,13 @@
 //! Where packets come from and go to.
 
+mod alarm;
+
 use std::io;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+
+pub(crate) use alarm::Alarm;
 
 use crate::wire::Frame;
 

@@ -128,7 +128,7 @@ impl Wheel {
     fn link(&mut self, key: u32, at: Instant) {
         let tick = (at.as_nanos() >> TICK_BITS).max(self.tick);
         let differing = (tick ^ self.tick) | 1;
-        let level = (63 - differing.leading_zeros()) / DIGIT_BITS;
+        let level = differing.ilog2() / DIGIT_BITS;
         let bucket = (tick >> (level * DIGIT_BITS)) & 63;
         let (level, bucket) = (level as usize, usize::try_from(bucket).expect("below 64"));
         let next = std::mem::replace(&mut self.heads[level][bucket], key);

@@ -87,7 +87,7 @@ impl Tcb {
         if let Ok(octets) = octets {
             self.snd.queue.copy_in(&data[..octets]);
         }
-        self.note_send(octets, cx)
+        note_send(octets, cx)
     }
 
     /// Puts `data` into the send queue as it is, without copying. All of it is taken or none: nothing
@@ -102,7 +102,7 @@ impl Tcb {
         if octets.is_ok_and(|octets| octets > 0) {
             self.snd.queue.push(data);
         }
-        self.note_send(octets, cx)
+        note_send(octets, cx)
     }
 
     /// Marks what was written so far as urgent: the urgent pointer will stand at its end (RFC 9293
@@ -131,20 +131,6 @@ impl Tcb {
             | State::LastAck
             | State::TimeWait => Err(Error::ConnectionClosing),
         }
-    }
-
-    fn note_send(
-        &mut self,
-        octets: Result<usize, Error>,
-        cx: &mut Context<'_>,
-    ) -> Result<usize, Error> {
-        if octets != Ok(0) {
-            cx.raise(Mask::CALLS, || What::Call {
-                call: Call::Send { octets: octets.unwrap_or(0) },
-                error: octets.err(),
-            });
-        }
-        octets
     }
 }
 
@@ -363,4 +349,14 @@ impl Tcb {
         self.disarm(Timer::User, cx);
         self.watch_user_timeout(cx);
     }
+}
+
+fn note_send(octets: Result<usize, Error>, cx: &mut Context<'_>) -> Result<usize, Error> {
+    if octets != Ok(0) {
+        cx.raise(Mask::CALLS, || What::Call {
+            call: Call::Send { octets: octets.unwrap_or(0) },
+            error: octets.err(),
+        });
+    }
+    octets
 }

@@ -64,7 +64,7 @@ pub struct Keepalive {
 impl Default for Keepalive {
     /// Two hours, then nine probes 75 s apart.
     fn default() -> Self {
-        Keepalive { idle: Duration::from_secs(7200), interval: Duration::from_secs(75), probes: 9 }
+        Keepalive { idle: Duration::from_hours(2), interval: Duration::from_secs(75), probes: 9 }
     }
 }
 
@@ -82,12 +82,12 @@ impl Default for Config {
             delayed_ack: Duration::from_millis(40),
             initial_rto: Duration::from_secs(1),
             min_rto: Duration::from_millis(200),
-            max_rto: Duration::from_secs(60),
+            max_rto: Duration::from_mins(1),
             syn_retries: 7,
             data_retries: 15,
             user_timeout: None,
             keepalive: None,
-            orphan_timeout: Duration::from_secs(60),
+            orphan_timeout: Duration::from_mins(1),
             initial_window: 10,
             challenge_acks: 10,
         }

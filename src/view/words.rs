@@ -38,6 +38,7 @@ pub(super) const fn again(why: Retransmission) -> &'static str {
         Retransmission::Timeout => "retransmitted (timeout)",
         Retransmission::Fast => "retransmitted (fast)",
         Retransmission::Probe => "window probe",
+        Retransmission::Handshake => "again, with ACK",
     }
 }
 

@@ -71,7 +71,7 @@ fn first_check_sequence_number(tcb: &mut Tcb, seg: &mut Segment, cx: &mut Contex
         return drop_segment(DropReason::OutsideWindow, cx);
     }
     let repeated_syn = tcb.state == State::SynReceived && tcb.flight.lost() > 0;
-    if seg.len() > 0 && !seg.has(Flags::SYN) {
+    if !seg.is_empty() && !seg.has(Flags::SYN) {
         // Data that came before: our ACK of it was lost, or it travelled for long.
         tcb.acks.now = true;
     } else if !repeated_syn {

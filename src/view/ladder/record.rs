@@ -344,7 +344,6 @@ const fn is_by_arrival(cause: Cause) -> bool {
         | Cause::SynAckArrived
         | Cause::SynAcknowledged
         | Cause::FinArrived
-        | Cause::FinAckArrived
         | Cause::FinAcknowledged
         | Cause::RstArrived
         | Cause::SynInWindow
@@ -371,7 +370,6 @@ const fn is_told_by(cause: Cause, flags: Flags) -> bool {
         | Cause::SynAckArrived
         | Cause::SynAcknowledged
         | Cause::FinArrived
-        | Cause::FinAckArrived
         | Cause::FinAcknowledged
         | Cause::RstArrived
         | Cause::SynInWindow

@@ -1,0 +1,198 @@
+//! The engine interface: what the runtime needs of a TCP/IP stack. Ours is one; another that can be
+//! driven by packets and instants can stand in its place behind the same sockets.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::error::Error;
+use crate::stack::{FourTuple, Handle, ListenerId, Ready, Stack, Summary};
+use crate::tcp::{Keepalive, Received, State};
+use crate::time::Instant;
+use crate::trace::{ConnId, Event};
+use crate::wire::Frame;
+
+/// A stack that does no input or output itself. The meaning of each method is that of the method of
+/// [`Stack`] with the same name.
+#[expect(missing_docs, reason = "documented once, at Stack")]
+#[expect(clippy::missing_errors_doc, reason = "documented once, at Stack")]
+pub trait Engine: Send {
+    fn on_packet(&mut self, packet: &Bytes, now: Instant);
+    fn on_timeout(&mut self, now: Instant);
+    fn poll_output(&mut self, now: Instant) -> Option<Frame>;
+    fn next_deadline(&self) -> Option<Instant>;
+    fn has_output(&self) -> bool;
+    fn take_ready(&mut self) -> Vec<Ready>;
+    fn take_events(&mut self) -> Vec<Event>;
+
+    fn listen(&mut self, local: SocketAddr, backlog: usize) -> Result<ListenerId, Error>;
+    fn listener_addr(&self, id: ListenerId) -> Option<SocketAddr>;
+    fn unlisten(&mut self, id: ListenerId, now: Instant);
+    fn accept(&mut self, id: ListenerId) -> Option<Handle>;
+    fn connect(
+        &mut self,
+        local: Option<SocketAddr>,
+        remote: SocketAddr,
+        now: Instant,
+    ) -> Result<Handle, Error>;
+
+    fn send(&mut self, handle: Handle, data: &[u8], now: Instant) -> Result<usize, Error>;
+    fn send_bytes(&mut self, handle: Handle, data: Bytes, now: Instant) -> Result<usize, Error>;
+    fn receive_bytes(
+        &mut self,
+        handle: Handle,
+        most: usize,
+        now: Instant,
+    ) -> Result<Received<Bytes>, Error>;
+    fn close(&mut self, handle: Handle, now: Instant) -> Result<(), Error>;
+    fn abort(&mut self, handle: Handle, now: Instant);
+    fn release(&mut self, handle: Handle, now: Instant);
+
+    fn set_nodelay(&mut self, handle: Handle, nodelay: bool, now: Instant);
+    fn nodelay(&self, handle: Handle) -> bool;
+    fn set_keepalive(&mut self, handle: Handle, keepalive: Option<Keepalive>, now: Instant);
+    fn set_user_timeout(&mut self, handle: Handle, timeout: Option<Duration>, now: Instant);
+
+    fn is_readable(&self, handle: Handle) -> bool;
+    fn is_writable(&self, handle: Handle) -> bool;
+    fn state(&self, handle: Handle) -> State;
+    fn error(&self, handle: Handle) -> Option<Error>;
+    fn tuple(&self, handle: Handle) -> Option<FourTuple>;
+    fn status(&self, handle: Handle, now: Instant) -> Option<Summary>;
+    fn statuses(&self, now: Instant) -> Vec<Summary>;
+    fn states(&self) -> Vec<(ConnId, State)>;
+}
+
+/// Passes each call on to the method of the same name.
+impl Engine for Stack {
+    fn on_packet(&mut self, packet: &Bytes, now: Instant) {
+        Stack::on_packet(self, packet, now);
+    }
+
+    fn on_timeout(&mut self, now: Instant) {
+        Stack::on_timeout(self, now);
+    }
+
+    fn poll_output(&mut self, now: Instant) -> Option<Frame> {
+        Stack::poll_output(self, now)
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        Stack::next_deadline(self)
+    }
+
+    fn has_output(&self) -> bool {
+        Stack::has_output(self)
+    }
+
+    fn take_ready(&mut self) -> Vec<Ready> {
+        Stack::take_ready(self)
+    }
+
+    fn take_events(&mut self) -> Vec<Event> {
+        Stack::take_events(self)
+    }
+
+    fn listen(&mut self, local: SocketAddr, backlog: usize) -> Result<ListenerId, Error> {
+        Stack::listen(self, local, backlog)
+    }
+
+    fn listener_addr(&self, id: ListenerId) -> Option<SocketAddr> {
+        Stack::listener_addr(self, id)
+    }
+
+    fn unlisten(&mut self, id: ListenerId, now: Instant) {
+        Stack::unlisten(self, id, now);
+    }
+
+    fn accept(&mut self, id: ListenerId) -> Option<Handle> {
+        Stack::accept(self, id)
+    }
+
+    fn connect(
+        &mut self,
+        local: Option<SocketAddr>,
+        remote: SocketAddr,
+        now: Instant,
+    ) -> Result<Handle, Error> {
+        Stack::connect(self, local, remote, now)
+    }
+
+    fn send(&mut self, handle: Handle, data: &[u8], now: Instant) -> Result<usize, Error> {
+        Stack::send(self, handle, data, now)
+    }
+
+    fn send_bytes(&mut self, handle: Handle, data: Bytes, now: Instant) -> Result<usize, Error> {
+        Stack::send_bytes(self, handle, data, now)
+    }
+
+    fn receive_bytes(
+        &mut self,
+        handle: Handle,
+        most: usize,
+        now: Instant,
+    ) -> Result<Received<Bytes>, Error> {
+        Stack::receive_bytes(self, handle, most, now)
+    }
+
+    fn close(&mut self, handle: Handle, now: Instant) -> Result<(), Error> {
+        Stack::close(self, handle, now)
+    }
+
+    fn abort(&mut self, handle: Handle, now: Instant) {
+        Stack::abort(self, handle, now);
+    }
+
+    fn release(&mut self, handle: Handle, now: Instant) {
+        Stack::release(self, handle, now);
+    }
+
+    fn set_nodelay(&mut self, handle: Handle, nodelay: bool, now: Instant) {
+        Stack::set_nodelay(self, handle, nodelay, now);
+    }
+
+    fn nodelay(&self, handle: Handle) -> bool {
+        Stack::nodelay(self, handle)
+    }
+
+    fn set_keepalive(&mut self, handle: Handle, keepalive: Option<Keepalive>, now: Instant) {
+        Stack::set_keepalive(self, handle, keepalive, now);
+    }
+
+    fn set_user_timeout(&mut self, handle: Handle, timeout: Option<Duration>, now: Instant) {
+        Stack::set_user_timeout(self, handle, timeout, now);
+    }
+
+    fn is_readable(&self, handle: Handle) -> bool {
+        Stack::is_readable(self, handle)
+    }
+
+    fn is_writable(&self, handle: Handle) -> bool {
+        Stack::is_writable(self, handle)
+    }
+
+    fn state(&self, handle: Handle) -> State {
+        Stack::state(self, handle)
+    }
+
+    fn error(&self, handle: Handle) -> Option<Error> {
+        Stack::error(self, handle)
+    }
+
+    fn tuple(&self, handle: Handle) -> Option<FourTuple> {
+        Stack::tuple(self, handle)
+    }
+
+    fn status(&self, handle: Handle, now: Instant) -> Option<Summary> {
+        Stack::status(self, handle, now)
+    }
+
+    fn statuses(&self, now: Instant) -> Vec<Summary> {
+        Stack::statuses(self, now)
+    }
+
+    fn states(&self) -> Vec<(ConnId, State)> {
+        Stack::states(self).collect()
+    }
+}

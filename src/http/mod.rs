@@ -1,0 +1,14 @@
+//! The HTTP responder: hyper on any [`Connection`], an axum [`Router`](axum::Router) behind it, and
+//! the closing of the connection in our own hands, so that each state of it can be seen.
+
+mod closing;
+mod files;
+mod server;
+mod site;
+mod watched;
+
+pub use self::closing::{CloseAfter, ParseCloseAfterError};
+pub use self::files::directory;
+pub use self::server::{Config, Endpoints, serve};
+pub use self::site::site;
+pub use crate::serving::{Connection, Linger, Listener, Plain, StatusReport, StatusSource};

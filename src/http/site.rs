@@ -1,0 +1,214 @@
+//! The built-in site: small answers, each of which makes TCP do something worth a look.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Path, Request};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use http::{HeaderMap, Method, StatusCode, Uri, header};
+use http_body_util::BodyExt;
+use tokio::time::sleep;
+
+use self::bodies::{Echo, Lines, Pattern};
+use super::server::Endpoints;
+use crate::serving::StatusSource;
+
+mod bodies;
+
+/// What is here: path, what to put in it, what it does.
+const PAGES: [(&str, &str, &str); 8] = [
+    ("/hello", "/hello", "a greeting"),
+    ("/connection", "/connection", "this very connection: state, timers, round trip, windows"),
+    ("/bytes/N", "/bytes/1000000", "N octets of text, with their length announced"),
+    ("/stream/N", "/stream/10?ms=200", "N lines, one chunk each, ?ms=MS apart"),
+    ("/delay/MS", "/delay/1000", "an answer MS milliseconds later"),
+    ("/status/CODE", "/status/404", "a response with this status code"),
+    ("/echo", "", "POST: your own words, as they arrive"),
+    ("/", "/", "this page"),
+];
+
+const LONGEST_WAIT_MS: u64 = 60_000;
+const MOST_LINES: u64 = 10_000;
+
+/// The site that answers when there is no directory to serve.
+pub fn site() -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/hello", get(hello))
+        .route("/connection", get(connection))
+        .route("/bytes/{n}", get(octets))
+        .route("/stream/{n}", get(stream))
+        .route("/delay/{ms}", get(delay))
+        .route("/status/{code}", get(status))
+        .route("/echo", post(echo))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+}
+
+async fn index(
+    headers: HeaderMap,
+    endpoints: Option<Extension<Endpoints>>,
+    source: Option<Extension<StatusSource>>,
+) -> Response {
+    let wants_html = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .any(|accept| accept.as_bytes().windows(9).any(|word| word == b"text/html"));
+    let mut you = String::new();
+    if let Some(Extension(Endpoints { local, remote })) = endpoints {
+        let _ = write!(you, "You are {remote}, and I am {local}.");
+    }
+    if let Some(report) = source.and_then(|Extension(source)| source.ask()) {
+        let state = report.status.state;
+        let id = report.id;
+        let _ = write!(you, " This is connection {id} of a TCP of my own; it is in {state}.");
+    }
+    let page =
+        if wants_html { Html(html(&you)).into_response() } else { text(&you).into_response() };
+    ([(header::VARY, "accept")], page).into_response()
+}
+
+const WHAT_ANSWERS: &str =
+    "glasstack answers here: a TCP/IP stack in userspace that can be seen through.";
+
+fn text(you: &str) -> String {
+    format!("{WHAT_ANSWERS}\n{you}\n\n{}", list())
+}
+
+fn html(you: &str) -> String {
+    let mut rows = String::new();
+    for (path, example, what) in PAGES {
+        let path = if example.is_empty() {
+            path.to_owned()
+        } else {
+            format!("<a href=\"{example}\">{path}</a>")
+        };
+        let _ = writeln!(rows, "<tr><td><code>{path}</code><td>{what}");
+    }
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>glasstack</title>\n\
+         <style>body{{font:1rem/1.5 system-ui;max-width:44rem;margin:2rem auto;padding:0 1rem}}\
+         td{{padding-right:2rem}}</style>\n\
+         <h1>glasstack</h1>\n<p>{WHAT_ANSWERS}\n<p>{you}\n<table>\n{rows}</table>\n"
+    )
+}
+
+fn list() -> String {
+    PAGES.map(|(path, _, what)| format!("  {path:<14}{what}\n")).concat()
+}
+
+async fn hello() -> &'static str {
+    "Hello from glasstack, a TCP/IP stack in userspace.\n"
+}
+
+async fn connection(source: Option<Extension<StatusSource>>) -> Response {
+    match source.and_then(|Extension(source)| source.ask()) {
+        Some(report) => {
+            let json = serde_json::to_string_pretty(&report).expect("a report has no maps in it");
+            ([(header::CONTENT_TYPE, "application/json")], json + "\n").into_response()
+        }
+        None => (
+            StatusCode::NOT_FOUND,
+            "This connection does not run on glasstack's own TCP: nothing is known of its inside.\n",
+        )
+            .into_response(),
+    }
+}
+
+async fn octets(Path(n): Path<String>) -> Result<Response, BadRequest> {
+    let n = number("/bytes/N", "a number of octets", &n, u64::MAX)?;
+    let headers = [
+        (header::CONTENT_TYPE, "text/plain; charset=us-ascii".to_owned()),
+        (header::CONTENT_LENGTH, n.to_string()),
+    ];
+    Ok((headers, Body::new(Pattern::new(n))).into_response())
+}
+
+async fn stream(Path(n): Path<String>, uri: Uri) -> Result<Response, BadRequest> {
+    let lines = number("/stream/N", "a number of lines", &n, MOST_LINES)?;
+    let mut pause = 0;
+    for pair in uri.query().unwrap_or_default().split('&') {
+        if let Some(ms) = pair.strip_prefix("ms=") {
+            pause = number("?ms=MS", "a number of milliseconds", ms, LONGEST_WAIT_MS)?;
+        }
+    }
+    let headers = [(header::CONTENT_TYPE, "text/plain; charset=us-ascii")];
+    let body = Body::new(Lines::new(lines, Duration::from_millis(pause)));
+    Ok((headers, body).into_response())
+}
+
+async fn delay(Path(ms): Path<String>) -> Result<String, BadRequest> {
+    let ms = number("/delay/MS", "a number of milliseconds", &ms, LONGEST_WAIT_MS)?;
+    sleep(Duration::from_millis(ms)).await;
+    Ok(format!("This took {ms} ms.\n"))
+}
+
+async fn status(Path(code): Path<String>) -> Result<Response, BadRequest> {
+    let number = number("/status/CODE", "a status code", &code, 999)?;
+    let code = u16::try_from(number).ok().and_then(|code| StatusCode::from_u16(code).ok());
+    let code = code.filter(|code| !code.is_informational()).ok_or_else(|| {
+        BadRequest(format!(
+            "{number} cannot be the status of a response: use 200 to 999 (1xx only announces that \
+             one is to come)."
+        ))
+    })?;
+    let has_body = !matches!(
+        code,
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
+    );
+    let body = has_body.then(|| format!("{code}\n"));
+    Ok(match body {
+        Some(body) => (code, body).into_response(),
+        None => code.into_response(),
+    })
+}
+
+/// Sends back what arrives, while it arrives. The answer begins with the first octets, not before
+/// them: asking for them is what makes hyper say `100 Continue` to a client that waits for it.
+async fn echo(request: Request) -> Result<Response, BadRequest> {
+    let (parts, mut rest) = request.into_parts();
+    let whole = http_body::Body::size_hint(&rest);
+    let first = rest.frame().await.transpose();
+    let first = first.map_err(|error| BadRequest(format!("The body broke off: {error}.")))?;
+    let mut response = Response::new(Body::new(Echo::new(first, rest, whole)));
+    if let Some(kind) = parts.headers.get(header::CONTENT_TYPE) {
+        response.headers_mut().insert(header::CONTENT_TYPE, kind.clone());
+    }
+    Ok(response)
+}
+
+async fn not_found(uri: Uri) -> Response {
+    let text = format!("There is nothing at {}. What there is:\n\n{}", uri.path(), list());
+    (StatusCode::NOT_FOUND, text).into_response()
+}
+
+async fn method_not_allowed(method: Method, uri: Uri) -> Response {
+    let text = format!(
+        "{method} is not for {}: the \"allow\" field of this response says what is.\n",
+        uri.path()
+    );
+    (StatusCode::METHOD_NOT_ALLOWED, text).into_response()
+}
+
+/// 400, with the words a person needs to mend the request.
+struct BadRequest(String);
+
+impl IntoResponse for BadRequest {
+    fn into_response(self) -> Response {
+        (StatusCode::BAD_REQUEST, self.0 + "\n").into_response()
+    }
+}
+
+/// Reads a decimal number up to `most`. `place` and `what` say where it stood and what it should
+/// be.
+fn number(place: &str, what: &str, text: &str, most: u64) -> Result<u64, BadRequest> {
+    let digits = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
+    let number = text.parse().ok().filter(|number| digits && *number <= most);
+    number.ok_or_else(|| {
+        BadRequest(format!("\"{text}\" is not {what}: {place} takes a number from 0 to {most}."))
+    })
+}

@@ -1,0 +1,157 @@
+//! The driver: moves packets between a device and a stack, and lets time pass.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+
+use super::net::Net;
+use crate::device::{Alarm, Device};
+use crate::time::Instant;
+use crate::trace::Sink;
+use crate::wire::Frame;
+
+/// Packets read, or written, in one round: enough to share a wake-up among many, few enough that
+/// nobody waits for long.
+const BATCH: usize = 64;
+
+/// Runs one shard. Dropping it stops the stack: sockets fail from then on.
+pub struct Driver {
+    net: Net,
+    device: Box<dyn Device>,
+    sinks: Vec<Box<dyn Sink>>,
+    alarm: Alarm,
+    received: Vec<Bytes>,
+    /// What the device has not taken yet.
+    unsent: VecDeque<Frame>,
+    wakers: Vec<Waker>,
+}
+
+impl std::fmt::Debug for Driver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Driver").field("device", &self.device.name()).finish_non_exhaustive()
+    }
+}
+
+impl Driver {
+    pub(super) fn new(
+        net: Net,
+        device: Box<dyn Device>,
+        sinks: Vec<Box<dyn Sink>>,
+    ) -> io::Result<Self> {
+        Ok(Driver {
+            net,
+            device,
+            sinks,
+            alarm: Alarm::new()?,
+            received: Vec::with_capacity(BATCH),
+            unsent: VecDeque::with_capacity(BATCH),
+            wakers: Vec::new(),
+        })
+    }
+
+    /// Runs until the device fails. A round: wait for packets, a deadline or a socket's call; feed; wake
+    /// those concerned and let them run; drain.
+    ///
+    /// # Errors
+    ///
+    /// The device is gone, or broken.
+    pub async fn run(mut self) -> io::Result<()> {
+        let mut more = true;
+        loop {
+            self.wait(more).await?;
+            self.feed();
+            if !self.wakers.is_empty() {
+                self.wakers.drain(..).for_each(Waker::wake);
+                // What applications say now leaves together with the acknowledgments.
+                tokio::task::yield_now().await;
+            }
+            more = self.drain()?;
+        }
+    }
+
+    /// Waits until there is something to do; not at all when there is `more` already.
+    async fn wait(&mut self, more: bool) -> io::Result<()> {
+        let net = self.net.clone();
+        let mut told = pin!(net.work().notified());
+        poll_fn(|cx| {
+            // The output first: what the device has not taken holds everything else up, so that a slow
+            // device slows the senders down instead of filling memory.
+            let flushed = self.poll_flush(cx)?;
+            let read = self.device.poll_read(cx, &mut self.received, BATCH)?;
+            let alarm = self.alarm.poll(cx)?;
+            let called = told.as_mut().poll(cx);
+            let something = read.is_ready() || alarm.is_ready() || called.is_ready() || more;
+            let stuck = flushed.is_pending() && read.is_pending() && alarm.is_pending();
+            if something && !stuck { Poll::Ready(Ok(())) } else { Poll::Pending }
+        })
+        .await
+    }
+
+    /// Gives the stack what has come in and the time.
+    fn feed(&mut self) {
+        let now = self.net.now();
+        let mut shard = self.net.lock();
+        shard.engine.on_timeout(now);
+        for packet in self.received.drain(..) {
+            shard.engine.on_packet(&packet, now);
+        }
+        shard.take_wakers(&mut self.wakers);
+    }
+
+    /// Takes from the stack what is to go out, passes the events on, and sets the alarm. Says whether
+    /// there is more to take.
+    fn drain(&mut self) -> io::Result<bool> {
+        let now = self.net.now();
+        let (events, deadline, more) = {
+            let mut shard = self.net.lock();
+            while self.unsent.len() < BATCH
+                && let Some(frame) = shard.engine.poll_output(now)
+            {
+                self.unsent.push_back(frame);
+            }
+            let more = shard.engine.has_output();
+            shard.driver_is_told = more;
+            // What became possible by sending (room in a queue, the end of a connection).
+            shard.take_wakers(&mut self.wakers);
+            (shard.engine.take_events(), shard.engine.next_deadline(), more)
+        };
+        self.wakers.drain(..).for_each(Waker::wake);
+        for event in &events {
+            self.sinks.iter_mut().for_each(|sink| sink.record(event));
+        }
+        self.alarm.set(deadline, now)?;
+        Ok(more)
+    }
+
+    /// Writes until the device takes no more.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(frame) = self.unsent.front() {
+            std::task::ready!(self.device.poll_write(cx, frame))?;
+            self.unsent.pop_front();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The instant on this stack's clock, for sinks that want to relate other things to events.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.net.now()
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let mut shard = self.net.lock();
+        let events = shard.engine.take_events();
+        let wakers = shard.stop();
+        drop(shard);
+        for event in &events {
+            self.sinks.iter_mut().for_each(|sink| sink.record(event));
+        }
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}

@@ -1,0 +1,221 @@
+//! One running shard: a stack behind a lock, and the wakers of those who wait for it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+
+use tokio::sync::Notify;
+
+use super::clock::Clock;
+use super::driver::Driver;
+use crate::device::Device;
+use crate::engine::Engine;
+use crate::stack::{Handle, ListenerId, Ready, Summary};
+use crate::tcp::State;
+use crate::time::Instant;
+use crate::trace::{ConnId, Sink};
+
+/// A handle to a running stack, cheap to clone, for making sockets. It works as long as its [`Driver`]
+/// runs.
+#[derive(Clone)]
+pub struct Net {
+    shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for Net {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Net").finish_non_exhaustive()
+    }
+}
+
+struct Shared {
+    shard: Mutex<Shard>,
+    /// Tells the driver that there is something to send.
+    work: Notify,
+    clock: Clock,
+}
+
+pub(super) struct Shard {
+    pub(super) engine: Box<dyn Engine>,
+    /// By slot.
+    streams: Vec<Waiting>,
+    listeners: BTreeMap<ListenerId, Waker>,
+    /// The driver knows that there is something to do.
+    pub(super) driver_is_told: bool,
+    /// The driver has ended: nothing moves any more.
+    stopped: bool,
+}
+
+/// Who waits for one connection.
+#[derive(Default)]
+struct Waiting {
+    read: Option<Waker>,
+    write: Option<Waker>,
+}
+
+/// What a task waits for on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Interest {
+    Read,
+    Write,
+}
+
+impl Net {
+    /// Puts `engine` on `device`. Nothing happens until the driver runs, in a task of its own; its
+    /// future is `Send`, but it is at its best on the current-thread runtime of its applications. Each
+    /// of `sinks` is told every event.
+    ///
+    /// # Errors
+    ///
+    /// There is no tokio runtime here, or no file descriptor left.
+    pub fn new(
+        engine: Box<dyn Engine>,
+        device: Box<dyn Device>,
+        sinks: Vec<Box<dyn Sink>>,
+    ) -> io::Result<(Net, Driver)> {
+        let shard = Shard {
+            engine,
+            streams: Vec::new(),
+            listeners: BTreeMap::new(),
+            driver_is_told: false,
+            stopped: false,
+        };
+        let shared =
+            Shared { shard: Mutex::new(shard), work: Notify::new(), clock: Clock::start() };
+        let net = Net { shared: Arc::new(shared) };
+        let driver = Driver::new(net.clone(), device, sinks)?;
+        Ok((net, driver))
+    }
+
+    /// STATUS of every connection.
+    #[must_use]
+    pub fn statuses(&self) -> Vec<Summary> {
+        let now = self.now();
+        self.lock().engine.statuses(now)
+    }
+
+    /// The state of every connection.
+    #[must_use]
+    pub fn states(&self) -> Vec<(ConnId, State)> {
+        self.lock().engine.states()
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.shared.clock.now()
+    }
+
+    pub(super) fn work(&self) -> &Notify {
+        &self.shared.work
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Shard> {
+        self.shared.shard.lock().expect("a panic under this lock is a bug and ends the stack")
+    }
+
+    /// Makes a call on the engine, and tells the driver when that left something to send.
+    ///
+    /// # Errors
+    ///
+    /// The driver has ended.
+    pub(super) fn call<T>(
+        &self,
+        call: impl FnOnce(&mut Shard, Instant) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let now = self.now();
+        let mut shard = self.lock();
+        if shard.stopped {
+            return Err(io::Error::new(io::ErrorKind::NotConnected, "the stack has stopped"));
+        }
+        let result = call(&mut shard, now);
+        let tell = shard.engine.has_output() && !shard.driver_is_told;
+        shard.driver_is_told |= tell;
+        drop(shard);
+        if tell {
+            self.work().notify_one();
+        }
+        result
+    }
+
+    /// A call that may have to wait: `Ok(None)` means not yet. Spends tokio's budget, so that a busy
+    /// stream lets others run.
+    pub(super) fn poll_call<T>(
+        &self,
+        cx: &mut Context<'_>,
+        wait: impl FnOnce(&mut Shard, Waker),
+        call: impl FnOnce(&mut Shard, Instant) -> io::Result<Option<T>>,
+    ) -> Poll<io::Result<T>> {
+        let coop = std::task::ready!(tokio::task::coop::poll_proceed(cx));
+        let result = self.call(|shard, now| {
+            let result = call(shard, now);
+            if matches!(result, Ok(None)) {
+                wait(shard, cx.waker().clone());
+            }
+            result
+        });
+        match result.transpose() {
+            Some(result) => {
+                coop.made_progress();
+                Poll::Ready(result)
+            }
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Shard {
+    /// `waker` is told when `handle` may have become readable or writable. It replaces the one before.
+    pub(super) fn wait(&mut self, handle: Handle, interest: Interest, waker: Waker) {
+        let slot = handle.slot();
+        if slot >= self.streams.len() {
+            self.streams.resize_with(slot + 1, Waiting::default);
+        }
+        match interest {
+            Interest::Read => self.streams[slot].read = Some(waker),
+            Interest::Write => self.streams[slot].write = Some(waker),
+        }
+    }
+
+    /// `waker` is told when `listener` has a connection.
+    pub(super) fn wait_for_connection(&mut self, listener: ListenerId, waker: Waker) {
+        self.listeners.insert(listener, waker);
+    }
+
+    /// Nobody waits for `handle` any more.
+    pub(super) fn forget(&mut self, handle: Handle) {
+        if let Some(waiting) = self.streams.get_mut(handle.slot()) {
+            *waiting = Waiting::default();
+        }
+    }
+
+    pub(super) fn forget_listener(&mut self, listener: ListenerId) {
+        self.listeners.remove(&listener);
+    }
+
+    /// The wakers of all for whom something has become possible. They are to be woken without the lock.
+    pub(super) fn take_wakers(&mut self, wakers: &mut Vec<Waker>) {
+        for ready in self.engine.take_ready() {
+            match ready {
+                Ready::Listener(listener) => wakers.extend(self.listeners.remove(&listener)),
+                Ready::Connection(handle) => {
+                    let Some(waiting) = self.streams.get_mut(handle.slot()) else { continue };
+                    if waiting.read.is_some() && self.engine.is_readable(handle) {
+                        wakers.extend(waiting.read.take());
+                    }
+                    if waiting.write.is_some() && self.engine.is_writable(handle) {
+                        wakers.extend(waiting.write.take());
+                    }
+                }
+            }
+        }
+    }
+
+    /// The driver ends: whoever waits finds out.
+    pub(super) fn stop(&mut self) -> Vec<Waker> {
+        self.stopped = true;
+        let streams = self.streams.drain(..).flat_map(|waiting| [waiting.read, waiting.write]);
+        let mut wakers: Vec<Waker> = streams.flatten().collect();
+        wakers.extend(std::mem::take(&mut self.listeners).into_values());
+        wakers
+    }
+}

@@ -1,0 +1,333 @@
+//! A connection as tokio's users know it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::listener::TcpSocket;
+use super::net::{Interest, Net};
+use super::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use crate::error::Error;
+use crate::stack::{Handle, Summary};
+use crate::tcp::{Keepalive, Received, State};
+
+/// A TCP connection. Names and meanings are those of `tokio::net::TcpStream`.
+///
+/// Dropping it closes: what was written still goes out, with the FIN behind it. If data has arrived that
+/// was not read, or arrives later, the peer gets a RST (RFC 9293 3.6.1), so a server reads to the end
+/// before it drops.
+#[derive(Debug)]
+pub struct TcpStream {
+    net: Net,
+    handle: Handle,
+    local: SocketAddr,
+    remote: SocketAddr,
+}
+
+impl TcpStream {
+    /// Connects to `remote` from an address and port of the stack's choice.
+    ///
+    /// # Errors
+    ///
+    /// The peer refuses, does not answer, or cannot be reached from this stack.
+    pub async fn connect(net: &Net, remote: SocketAddr) -> io::Result<TcpStream> {
+        TcpSocket::new(net).connect(remote).await
+    }
+
+    pub(super) fn new(net: Net, handle: Handle) -> io::Result<TcpStream> {
+        let tuple = net.lock().engine.tuple(handle).ok_or(Error::ConnectionDoesNotExist)?;
+        Ok(TcpStream { net, handle, local: tuple.local, remote: tuple.remote })
+    }
+
+    /// Waits until the handshake is over.
+    pub(super) async fn established(&self) -> io::Result<()> {
+        std::future::poll_fn(|cx| {
+            self.poll_call(cx, Interest::Write, |shard, _| {
+                match (shard.engine.state(self.handle), shard.engine.error(self.handle)) {
+                    (State::Listen | State::SynSent | State::SynReceived, _) => Ok(None),
+                    (State::Closed, Some(error)) => Err(error.into()),
+                    (_, _) => Ok(Some(())),
+                }
+            })
+        })
+        .await
+    }
+
+    /// Our address and port.
+    ///
+    /// # Errors
+    ///
+    /// None; the type is tokio's.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.local)
+    }
+
+    /// The peer's address and port.
+    ///
+    /// # Errors
+    ///
+    /// None; the type is tokio's.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.remote)
+    }
+
+    /// Turns Nagle's algorithm off (`true`) or on.
+    ///
+    /// # Errors
+    ///
+    /// The stack has stopped.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.net.call(|shard, now| {
+            shard.engine.set_nodelay(self.handle, nodelay, now);
+            Ok(())
+        })
+    }
+
+    /// Whether Nagle's algorithm is off.
+    ///
+    /// # Errors
+    ///
+    /// The stack has stopped.
+    pub fn nodelay(&self) -> io::Result<bool> {
+        self.net.call(|shard, _| Ok(shard.engine.nodelay(self.handle)))
+    }
+
+    /// Turns keep-alive probes on or off (RFC 9293 3.8.4).
+    ///
+    /// # Errors
+    ///
+    /// The stack has stopped.
+    pub fn set_keepalive(&self, keepalive: Option<Keepalive>) -> io::Result<()> {
+        self.net.call(|shard, now| {
+            shard.engine.set_keepalive(self.handle, keepalive, now);
+            Ok(())
+        })
+    }
+
+    /// Gives up when nothing is acknowledged for `timeout` (RFC 9293 3.9.1.1).
+    ///
+    /// # Errors
+    ///
+    /// The stack has stopped.
+    pub fn set_user_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.net.call(|shard, now| {
+            shard.engine.set_user_timeout(self.handle, timeout, now);
+            Ok(())
+        })
+    }
+
+    /// Everything there is to know of the connection (RFC 9293 3.10.6); `None` when the stack has
+    /// stopped.
+    #[must_use]
+    pub fn status(&self) -> Option<Summary> {
+        status(&self.net, self.handle)
+    }
+
+    /// A function that gives [`TcpStream::status`] also while others hold the stream; `None` once it was
+    /// dropped.
+    pub fn status_reader(&self) -> impl Fn() -> Option<Summary> + Send + Sync + use<> {
+        let (net, handle) = (self.net.clone(), self.handle);
+        move || status(&net, handle)
+    }
+
+    /// Puts `data` into the send queue without copying it, as soon as there is room.
+    ///
+    /// # Errors
+    ///
+    /// As writing.
+    pub async fn send_bytes(&mut self, data: Bytes) -> io::Result<()> {
+        std::future::poll_fn(|cx| self.poll_send_bytes(cx, &data)).await
+    }
+
+    /// [`TcpStream::send_bytes`] as a poll.
+    ///
+    /// # Errors
+    ///
+    /// As writing.
+    pub fn poll_send_bytes(&self, cx: &mut Context<'_>, data: &Bytes) -> Poll<io::Result<()>> {
+        if data.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_call(cx, Interest::Write, |shard, now| {
+            let sent = shard.engine.send_bytes(self.handle, data.clone(), now)?;
+            Ok((sent > 0).then_some(()))
+        })
+    }
+
+    /// Takes up to `most` octets as they arrived, without copying; empty at the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// As reading.
+    pub async fn recv_bytes(&mut self, most: usize) -> io::Result<Bytes> {
+        std::future::poll_fn(|cx| self.poll_recv_bytes(cx, most)).await
+    }
+
+    /// [`TcpStream::recv_bytes`] as a poll.
+    ///
+    /// # Errors
+    ///
+    /// As reading.
+    pub fn poll_recv_bytes(&self, cx: &mut Context<'_>, most: usize) -> Poll<io::Result<Bytes>> {
+        self.poll_call(cx, Interest::Read, |shard, now| {
+            Ok(match shard.engine.receive_bytes(self.handle, most, now)? {
+                Received::Data(data) => Some(data),
+                Received::Finished => Some(Bytes::new()),
+                Received::Pending => None,
+            })
+        })
+    }
+
+    /// Ends the connection at once, with RST (RFC 9293 3.10.5).
+    pub fn abort(self) {
+        let _ = self.net.call(|shard, now| {
+            shard.engine.abort(self.handle, now);
+            Ok(())
+        });
+    }
+
+    /// Splits into halves that borrow.
+    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        (ReadHalf(self), WriteHalf(self))
+    }
+
+    /// Splits into halves that can move to different tasks. Dropping the write half closes the sending
+    /// side.
+    #[must_use]
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        let stream = Arc::new(self);
+        (OwnedReadHalf(Arc::clone(&stream)), OwnedWriteHalf::new(stream))
+    }
+
+    fn poll_call<T>(
+        &self,
+        cx: &mut Context<'_>,
+        interest: Interest,
+        call: impl FnOnce(&mut super::net::Shard, crate::time::Instant) -> io::Result<Option<T>>,
+    ) -> Poll<io::Result<T>> {
+        self.net.poll_call(cx, |shard, waker| shard.wait(self.handle, interest, waker), call)
+    }
+
+    pub(super) fn poll_read_shared(
+        &self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if buffer.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_call(cx, Interest::Read, |shard, now| {
+            let before = buffer.remaining();
+            while buffer.remaining() > 0 {
+                match shard.engine.receive_bytes(self.handle, buffer.remaining(), now) {
+                    Ok(Received::Data(data)) => buffer.put_slice(&data),
+                    // What was read counts; the rest shows next time.
+                    _ if buffer.remaining() < before => return Ok(Some(())),
+                    Ok(Received::Finished) => return Ok(Some(())),
+                    Ok(Received::Pending) => return Ok(None),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Ok(Some(()))
+        })
+    }
+
+    pub(super) fn poll_write_shared(
+        &self,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if pieces.iter().all(|piece| piece.is_empty()) {
+            return Poll::Ready(Ok(0));
+        }
+        self.poll_call(cx, Interest::Write, |shard, now| {
+            let mut written = 0;
+            for piece in pieces {
+                match shard.engine.send(self.handle, piece, now) {
+                    Ok(octets) => {
+                        written += octets;
+                        if octets < piece.len() {
+                            break;
+                        }
+                    }
+                    Err(_) if written > 0 => break,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Ok((written > 0).then_some(written))
+        })
+    }
+
+    /// CLOSE: queues the FIN behind the data.
+    pub(super) fn shut_down(&self) -> io::Result<()> {
+        self.net.call(|shard, now| {
+            match (shard.engine.close(self.handle, now), shard.engine.error(self.handle)) {
+                (Ok(()), _) => Ok(()),
+                // Both sides have closed already.
+                (Err(_), None) => Ok(()),
+                (Err(error), Some(_)) => Err(error.into()),
+            }
+        })
+    }
+}
+
+fn status(net: &Net, handle: Handle) -> Option<Summary> {
+    net.call(|shard, now| Ok(shard.engine.status(handle, now))).ok().flatten()
+}
+
+impl AsyncRead for TcpStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.poll_read_shared(cx, buffer)
+    }
+}
+
+impl AsyncWrite for TcpStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_shared(cx, &[io::IoSlice::new(data)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_shared(cx, pieces)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    /// Nothing is held back here: what was written is the stack's to send.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.shut_down())
+    }
+}
+
+impl Drop for TcpStream {
+    fn drop(&mut self) {
+        let _ = self.net.call(|shard, now| {
+            shard.forget(self.handle);
+            shard.engine.release(self.handle, now);
+            Ok(())
+        });
+    }
+}

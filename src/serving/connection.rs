@@ -1,0 +1,164 @@
+//! What a responder asks of a connection and of a listener, so that the same code answers on our
+//! own TCP, on the kernel's, and on a pipe in memory.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::{fmt, io};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::tcp::Status;
+use crate::trace::ConnId;
+
+/// A connection a responder can answer on.
+pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    /// Our address and port.
+    fn local_addr(&self) -> SocketAddr;
+
+    /// The peer's address and port.
+    fn peer_addr(&self) -> SocketAddr;
+
+    /// Whom to ask for this connection's [`Status`], also while somebody else holds the connection.
+    fn status_source(&self) -> StatusSource {
+        StatusSource::none()
+    }
+}
+
+/// Where connections come from.
+pub trait Listener: Send + 'static {
+    /// What it hands out.
+    type Connection: Connection;
+
+    /// Takes one established connection, or waits for it.
+    ///
+    /// # Errors
+    ///
+    /// This attempt failed; the next one may succeed.
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Connection>>;
+}
+
+/// What STATUS (RFC 9293 3.10.6) says about one connection, and which one that is.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct StatusReport {
+    /// Its number in the event log and the ladder.
+    pub id: ConnId,
+    /// Our address and port.
+    pub local: SocketAddr,
+    /// The peer's.
+    pub remote: SocketAddr,
+    /// The rest.
+    #[serde(flatten)]
+    pub status: Status,
+}
+
+/// Asks for a [`StatusReport`], as often as wanted. Cheap to clone.
+#[derive(Clone)]
+pub struct StatusSource(Option<Arc<Ask>>);
+
+type Ask = dyn Fn() -> Option<StatusReport> + Send + Sync;
+
+impl StatusSource {
+    /// A source that calls `ask` each time. `ask` answers `None` once the connection is gone.
+    #[must_use]
+    pub fn new(ask: impl Fn() -> Option<StatusReport> + Send + Sync + 'static) -> Self {
+        StatusSource(Some(Arc::new(ask)))
+    }
+
+    /// The source of a connection that has no status to tell, such as one of the kernel's.
+    #[must_use]
+    pub const fn none() -> Self {
+        StatusSource(None)
+    }
+
+    /// The status as it is now.
+    #[must_use]
+    pub fn ask(&self) -> Option<StatusReport> {
+        self.0.as_ref().and_then(|ask| ask())
+    }
+}
+
+impl fmt::Debug for StatusSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "StatusSource" } else { "StatusSource(none)" })
+    }
+}
+
+/// Any stream of octets with two addresses and no status: a kernel socket, a pipe in memory.
+#[derive(Debug)]
+pub struct Plain<S> {
+    stream: S,
+    local: SocketAddr,
+    peer: SocketAddr,
+}
+
+impl<S> Plain<S> {
+    /// Gives `stream` its addresses.
+    pub const fn new(stream: S, local: SocketAddr, peer: SocketAddr) -> Self {
+        Plain { stream, local, peer }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection for Plain<S> {
+    fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    fn peer_addr(&self) -> SocketAddr {
+        self.peer
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Plain<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Plain<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// The kernel's TCP.
+impl Listener for TcpListener {
+    type Connection = Plain<TcpStream>;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Connection>> {
+        let (stream, peer) = ready!(TcpListener::poll_accept(self, cx))?;
+        stream.set_nodelay(true)?;
+        let local = stream.local_addr()?;
+        Poll::Ready(Ok(Plain::new(stream, local, peer)))
+    }
+}

@@ -1,0 +1,14 @@
+//! What every responder needs, whatever it says: connections and a listener to take them from, a
+//! loop that accepts, a close that loses nothing, a signal to stop. What is said lives in `http`
+//! and `services`.
+
+mod accept;
+mod connection;
+mod linger;
+mod stop;
+
+pub use accept::{Limits, accept};
+pub use connection::{Connection, Listener, Plain, StatusReport, StatusSource};
+pub(crate) use linger::within;
+pub use linger::{Linger, close, wait_for_close};
+pub use stop::{Stop, Stopper, stop};

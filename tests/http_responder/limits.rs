@@ -1,0 +1,31 @@
+//! Clients that are slow, and what they get.
+
+use std::time::Duration;
+
+use glasstack::http::Config;
+use tokio::time::{Instant, sleep};
+
+use super::client::on_pipe;
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_takes_too_long_is_told_so() {
+    let (mut client, _server) = on_pipe(Config::default());
+    let start = Instant::now();
+    client.send("GET /hello HTTP/1.1\r\n").await;
+    sleep(Duration::from_secs(20)).await;
+    client.send("host: x\r\n").await;
+    let reply = client.reply().await;
+    assert_eq!((reply.status, reply.field("connection")), (408, Some("close")));
+    client.expect_close().await;
+    assert_eq!(start.elapsed(), Duration::from_secs(30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_is_closed_without_a_word() {
+    let config = Config { header_read_timeout: Duration::from_secs(7), ..Config::default() };
+    let (mut client, _server) = on_pipe(config);
+    client.get("/delay/60000").await;
+    let start = Instant::now();
+    client.expect_close().await;
+    assert_eq!(start.elapsed(), Duration::from_secs(7));
+}

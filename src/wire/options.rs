@@ -125,8 +125,8 @@ impl Options {
         }
     }
 
-    fn take(&mut self, bytes: &[u8], element: TcpOptionElement) {
-        match element {
+    fn take(&mut self, bytes: &[u8], element: &TcpOptionElement) {
+        match *element {
             TcpOptionElement::Noop => {}
             TcpOptionElement::MaximumSegmentSize(mss) => self.mss = Some(mss),
             TcpOptionElement::WindowScale(shift) => self.window_scale = Some(shift),

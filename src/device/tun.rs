@@ -54,7 +54,10 @@ impl Tun {
     /// There is an interface of this name already, whatever it is, or one with these addresses; or as
     /// [`TunError`] says.
     pub async fn create(name: &str, setup: &LinkSetup) -> Result<Tun, TunError> {
-        check_name(name.strip_suffix("%d").filter(|stem| !stem.is_empty()).unwrap_or(name))?;
+        match name.strip_suffix("%d") {
+            Some(stem) => check_name(&format!("{stem}00"))?,
+            None => check_name(name)?,
+        }
         check_driver()?;
         let netlink = Netlink::open().map_err(|source| setup::asking("anything", source))?;
         if let Some(link) = find(&netlink, name).await? {
@@ -109,7 +112,10 @@ impl Tun {
             iface.set_non_blocking()?;
             // SAFETY: `into_raw_fd` hands over the only owner of an open descriptor.
             let file = unsafe { File::from_raw_fd(iface.into_raw_fd()) };
-            AsyncFd::with_interest(file, Interest::READABLE | Interest::WRITABLE | Interest::ERROR)
+            let interest = Interest::READABLE | Interest::WRITABLE | Interest::ERROR;
+            // SAFETY: a `File` is the same open descriptor for as long as it lives.
+            let registered = unsafe { AsyncFd::register_with_interest(file, interest) };
+            registered.map_err(io::Error::from)
         };
         let fd = Arc::new(set_up().map_err(|source| failed("watch the TUN", &name, source))?);
         let gone = Box::pin(deleted(fd.clone()));

@@ -1,5 +1,6 @@
 //! glasstack: a userspace TCP/IP stack one can see through.
 
+pub mod cli;
 pub mod device;
 pub mod error;
 pub mod seq;

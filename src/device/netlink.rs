@@ -31,7 +31,7 @@ pub(super) struct Link {
     pub tun: Option<TunFlags>,
 }
 
-/// The attributes `IFLA_TUN_*` of linux/if_link.h.
+/// The attributes `IFLA_TUN_*` of `linux/if_link.h`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct TunFlags {
     pub owner: Option<u32>,
@@ -163,7 +163,9 @@ impl Link {
             }
             LinkInfo::Data(InfoData::Tun(attributes)) => {
                 let tun = self.tun.get_or_insert_default();
-                attributes.iter().for_each(|attribute| tun.add(attribute));
+                for attribute in attributes {
+                    tun.add(attribute);
+                }
             }
             _ => {}
         }

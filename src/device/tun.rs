@@ -106,6 +106,7 @@ impl Tun {
         Tun::new(iface, link.mtu)
     }
 
+    #[allow(unsafe_code, reason = "a descriptor passes from one owner to the next")]
     fn new(iface: Iface, mtu: usize) -> Result<Tun, TunError> {
         let name = iface.name().to_owned();
         let set_up = || {

@@ -1,1 +1,121 @@
-//! The command line.
+//! The command line: one file per subcommand, and what they share.
+
+pub mod child;
+mod get;
+pub mod namespace;
+mod options;
+mod run;
+mod serve;
+mod server;
+mod shard;
+mod terminal;
+
+use std::fmt;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A userspace TCP/IP stack one can see through.
+#[derive(Debug, Parser)]
+#[command(name = "glass", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    output: options::Output,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Run),
+    Serve(serve::Serve),
+    Get(get::Get),
+}
+
+/// Exit codes, as docs/architecture.md lists them (those above 64 are sysexits.h's).
+mod exit {
+    pub(super) const FAILURE: u8 = 1;
+    pub(super) const USAGE: u8 = 2;
+    pub(super) const UNAVAILABLE: u8 = 69;
+    /// A failure of `glass run` itself, and not of CMD.
+    pub(super) const RUN_FAILED: u8 = 125;
+}
+
+/// Why a command failed: the exit code, and what to tell a person.
+#[derive(Debug)]
+struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    fn new(code: u8, message: impl fmt::Display) -> Self {
+        Failure { code, message: message.to_string() }
+    }
+}
+
+impl From<crate::device::TunError> for Failure {
+    fn from(error: crate::device::TunError) -> Self {
+        Failure::new(error.exit_code(), error)
+    }
+}
+
+/// Runs the program; its arguments are those of the process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors, and go to stdout.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { exit::USAGE } else { 0 });
+        }
+    };
+    cli.output.init_log();
+    let result = match cli.command {
+        Command::Run(run) => run.execute(&cli.output),
+        Command::Serve(serve) => serve.execute(&cli.output).map(|()| 0),
+        Command::Get(get) => get.execute(&cli.output).map(|()| 0),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "glass: {}", failure.message);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+/// A tokio runtime on this very thread, which becomes the shard's.
+fn runtime(code: u8) -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(code, format!("cannot start: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    /// Every option can come from the environment, and says what it does.
+    #[test]
+    fn every_option_has_help_and_a_variable() {
+        for command in Cli::command().get_subcommands() {
+            for argument in command.get_arguments().filter(|argument| !argument.is_positional()) {
+                let name = format!("{} --{}", command.get_name(), argument.get_id());
+                assert!(argument.get_help().is_some(), "{name} has no help");
+                let variable = argument.get_env().and_then(|env| env.to_str()).unwrap_or("");
+                assert!(variable.starts_with("GLASS_"), "{name} has no variable");
+            }
+        }
+    }
+}

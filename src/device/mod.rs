@@ -1,6 +1,12 @@
 //! Where packets come from and go to.
 
 mod alarm;
+mod cidr;
+mod error;
+mod netlink;
+mod pipe;
+pub mod setup;
+mod tun;
 
 use std::io;
 use std::task::{Context, Poll};
@@ -8,6 +14,11 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 pub(crate) use alarm::Alarm;
+pub use cidr::{Cidr, CidrError};
+pub use error::{Fault, TunError};
+pub use pipe::{Pipe, pipe, pipe_of_depth};
+pub use setup::{LinkSetup, Reach};
+pub use tun::Tun;
 
 use crate::wire::Frame;
 

@@ -11,4 +11,4 @@ pub use self::closing::{CloseAfter, ParseCloseAfterError};
 pub use self::files::directory;
 pub use self::server::{Config, Endpoints, serve};
 pub use self::site::site;
-pub use crate::serving::{Connection, Linger, Listener, Plain, StatusReport, StatusSource};
+pub use crate::serving::{Connection, Linger, Listener, Plain, StatusSource};

@@ -41,7 +41,7 @@ impl TcpListener {
     /// # Errors
     ///
     /// The stack has stopped.
-    pub async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         std::future::poll_fn(|cx| self.poll_accept(cx)).await
     }
 
@@ -50,10 +50,7 @@ impl TcpListener {
     /// # Errors
     ///
     /// The stack has stopped.
-    pub fn poll_accept(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         let id = self.id;
         let accepted = self.net.poll_call(
             cx,

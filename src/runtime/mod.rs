@@ -8,7 +8,7 @@
 //! let stack = stack::Stack::new(config, runtime::secret()?);
 //! let (net, driver) = runtime::Net::new(Box::new(stack), device, Vec::new())?;
 //! tokio::spawn(driver.run());
-//! let mut listener = runtime::TcpListener::bind(&net, "192.0.2.2:80".parse().unwrap())?;
+//! let listener = runtime::TcpListener::bind(&net, "192.0.2.2:80".parse().unwrap())?;
 //! let (stream, peer) = listener.accept().await?;
 //! # Ok(()) }
 //! ```

@@ -40,7 +40,7 @@ pub(super) struct Shard {
     pub(super) engine: Box<dyn Engine>,
     /// By slot.
     streams: Vec<Waiting>,
-    listeners: BTreeMap<ListenerId, Waker>,
+    listeners: BTreeMap<ListenerId, Vec<Waker>>,
     /// The driver knows that there is something to do.
     pub(super) driver_is_told: bool,
     /// The driver has ended: nothing moves any more.
@@ -178,7 +178,10 @@ impl Shard {
 
     /// `waker` is told when `listener` has a connection.
     pub(super) fn wait_for_connection(&mut self, listener: ListenerId, waker: Waker) {
-        self.listeners.insert(listener, waker);
+        let wakers = self.listeners.entry(listener).or_default();
+        if !wakers.iter().any(|known| known.will_wake(&waker)) {
+            wakers.push(waker);
+        }
     }
 
     /// Nobody waits for `handle` any more.
@@ -196,7 +199,9 @@ impl Shard {
     pub(super) fn take_wakers(&mut self, wakers: &mut Vec<Waker>) {
         for ready in self.engine.take_ready() {
             match ready {
-                Ready::Listener(listener) => wakers.extend(self.listeners.remove(&listener)),
+                Ready::Listener(listener) => {
+                    wakers.extend(self.listeners.remove(&listener).into_iter().flatten());
+                }
                 Ready::Connection(handle) => {
                     let Some(waiting) = self.streams.get_mut(handle.slot()) else { continue };
                     if waiting.read.is_some() && self.engine.is_readable(handle) {
@@ -215,7 +220,7 @@ impl Shard {
         self.stopped = true;
         let streams = self.streams.drain(..).flat_map(|waiting| [waiting.read, waiting.write]);
         let mut wakers: Vec<Waker> = streams.flatten().collect();
-        wakers.extend(std::mem::take(&mut self.listeners).into_values());
+        wakers.extend(std::mem::take(&mut self.listeners).into_values().flatten());
         wakers
     }
 }

@@ -10,8 +10,8 @@ use std::{fmt, io};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::tcp::Status;
-use crate::trace::ConnId;
+use crate::runtime;
+use crate::stack::Summary;
 
 /// A connection a responder can answer on.
 pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin + 'static {
@@ -40,30 +40,16 @@ pub trait Listener: Send + 'static {
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Connection>>;
 }
 
-/// What STATUS (RFC 9293 3.10.6) says about one connection, and which one that is.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct StatusReport {
-    /// Its number in the event log and the ladder.
-    pub id: ConnId,
-    /// Our address and port.
-    pub local: SocketAddr,
-    /// The peer's.
-    pub remote: SocketAddr,
-    /// The rest.
-    #[serde(flatten)]
-    pub status: Status,
-}
-
-/// Asks for a [`StatusReport`], as often as wanted. Cheap to clone.
+/// Asks for a [`Summary`], as often as wanted. Cheap to clone.
 #[derive(Clone)]
 pub struct StatusSource(Option<Arc<Ask>>);
 
-type Ask = dyn Fn() -> Option<StatusReport> + Send + Sync;
+type Ask = dyn Fn() -> Option<Summary> + Send + Sync;
 
 impl StatusSource {
     /// A source that calls `ask` each time. `ask` answers `None` once the connection is gone.
     #[must_use]
-    pub fn new(ask: impl Fn() -> Option<StatusReport> + Send + Sync + 'static) -> Self {
+    pub fn new(ask: impl Fn() -> Option<Summary> + Send + Sync + 'static) -> Self {
         StatusSource(Some(Arc::new(ask)))
     }
 
@@ -75,7 +61,7 @@ impl StatusSource {
 
     /// The status as it is now.
     #[must_use]
-    pub fn ask(&self) -> Option<StatusReport> {
+    pub fn ask(&self) -> Option<Summary> {
         self.0.as_ref().and_then(|ask| ask())
     }
 }
@@ -160,5 +146,30 @@ impl Listener for TcpListener {
         stream.set_nodelay(true)?;
         let local = stream.local_addr()?;
         Poll::Ready(Ok(Plain::new(stream, local, peer)))
+    }
+}
+
+/// Our own TCP. Nagle's algorithm is off: responders write whole answers.
+impl Listener for runtime::TcpListener {
+    type Connection = runtime::TcpStream;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<runtime::TcpStream>> {
+        let (stream, _) = ready!(runtime::TcpListener::poll_accept(self, cx))?;
+        stream.set_nodelay(true)?;
+        Poll::Ready(Ok(stream))
+    }
+}
+
+impl Connection for runtime::TcpStream {
+    fn local_addr(&self) -> SocketAddr {
+        runtime::TcpStream::local_addr(self).expect("ours always knows")
+    }
+
+    fn peer_addr(&self) -> SocketAddr {
+        runtime::TcpStream::peer_addr(self).expect("ours always knows")
+    }
+
+    fn status_source(&self) -> StatusSource {
+        StatusSource::new(self.status_reader())
     }
 }

@@ -8,7 +8,7 @@ mod linger;
 mod stop;
 
 pub use accept::{Limits, accept};
-pub use connection::{Connection, Listener, Plain, StatusReport, StatusSource};
+pub use connection::{Connection, Listener, Plain, StatusSource};
 pub(crate) use linger::within;
 pub use linger::{Linger, close, wait_for_close};
 pub use stop::{Stop, Stopper, stop};

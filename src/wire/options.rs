@@ -109,7 +109,7 @@ impl Options {
             let mut elements = TcpOptionsIterator::from_slice(bytes);
             match elements.next() {
                 Some(Ok(element)) => {
-                    options.take(bytes, element);
+                    options.take(bytes, &element);
                     bytes = elements.rest();
                 }
                 None => return options,

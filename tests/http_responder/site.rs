@@ -3,7 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use glasstack::http::{Config, Connection, StatusReport, StatusSource};
+use glasstack::http::{Config, Connection, StatusSource};
+use glasstack::stack::Summary;
 use glasstack::tcp::{Cause, State, Status, Timer, TimerLeft, Transition};
 use glasstack::trace::ConnId;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
@@ -225,7 +226,7 @@ impl Connection for Seen {
     fn status_source(&self) -> StatusSource {
         let (local, remote) = (self.local_addr(), self.peer_addr());
         StatusSource::new(move || {
-            Some(StatusReport { id: ConnId(7), local, remote, status: established() })
+            Some(Summary { id: ConnId(7), local, remote, status: established() })
         })
     }
 }

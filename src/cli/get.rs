@@ -1,0 +1,228 @@
+//! `glass get`: fetches a URL through a stack of its own, by active open.
+
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use ::http::{Request, Uri, header};
+use clap::Args;
+use http_body_util::{BodyExt, Empty};
+use hyper::body::{Bytes, Incoming};
+use hyper_util::rt::TokioIo;
+
+use super::options::{Output, TcpOptions, seconds};
+use super::shard::Shard;
+use super::{Failure, exit, runtime};
+use crate::device::{Cidr, LinkSetup, Reach, Tun, TunError, setup};
+use crate::runtime::TcpStream;
+
+/// How long the close may take after the body has come.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Networks of four addresses in 198.51.100.0/24, so many `glass get` at once.
+const NETWORKS: u8 = 64;
+
+/// Fetch a URL through a TCP stack of our own; the body goes to stdout
+///
+/// Makes a TUN with a network of its own (198.51.100.0/30 or the next that is free), so it takes
+/// CAP_NET_ADMIN; inside glass run it needs nothing. Reaches addresses of this host, and others
+/// where this host forwards packets. -v shows the ladder of the connection.
+#[derive(Args, Debug)]
+pub(super) struct Get {
+    /// What to fetch: http://ADDRESS[:PORT]/PATH
+    #[arg(value_name = "URL")]
+    url: Uri,
+    /// Give up connecting after so many seconds
+    #[arg(
+        long, env = "GLASS_CONNECT_TIMEOUT", default_value = "10", value_name = "SECONDS",
+        value_parser = seconds
+    )]
+    connect_timeout: Duration,
+    #[command(flatten)]
+    tcp: TcpOptions,
+}
+
+impl Get {
+    pub(super) fn execute(self, output: &Output) -> Result<(), Failure> {
+        let target = Target::from_url(&self.url)?;
+        runtime(exit::FAILURE)?.block_on(self.fetch(target, output))
+    }
+
+    async fn fetch(self, target: Target, output: &Output) -> Result<(), Failure> {
+        let remote = target.resolve().await?;
+        let (tun, addr) = make_tun(self.tcp.mtu).await?;
+        check_reach(remote.ip(), addr).await?;
+        let config = self.tcp.stack(addr);
+        let ladders = output.verbose > 0;
+        let shard = Shard::start(Box::new(tun), config, &self.tcp, ladders)?;
+        let result = self.exchange(&shard, &target, remote).await;
+        shard.settle(&[], PATIENCE).await;
+        let ladder = shard.stop().await;
+        if ladders {
+            let _ = write!(std::io::stderr(), "{}", ladder.render(&output.style()));
+        }
+        result
+    }
+
+    async fn exchange(
+        &self,
+        shard: &Shard,
+        target: &Target,
+        remote: SocketAddr,
+    ) -> Result<(), Failure> {
+        let failed = |doing: &str, why: &dyn std::fmt::Display| {
+            Failure::new(exit::FAILURE, format!("{doing} {remote}: {why}"))
+        };
+        let stream =
+            tokio::time::timeout(self.connect_timeout, TcpStream::connect(&shard.net, remote))
+                .await
+                .map_err(|_| {
+                    let patience = self.connect_timeout;
+                    failed(
+                        "cannot connect to",
+                        &format!("no answer within {patience:?} (--connect-timeout)"),
+                    )
+                })?
+                .map_err(|error| failed("cannot connect to", &error))?;
+        // One request: no reason to hold anything back.
+        let _ = stream.set_nodelay(true);
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| failed("cannot speak HTTP with", &error))?;
+        // The connection ends, and closes, when the sender is gone and the body read.
+        let connection = tokio::spawn(connection);
+        let result = match sender.send_request(target.request()).await {
+            Ok(response) => copy_body(response).await,
+            Err(error) => Err(failed("no response from", &error)),
+        };
+        drop(sender);
+        let _ = tokio::time::timeout(PATIENCE, connection).await;
+        result
+    }
+}
+
+/// What the URL says.
+struct Target {
+    host: String,
+    port: u16,
+    authority: String,
+    path: String,
+}
+
+impl Target {
+    fn from_url(url: &Uri) -> Result<Target, Failure> {
+        let wrong = |why: &str| {
+            let hint = "write http://ADDRESS[:PORT]/PATH";
+            Failure::new(exit::USAGE, format!("the URL {url} {why}; {hint}"))
+        };
+        match url.scheme_str() {
+            Some("http") => {}
+            Some("https") => return Err(wrong("asks for TLS, which is not there yet")),
+            Some(_) => return Err(wrong("is not http")),
+            None => return Err(wrong("has no scheme")),
+        }
+        let authority = url.authority().ok_or_else(|| wrong("names no host"))?;
+        if authority.as_str().contains('@') {
+            return Err(wrong("has a user name, which is not supported"));
+        }
+        Ok(Target {
+            host: authority.host().trim_matches(['[', ']']).to_owned(),
+            port: authority.port_u16().unwrap_or(80),
+            authority: authority.to_string(),
+            path: url.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+        })
+    }
+
+    /// The system resolves names; the first IPv4 address counts.
+    async fn resolve(&self) -> Result<SocketAddr, Failure> {
+        let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await;
+        let problem = match found {
+            Ok(mut addrs) => match addrs.find(SocketAddr::is_ipv4) {
+                Some(addr) => return Ok(addr),
+                None => "has no IPv4 address".to_owned(),
+            },
+            Err(error) => format!("cannot be resolved ({error}); inside glass run there is no DNS"),
+        };
+        Err(Failure::new(exit::UNAVAILABLE, format!("the host {} {problem}", self.host)))
+    }
+
+    fn request(&self) -> Request<Empty<Bytes>> {
+        Request::get(&self.path)
+            .header(header::HOST, &self.authority)
+            .header(header::USER_AGENT, concat!("glass/", env!("CARGO_PKG_VERSION")))
+            .header(header::ACCEPT, "*/*")
+            .header(header::CONNECTION, "close")
+            .body(Empty::new())
+            .expect("the path comes from a parsed URL")
+    }
+}
+
+/// Writes the body to stdout as it comes. A status that says "error" is a failure, with its body.
+async fn copy_body(response: ::http::Response<Incoming>) -> Result<(), Failure> {
+    let status = response.status();
+    let mut body = response.into_body();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            Failure::new(exit::FAILURE, format!("the response ended early: {error}"))
+        })?;
+        if let Some(data) = frame.data_ref() {
+            write_out(data).await?;
+        }
+    }
+    if status.is_client_error() || status.is_server_error() {
+        return Err(Failure::new(exit::FAILURE, format!("the server answered {status}")));
+    }
+    Ok(())
+}
+
+async fn write_out(data: &[u8]) -> Result<(), Failure> {
+    let written = std::io::stdout().write_all(data).and_then(|()| std::io::stdout().flush());
+    // Whoever reads stdout may be slow, and the driver shares this thread: let it have its turn.
+    tokio::task::yield_now().await;
+    written.map_err(|error| Failure::new(exit::FAILURE, format!("cannot write the body: {error}")))
+}
+
+/// Makes a TUN in the first network that is free; returns it with our address there.
+async fn make_tun(mtu: u16) -> Result<(Tun, IpAddr), Failure> {
+    let mut taken = None;
+    for number in 0..NETWORKS {
+        let first = number * 4;
+        let host = IpAddr::from(Ipv4Addr::new(198, 51, 100, first + 1));
+        let addresses = vec![Cidr::new(host, 30).expect("30 bits fit into 32")];
+        let setup = LinkSetup { addresses, mtu: Some(u32::from(mtu)) };
+        match Tun::create(&format!("glass-get{number}"), &setup).await {
+            Ok(tun) => return Ok((tun, Ipv4Addr::new(198, 51, 100, first + 2).into())),
+            Err(
+                error @ (TunError::AddressTaken { .. }
+                | TunError::Taken { .. }
+                | TunError::Busy { .. }),
+            ) => taken = Some(error),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(taken.expect("there is at least one network").into())
+}
+
+/// Refuses what packets from our TUN would not reach, with what would help.
+async fn check_reach(dest: IpAddr, addr: IpAddr) -> Result<(), Failure> {
+    let unavailable = |message: String| Err(Failure::new(exit::UNAVAILABLE, message));
+    let reach = setup::reach(dest).await.map_err(|error| {
+        Failure::new(exit::UNAVAILABLE, format!("cannot ask the kernel for a route: {error}"))
+    })?;
+    match reach {
+        Reach::Local => Ok(()),
+        Reach::Loopback => unavailable(format!(
+            "{dest} is a loopback address, and no packet for it is taken from another interface: \
+             use another address of this host (a server on 0.0.0.0 answers there too)"
+        )),
+        Reach::Unreachable => unavailable(format!("there is no route to {dest} from this host")),
+        Reach::Forward { interface } => match setup::forwards_ipv4() {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => unavailable(format!(
+                "{dest} is behind {interface}, and this host does not forward packets from our \
+                 address {addr}. To let it:\n    \
+                 sudo sysctl -w net.ipv4.ip_forward=1\n    \
+                 sudo iptables -t nat -A POSTROUTING -s 198.51.100.0/24 -o {interface} -j MASQUERADE"
+            )),
+        },
+    }
+}

@@ -1,0 +1,198 @@
+//! Options that several subcommands share.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args};
+
+use super::terminal::{self, Color};
+use super::{Failure, exit};
+use crate::device::{Cidr, LinkSetup};
+use crate::http::CloseAfter;
+use crate::services::Service;
+use crate::stack;
+use crate::view::Style;
+
+/// What to write, and how.
+#[derive(Args, Debug)]
+pub(super) struct Output {
+    /// Say more: transitions, with -vv segments, with -vvv timers (RUST_LOG overrides)
+    #[arg(short, long, action = ArgAction::Count, global = true, env = "GLASS_VERBOSE")]
+    pub(super) verbose: u8,
+    /// Say nothing but errors
+    #[arg(short, long, global = true, env = "GLASS_QUIET")]
+    pub(super) quiet: bool,
+    /// Use colour on stderr
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        global = true,
+        env = "GLASS_COLOR",
+        value_name = "WHEN"
+    )]
+    pub(super) color: Color,
+}
+
+impl Output {
+    pub(super) fn init_log(&self) {
+        let level = match (self.quiet, self.verbose) {
+            (true, _) => "error",
+            (false, 0) => "warn",
+            (false, 1) => "info",
+            (false, 2) => "debug",
+            (false, _) => "trace",
+        };
+        // The libraries below us talk of their own affairs from `debug` on.
+        let filter =
+            format!("{},glasstack={level}", if level == "error" { "error" } else { "warn" });
+        let env = env_logger::Env::default().default_filter_or(filter);
+        env_logger::Builder::from_env(env)
+            .write_style(match terminal::style(self.color).color {
+                true => env_logger::WriteStyle::Always,
+                false => env_logger::WriteStyle::Never,
+            })
+            .init();
+    }
+
+    pub(super) fn style(&self) -> Style {
+        terminal::style(self.color)
+    }
+
+    /// Something a person may want to know, but no program.
+    pub(super) fn note(&self, text: impl std::fmt::Display) {
+        use std::io::Write;
+        if !self.quiet {
+            let _ = writeln!(std::io::stderr(), "glass: {text}");
+        }
+    }
+}
+
+/// The stack and its link.
+#[derive(Args, Debug)]
+pub(super) struct StackOptions {
+    /// Our address, which the stack answers to
+    #[arg(long, env = "GLASS_ADDR", default_value = "192.0.2.2", value_name = "ADDRESS")]
+    pub(super) addr: Ipv4Addr,
+    /// The host's address on the TUN, with the length of the network's prefix
+    #[arg(long, env = "GLASS_HOST", default_value = "192.0.2.1/24", value_name = "ADDRESS/LEN")]
+    pub(super) host: Cidr,
+    #[command(flatten)]
+    pub(super) tcp: TcpOptions,
+}
+
+/// Settings of the TCP machine, and what to record of it.
+#[derive(Args, Debug)]
+pub(super) struct TcpOptions {
+    /// The longest IP packet in octets, 576 to 65535
+    #[arg(
+        long, env = "GLASS_MTU", default_value_t = 1500, value_name = "OCTETS",
+        value_parser = clap::value_parser!(u16).range(576..)
+    )]
+    pub(super) mtu: u16,
+    /// The maximum segment lifetime in seconds: TIME_WAIT lasts twice as long
+    #[arg(
+        long, env = "GLASS_MSL", default_value = "30", value_name = "SECONDS", value_parser = seconds
+    )]
+    pub(super) msl: Duration,
+    /// Write every event to this file, one JSON object a line
+    #[arg(long, env = "GLASS_EVENTS", value_name = "FILE")]
+    pub(super) events: Option<PathBuf>,
+}
+
+impl StackOptions {
+    pub(super) fn link(&self) -> Result<LinkSetup, Failure> {
+        let addr = IpAddr::V4(self.addr);
+        if !self.host.contains(addr) || self.host.address() == addr {
+            return Err(Failure::new(
+                exit::USAGE,
+                format!(
+                    "--addr {addr} is not a neighbour of --host {}: choose another address of that \
+                     network",
+                    self.host
+                ),
+            ));
+        }
+        Ok(LinkSetup { addresses: vec![self.host], mtu: Some(u32::from(self.tcp.mtu)) })
+    }
+}
+
+impl TcpOptions {
+    pub(super) fn stack(&self, addr: IpAddr) -> stack::Config {
+        let mut config = stack::Config {
+            addrs: vec![addr],
+            mtu: usize::from(self.mtu),
+            ..stack::Config::default()
+        };
+        config.tcp.msl = self.msl;
+        config
+    }
+}
+
+/// What answers on the stack.
+#[derive(Args, Debug)]
+pub(super) struct ServerOptions {
+    /// The port that answers HTTP
+    #[arg(long, env = "GLASS_PORT", default_value_t = 80, value_name = "PORT")]
+    pub(super) port: u16,
+    /// Who closes: "request": we do, after each response; a number: the peer does, and we follow so
+    /// many milliseconds later; "never": the peer does, and we never follow. Without it: the peer
+    /// does, and we follow at once
+    #[arg(long, env = "GLASS_CLOSE_AFTER", value_name = "request|never|MS", verbatim_doc_comment)]
+    pub(super) close_after: Option<CloseAfter>,
+}
+
+/// A list of small services: `echo,daytime`, `all` or `none`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Services(pub(super) Vec<Service>);
+
+pub(super) fn services(text: &str) -> Result<Services, String> {
+    match text {
+        "all" => Ok(Services(Service::ALL.to_vec())),
+        "none" | "" => Ok(Services(Vec::new())),
+        list => list
+            .split(',')
+            .map(|name| name.trim().parse::<Service>().map_err(|error| error.to_string()))
+            .collect::<Result<_, _>>()
+            .map(Services)
+            .map_err(|error| format!("{error}; or say all, or none")),
+    }
+}
+
+/// Seconds, with a fraction if need be.
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    const MOST: f64 = 3600.0;
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    if (0.001..=MOST).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err(format!("not between 0.001 and {MOST} seconds"))
+    }
+}
+
+/// `ADDRESS:PORT`, without the port when it is the usual one.
+pub(super) fn authority(addr: SocketAddr) -> String {
+    if addr.port() == 80 { addr.ip().to_string() } else { addr.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_services() {
+        assert_eq!(services("all").map(|list| list.0.len()), Ok(4));
+        assert_eq!(services("none"), Ok(Services(Vec::new())));
+        assert_eq!(services("echo, daytime"), Ok(Services(vec![Service::Echo, Service::Daytime])));
+        assert!(services("echo,finger").unwrap_err().contains("finger"));
+    }
+
+    #[test]
+    fn seconds_are_positive_and_bounded() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for bad in ["0", "-1", "nan", "inf", "1e9", "soon"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! `glass run`: a private network namespace with a TUN, a stack and responders, and CMD inside it.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::child::{Child, end_leftovers};
+use super::namespace;
+use super::options::{Output, ServerOptions, Services, StackOptions, services};
+use super::server::Server;
+use super::shard::Shard;
+use super::{Failure, exit, runtime};
+use crate::device::{Tun, setup};
+use crate::http::CloseAfter;
+use crate::tcp::State;
+
+/// How long connections may take to end after CMD, beyond what --close-after asks for.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Run CMD in a network of its own where our stack answers, and show what its connections did
+///
+/// Makes a private network namespace (no root needed), a TUN and a stack with an HTTP responder on
+/// 192.0.2.2, runs CMD in it, and prints on stderr the ladder of each connection: every segment in
+/// both directions, and our state after it. There is no DNS inside: use addresses.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Exit code: CMD's; 126 or 127 if it cannot be run, 128+N if signal N ended \
+    it; 125, 77 or 69 if glass itself fails.\n\n\
+    Examples:\n  glass run -- curl -sS http://192.0.2.2/hello\n  \
+    glass run --close-after 500 -- curl -sS http://192.0.2.2/hello\n  \
+    glass run -- sh -c 'echo hi | nc -N 192.0.2.2 7'"
+)]
+pub(super) struct Run {
+    /// Serve this directory instead of the built-in site
+    #[arg(long, env = "GLASS_DIR", value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// The small services to run: a list of echo, discard, daytime and chargen; all; or none
+    #[arg(
+        long, env = "GLASS_SERVICES", default_value = "all", value_name = "LIST",
+        value_parser = services
+    )]
+    services: Services,
+    #[command(flatten)]
+    server: ServerOptions,
+    #[command(flatten)]
+    stack: StackOptions,
+    /// The program to run, and its arguments
+    #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+impl Run {
+    /// Returns CMD's exit code.
+    pub(super) fn execute(self, output: &Output) -> Result<u8, Failure> {
+        // Before the runtime, for that may start threads, and a namespace is entered by one.
+        let namespace =
+            namespace::enter().map_err(|error| Failure::new(error.exit_code(), error))?;
+        for warning in &namespace.warnings {
+            log::warn!("{warning}");
+        }
+        runtime(exit::RUN_FAILED)?.block_on(self.inside(output))
+    }
+
+    async fn inside(self, output: &Output) -> Result<u8, Failure> {
+        let link = self.stack.link()?;
+        let failed =
+            |error| Failure::new(exit::RUN_FAILED, format!("cannot set the loopback up: {error}"));
+        setup::loopback_up().await.map_err(failed)?;
+        let tun = Tun::create("glass0", &link).await?;
+        let addr = IpAddr::V4(self.stack.addr);
+        let config = self.stack.tcp.stack(addr);
+        let shard = Shard::start(Box::new(tun), config, &self.stack.tcp, !output.quiet)?;
+        let server =
+            Server::start(&shard.net, addr, &self.server, self.dir.as_deref(), &self.services)?;
+        output.note(format_args!(
+            "{} (this host is {}; no DNS inside: use addresses)",
+            server.summary,
+            self.stack.host.address()
+        ));
+
+        let code = self.run_command(output).await?;
+
+        let (also, patience) = self.what_to_wait_for();
+        if !shard.settle(&also, patience).await {
+            output.note("some connections have not ended; the last state of each is shown");
+        }
+        let ladder = shard.stop().await;
+        drop(server);
+        if !output.quiet {
+            let text = ladder.render(&output.style());
+            let _ = write!(std::io::stderr(), "{text}");
+        }
+        Ok(code)
+    }
+
+    async fn run_command(&self, output: &Output) -> Result<u8, Failure> {
+        let mut child =
+            Child::spawn(&self.command).map_err(|error| Failure::new(error.exit_code(), error))?;
+        let code = child.wait().await;
+        let leftovers = end_leftovers().await;
+        if !leftovers.ended.is_empty() {
+            let names: Vec<_> = leftovers.ended.values().map(String::as_str).collect();
+            output.note(format_args!("ended what CMD left behind: {}", names.join(", ")));
+        }
+        for (pid, name) in &leftovers.remaining {
+            log::warn!("{name} (process {pid}), which CMD left behind, does not end");
+        }
+        Ok(u8::try_from(code).unwrap_or(exit::RUN_FAILED))
+    }
+
+    /// The states that count as an end besides CLOSED and `TIME_WAIT`, and how long to wait.
+    fn what_to_wait_for(&self) -> (Vec<State>, Duration) {
+        match self.server.close_after.unwrap_or_default() {
+            CloseAfter::Promptly | CloseAfter::Request => (Vec::new(), PATIENCE),
+            // Some clients take a moment to close, and only then the delay begins.
+            CloseAfter::Delay(delay) => (Vec::new(), PATIENCE + delay),
+            CloseAfter::Never => (vec![State::CloseWait], PATIENCE),
+        }
+    }
+}

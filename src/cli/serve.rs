@@ -1,0 +1,90 @@
+//! `glass serve`: answers on a TUN of this host until it is stopped.
+
+use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::options::{Output, ServerOptions, Services, StackOptions, authority, services};
+use super::server::Server;
+use super::shard::Shard;
+use super::{Failure, exit, runtime};
+use crate::device::{LinkSetup, Tun};
+
+/// Serve a directory, or the built-in site, on a TUN until SIGINT or SIGTERM
+///
+/// Makes the TUN, which takes CAP_NET_ADMIN, or attaches to one that is there and belongs to you.
+#[derive(Args, Debug)]
+pub(super) struct Serve {
+    /// The directory to serve; without it, the built-in site
+    #[arg(env = "GLASS_DIR", value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// The TUN: made, or attached to when it exists
+    #[arg(long, env = "GLASS_TUN", default_value = "glass0", value_name = "NAME")]
+    tun: String,
+    /// The small services to run: a list of echo, discard, daytime and chargen; all; or none
+    #[arg(
+        long, env = "GLASS_SERVICES", default_value = "none", value_name = "LIST",
+        value_parser = services
+    )]
+    services: Services,
+    #[command(flatten)]
+    server: ServerOptions,
+    #[command(flatten)]
+    stack: StackOptions,
+}
+
+impl Serve {
+    pub(super) fn execute(self, output: &Output) -> Result<(), Failure> {
+        runtime(exit::FAILURE)?.block_on(self.until_stopped(output))
+    }
+
+    async fn until_stopped(self, output: &Output) -> Result<(), Failure> {
+        // First, so that nobody who waits for our words can stop us without being heard.
+        let failed = |error| Failure::new(exit::FAILURE, format!("cannot watch signals: {error}"));
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+
+        let link = self.stack.link()?;
+        let tun = open(&self.tun, &link, output).await?;
+        let addr = IpAddr::V4(self.stack.addr);
+        let config = self.stack.tcp.stack(addr);
+        let shard = Shard::start(Box::new(tun), config, &self.stack.tcp, false)?;
+        let server =
+            Server::start(&shard.net, addr, &self.server, self.dir.as_deref(), &self.services)?;
+        let web = authority(SocketAddr::new(addr, self.server.port));
+        output.note(format_args!(
+            "{} on {}; try: curl http://{web}/ (from this host; the kernel's ss does not list these \
+             connections, http://{web}/connection shows its own). Ctrl-C stops",
+            server.summary, self.tun,
+        ));
+        // For scripts: one line on stdout once it answers.
+        let _ = writeln!(std::io::stdout(), "http://{web}/");
+
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        output.note("stopping: connections may finish; the same signal again ends at once");
+        tokio::select! {
+            () = server.stop() => {}
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        shard.stop().await;
+        Ok(())
+    }
+}
+
+/// Makes the TUN, or attaches to it when there is one: never silently.
+async fn open(name: &str, link: &LinkSetup, output: &Output) -> Result<Tun, Failure> {
+    if Path::new("/sys/class/net").join(name).exists() {
+        let tun = Tun::attach(name, link).await?;
+        output.note(format_args!("attached to {name}, which was there already"));
+        Ok(tun)
+    } else {
+        Ok(Tun::create(name, link).await?)
+    }
+}

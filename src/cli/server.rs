@@ -1,0 +1,76 @@
+//! What answers on a stack: HTTP, and the small services.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+use tokio::task::JoinSet;
+
+use super::options::{ServerOptions, Services, authority};
+use super::{Failure, exit};
+use crate::http;
+use crate::runtime::{Net, TcpListener, clock};
+use crate::services;
+use crate::serving::{Stopper, stop};
+
+/// Running responders.
+pub(super) struct Server {
+    stopper: Stopper,
+    tasks: JoinSet<()>,
+    /// What answers where, for people.
+    pub(super) summary: String,
+}
+
+impl Server {
+    /// Starts HTTP for `dir`, or for the built-in site, and `wanted` services on `addr`.
+    pub(super) fn start(
+        net: &Net,
+        addr: IpAddr,
+        options: &ServerOptions,
+        dir: Option<&Path>,
+        wanted: &Services,
+    ) -> Result<Server, Failure> {
+        let (stopper, stop) = stop();
+        let mut tasks = JoinSet::new();
+        let web = SocketAddr::new(addr, options.port);
+        let router = match dir {
+            Some(dir) => http::directory(existing(dir)?),
+            None => http::site(),
+        };
+        let config = http::Config {
+            close_after: options.close_after.unwrap_or_default(),
+            ..http::Config::default()
+        };
+        let listener = listen(net, web)?;
+        tasks.spawn(http::serve(listener, router, config, stop.clone()));
+        let mut summary = format!("http://{}/", authority(web));
+        for service in &wanted.0 {
+            let listener = listen(net, SocketAddr::new(addr, service.port()))?;
+            let config = services::Config::new(clock::time_of_day);
+            tasks.spawn(services::serve(*service, listener, config, stop.clone()));
+            summary += &format!(", {service} on port {}", service.port());
+        }
+        Ok(Server { stopper, tasks, summary })
+    }
+
+    /// Stops accepting, lets connections finish within the limits, and returns when all is done.
+    pub(super) async fn stop(mut self) {
+        self.stopper.stop();
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+fn listen(net: &Net, addr: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(net, addr).map_err(|error| {
+        let hint = "choose another --port, or fewer --services";
+        Failure::new(exit::USAGE, format!("cannot listen on {addr}: {error}; {hint}"))
+    })
+}
+
+fn existing(dir: &Path) -> Result<&Path, Failure> {
+    let problem = match std::fs::metadata(dir) {
+        Ok(found) if found.is_dir() => return Ok(dir),
+        Ok(_) => "is not a directory".to_owned(),
+        Err(error) => format!("cannot be read: {error}"),
+    };
+    Err(Failure::new(exit::USAGE, format!("the directory to serve, {}, {problem}", dir.display())))
+}

@@ -1,0 +1,100 @@
+//! One running stack with all that watches it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::options::TcpOptions;
+use super::{Failure, exit};
+use crate::device::Device;
+use crate::runtime::{self, Net};
+use crate::stack::{self, Stack};
+use crate::tcp::State;
+use crate::trace::{Event, Mask, Sink};
+use crate::view::{JsonLines, LadderRecorder, Limits, LogLines};
+
+/// A stack on a device, its driver running as a task of this runtime.
+pub(super) struct Shard {
+    pub(super) net: Net,
+    pub(super) ladder: LadderRecorder,
+    changes: Arc<Notify>,
+    driver: JoinHandle<()>,
+}
+
+/// Tells whoever waits for connections to end that a state has changed.
+struct Changes(Arc<Notify>);
+
+impl Sink for Changes {
+    fn wanted(&self) -> Mask {
+        Mask::STATES | Mask::CONNECTIONS
+    }
+
+    fn record(&mut self, event: &Event) {
+        if self.wanted().contains(event.what.kind()) {
+            self.0.notify_one();
+        }
+    }
+}
+
+impl Shard {
+    /// Starts a stack with the addresses of `config` on `device`. With `ladders` it remembers what
+    /// the connections did.
+    pub(super) fn start(
+        device: Box<dyn Device>,
+        mut config: stack::Config,
+        options: &TcpOptions,
+        ladders: bool,
+    ) -> Result<Shard, Failure> {
+        let failed = |error: std::io::Error| {
+            Failure::new(exit::UNAVAILABLE, format!("cannot start the stack: {error}"))
+        };
+        let ladder = LadderRecorder::new(Limits::default());
+        let changes = Arc::new(Notify::new());
+        let mut sinks: Vec<Box<dyn Sink>> =
+            vec![Box::new(LogLines::new()), Box::new(Changes(Arc::clone(&changes)))];
+        if ladders {
+            sinks.push(Box::new(ladder.clone()));
+        }
+        if let Some(path) = &options.events {
+            let file = JsonLines::create(path).map_err(|error| {
+                let path = path.display();
+                Failure::new(exit::USAGE, format!("cannot write --events {path}: {error}"))
+            })?;
+            sinks.push(Box::new(file));
+        }
+        config.mtu = device.mtu();
+        config.events = sinks.iter().fold(Mask::empty(), |mask, sink| mask | sink.wanted());
+        let stack = Stack::new(config, runtime::secret().map_err(failed)?);
+        let (net, driver) = Net::new(Box::new(stack), device, sinks).map_err(failed)?;
+        let driver = tokio::spawn(async move {
+            if let Err(error) = driver.run().await {
+                log::error!("the device has failed, and the stack has stopped: {error}");
+            }
+        });
+        Ok(Shard { net, ladder, changes, driver })
+    }
+
+    /// Waits until every connection is CLOSED, in `TIME_WAIT` or in one of `also`, for `patience` at
+    /// most. Says whether it came to that.
+    pub(super) async fn settle(&self, also: &[State], patience: Duration) -> bool {
+        let settled = |state: State| {
+            matches!(state, State::Closed | State::TimeWait) || also.contains(&state)
+        };
+        let all_settled = async {
+            while !self.net.states().into_iter().all(|(_, state)| settled(state)) {
+                self.changes.notified().await;
+            }
+        };
+        timeout(patience, all_settled).await.is_ok()
+    }
+
+    /// Stops the stack. What has happened until now has been recorded when this returns.
+    pub(super) async fn stop(self) -> LadderRecorder {
+        self.driver.abort();
+        let _ = self.driver.await;
+        self.ladder
+    }
+}

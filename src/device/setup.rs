@@ -1,0 +1,274 @@
+//! The environment of a TUN: its addresses, MTU and link, the loopback, and what the host does with
+//! packets that come out of it. All through netlink, in process; making the namespace is not here
+//! (`cli::namespace`), nor the TUN itself ([`super::tun`]).
+
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+
+use rtnetlink::packet_route::route::RouteType;
+
+use super::cidr::Cidr;
+use super::error::{Fault, TunError};
+use super::netlink::{Link, Netlink};
+
+/// How a TUN has to be set up: what `create` does to it, and what `attach` asks of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkSetup {
+    /// The host's own addresses on the TUN. The stack's addresses are neighbours of these.
+    pub addresses: Vec<Cidr>,
+    /// The longest packet in octets. `None` takes what the kernel gives (1500), or what the attached
+    /// TUN has.
+    pub mtu: Option<u32>,
+}
+
+/// 192.0.2.1/24, which RFC 5737 sets aside for documentation, and the kernel's MTU.
+impl Default for LinkSetup {
+    fn default() -> Self {
+        let host = Cidr::new(IpAddr::from([192, 0, 2, 1]), 24).expect("24 bits fit into 32");
+        LinkSetup { addresses: vec![host], mtu: None }
+    }
+}
+
+/// What this host does with a packet to some address, when it comes in by a TUN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// The address is this host's own: the packet arrives.
+    Local,
+    /// It is this host's own loopback address: no packet for it is taken from another interface.
+    Loopback,
+    /// It is elsewhere, through this interface: the packet has to be forwarded.
+    Forward {
+        /// The interface it would leave by.
+        interface: String,
+    },
+    /// There is no route.
+    Unreachable,
+}
+
+/// Sets the loopback up, which in a new network namespace is down.
+///
+/// # Errors
+///
+/// Without `CAP_NET_ADMIN` in the namespace.
+pub async fn loopback_up() -> io::Result<()> {
+    let netlink = Netlink::open()?;
+    match netlink.link("lo").await? {
+        Some(link) if link.up => Ok(()),
+        Some(link) => netlink.set_up(link.index, None).await,
+        None => Err(io::Error::new(io::ErrorKind::NotFound, "there is no loopback interface")),
+    }
+}
+
+/// What this host does with packets to `dest`.
+///
+/// # Errors
+///
+/// The kernel does not answer.
+pub async fn reach(dest: IpAddr) -> io::Result<Reach> {
+    let netlink = Netlink::open()?;
+    let Some((kind, out)) = netlink.route(dest).await? else {
+        return Ok(Reach::Unreachable);
+    };
+    match kind {
+        RouteType::Local if dest.is_loopback() => Ok(Reach::Loopback),
+        RouteType::Local => Ok(Reach::Local),
+        RouteType::Unicast => {
+            let name = match out {
+                Some(index) => netlink.name_of(index).await?,
+                None => None,
+            };
+            Ok(Reach::Forward { interface: name.unwrap_or_else(|| "an interface".to_owned()) })
+        }
+        _ => Ok(Reach::Unreachable),
+    }
+}
+
+/// Whether `dest` is an address of this very host.
+///
+/// # Errors
+///
+/// The kernel does not answer.
+pub async fn route_is_local(dest: IpAddr) -> io::Result<bool> {
+    Ok(matches!(reach(dest).await?, Reach::Local | Reach::Loopback))
+}
+
+/// Whether this host forwards IPv4 packets from one interface to another.
+///
+/// # Errors
+///
+/// There is no `/proc/sys`.
+pub fn forwards_ipv4() -> io::Result<bool> {
+    fs::read_to_string("/proc/sys/net/ipv4/ip_forward").map(|text| text.trim() != "0")
+}
+
+/// Refuses addresses that another interface has, or whose network is another interface's: the
+/// kernel would take them, and send the packets to whichever came first.
+pub(super) async fn check_addresses_free(
+    netlink: &Netlink,
+    setup: &LinkSetup,
+) -> Result<(), TunError> {
+    let present = netlink.addresses().await.map_err(|source| asking("addresses", source))?;
+    for address in &setup.addresses {
+        let clash = present.iter().find(|(_, other)| {
+            other.address() == address.address()
+                || (other.prefix() == address.prefix() && other.contains(address.address()))
+        });
+        if let Some((index, other)) = clash {
+            let interface = netlink.name_of(*index).await.ok().flatten();
+            return Err(TunError::AddressTaken {
+                address: *address,
+                other: *other,
+                interface: interface.unwrap_or_else(|| format!("number {index}")),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Gives a new TUN its addresses, MTU and link, and says what the kernel made of it.
+pub(super) async fn configure(
+    netlink: &Netlink,
+    name: &str,
+    setup: &LinkSetup,
+) -> Result<Link, TunError> {
+    let failed = |doing| {
+        move |source: io::Error| match source.kind() {
+            io::ErrorKind::PermissionDenied => TunError::CreateDenied { name: name.to_owned() },
+            _ => TunError::System { doing, name: name.to_owned(), source },
+        }
+    };
+    let gone = || io::Error::new(io::ErrorKind::NotFound, "the interface has gone again");
+    let look = || async { netlink.link(name).await.and_then(|link| link.ok_or_else(gone)) };
+
+    let link = look().await.map_err(failed("find the new interface"))?;
+    if link.tun.as_ref().is_some_and(|tun| tun.persistent) {
+        // Somebody made it between our look and our asking the kernel, which attached us to it.
+        let kind = link.describe();
+        return Err(TunError::Taken { name: name.to_owned(), kind, attachable: true });
+    }
+    for address in &setup.addresses {
+        let added = netlink.add_address(link.index, *address).await;
+        added.map_err(failed("give its address to"))?;
+    }
+    netlink.set_up(link.index, setup.mtu).await.map_err(failed("set the MTU and the link of"))?;
+    look().await.map_err(failed("read back"))
+}
+
+/// All that keeps us from attaching to `link`, with the commands that mend it.
+pub(super) fn faults(
+    name: &str,
+    link: &Link,
+    addresses: &[(u32, Cidr)],
+    setup: &LinkSetup,
+) -> Vec<Fault> {
+    let remake = || {
+        let mut commands = vec![format!("sudo ip link del dev {name}")];
+        commands.extend(commands_to_make(name, setup));
+        commands
+    };
+    let Some(tun) = &link.tun else {
+        return vec![Fault { what: link.describe(), mend: Vec::new() }];
+    };
+    if tun.tap {
+        let what = "it is a TAP, which carries Ethernet frames, and not a TUN".to_owned();
+        return vec![Fault { what, mend: remake() }];
+    }
+    if tun.multi_queue {
+        let what = "it is a multi-queue TUN, and one queue cannot be had of it".to_owned();
+        return vec![Fault { what, mend: remake() }];
+    }
+    let mut faults = Vec::new();
+    for address in &setup.addresses {
+        if !addresses.contains(&(link.index, *address)) {
+            faults.push(Fault {
+                what: format!("it does not have the address {address}"),
+                mend: vec![format!("sudo ip address add {address} dev {name}")],
+            });
+        }
+    }
+    if let Some(mtu) = setup.mtu.filter(|mtu| usize::try_from(*mtu) != Ok(link.mtu)) {
+        faults.push(Fault {
+            what: format!("its MTU is {}, not {mtu}", link.mtu),
+            mend: vec![format!("sudo ip link set dev {name} mtu {mtu}")],
+        });
+    }
+    if !link.up {
+        faults.push(Fault {
+            what: "its link is down".to_owned(),
+            mend: vec![format!("sudo ip link set dev {name} up")],
+        });
+    }
+    faults
+}
+
+/// The commands that make a TUN which an ordinary user can attach to.
+pub(super) fn commands_to_make(name: &str, setup: &LinkSetup) -> Vec<String> {
+    let mut commands = vec![format!("sudo ip tuntap add dev {name} mode tun user $USER")];
+    for address in &setup.addresses {
+        commands.push(format!("sudo ip address add {address} dev {name}"));
+    }
+    let mtu = setup.mtu.map_or(String::new(), |mtu| format!(" mtu {mtu}"));
+    commands.push(format!("sudo ip link set dev {name}{mtu} up"));
+    commands
+}
+
+/// An error of a question about all interfaces.
+pub(super) fn asking(what: &'static str, source: io::Error) -> TunError {
+    TunError::System { doing: "ask the kernel for", name: what.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::netlink::TunFlags;
+
+    fn tun() -> Link {
+        Link { index: 3, mtu: 1500, up: true, tun: Some(TunFlags::default()), ..Link::default() }
+    }
+
+    #[test]
+    fn a_tun_that_is_as_asked_has_no_fault() {
+        let setup = LinkSetup::default();
+        assert_eq!(faults("t0", &tun(), &[(3, setup.addresses[0])], &setup), []);
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_said_at_once() {
+        let setup = LinkSetup { mtu: Some(9000), ..LinkSetup::default() };
+        let link = Link { up: false, ..tun() };
+        let commands: Vec<_> = faults("t0", &link, &[(2, setup.addresses[0])], &setup)
+            .into_iter()
+            .flat_map(|fault| fault.mend)
+            .collect();
+        assert_eq!(
+            commands,
+            [
+                "sudo ip address add 192.0.2.1/24 dev t0",
+                "sudo ip link set dev t0 mtu 9000",
+                "sudo ip link set dev t0 up",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_commands_that_make_a_tun_make_a_fit_one() {
+        let setup = LinkSetup { mtu: Some(1400), ..LinkSetup::default() };
+        assert_eq!(
+            commands_to_make("t0", &setup),
+            [
+                "sudo ip tuntap add dev t0 mode tun user $USER",
+                "sudo ip address add 192.0.2.1/24 dev t0",
+                "sudo ip link set dev t0 mtu 1400 up",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_not_a_tun_cannot_be_mended() {
+        let bridge = Link { kind: Some("bridge".to_owned()), tun: None, ..tun() };
+        let faults = faults("br0", &bridge, &[], &LinkSetup::default());
+        assert_eq!(faults.len(), 1);
+        assert!(faults[0].mend.is_empty() && faults[0].what.contains("bridge"));
+    }
+}

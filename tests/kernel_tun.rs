@@ -1,0 +1,319 @@
+//! The TUN against the Linux kernel, in network namespaces of the tests' own. Each test runs itself
+//! again under `unshare`, and is skipped, saying so, when not root.
+
+use std::env;
+use std::future::poll_fn;
+use std::net::UdpSocket;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use bytes::Bytes;
+use glasstack::device::setup::{loopback_up, reach, route_is_local};
+use glasstack::device::{Cidr, Device, LinkSetup, Reach, Tun, TunError};
+use glasstack::wire::Frame;
+use nix::unistd::{Gid, Uid, geteuid, setgid, setgroups, setuid};
+
+const NOBODY: u32 = 65_534;
+
+/// A TUN driver that anybody may open, as udev makes it.
+const OPEN_TO_ALL: &str = "mount -t tmpfs none /dev/net && mknod -m 0666 /dev/net/tun c 10 200";
+
+/// Runs `body` in a new network and mount namespace, after the shell commands of `before`: the test
+/// `name` starts itself once more there.
+fn in_namespace<F: Future<Output = ()>>(name: &str, before: &str, body: impl FnOnce() -> F) {
+    const INSIDE: &str = "GLASS_TEST_INSIDE";
+    if env::var_os(INSIDE).is_some() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let limit = Duration::from_secs(20);
+        runtime.block_on(async { tokio::time::timeout(limit, body()).await }).expect("in time");
+        return;
+    }
+    if !geteuid().is_root() {
+        eprintln!("skipped: {name} makes a network namespace, which takes root");
+        return;
+    }
+    let done = Command::new("unshare")
+        .args(["--net", "--mount", "sh", "-c", &format!("set -e\n{before}\nexec \"$@\""), "sh"])
+        .arg(env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .env(INSIDE, "1")
+        .output()
+        .expect("unshare, of util-linux");
+    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success() && out.contains("1 passed"), "{out}\n{err}");
+}
+
+fn shell(commands: &str) {
+    let status = Command::new("sh").args(["-ec", commands]).status().expect("sh");
+    assert!(status.success(), "{commands}: {status}");
+}
+
+/// Gives up root for good.
+fn become_nobody() {
+    setgroups(&[]).unwrap();
+    setgid(Gid::from_raw(NOBODY)).unwrap();
+    setuid(Uid::from_raw(NOBODY)).unwrap();
+}
+
+async fn create(name: &str) -> Result<Tun, TunError> {
+    Tun::create(name, &LinkSetup::default()).await
+}
+
+async fn attach(name: &str) -> Result<Tun, TunError> {
+    Tun::attach(name, &LinkSetup::default()).await
+}
+
+async fn read(tun: &mut Tun) -> Vec<Bytes> {
+    let mut packets = Vec::new();
+    poll_fn(|cx| tun.poll_read(cx, &mut packets, 64)).await.expect("a TUN that works");
+    packets
+}
+
+async fn write(tun: &mut Tun, octets: &[u8]) {
+    let frame = Frame { head: octets.into(), ..Frame::default() };
+    poll_fn(|cx| tun.poll_write(cx, &frame)).await.expect("a TUN that works");
+}
+
+/// Reads up to the first ICMP echo request over IPv4: a fresh TUN has IPv6 noise on it.
+async fn read_echo_request(tun: &mut Tun) -> Bytes {
+    loop {
+        let mut packets = read(tun).await.into_iter();
+        let is_echo = |packet: &Bytes| packet[0] == 0x45 && packet[9] == 1 && packet[20] == 8;
+        if let Some(request) = packets.find(is_echo) {
+            return request;
+        }
+    }
+}
+
+#[test]
+fn ping_gets_its_answer() {
+    in_namespace("ping_gets_its_answer", "", async || {
+        let mut tun = create("glass0").await.unwrap();
+        assert_eq!((tun.name(), tun.mtu()), ("glass0", 1500));
+        let mut ping = Command::new("ping")
+            .args(["-c", "1", "-W", "5", "192.0.2.2"])
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("ping");
+        let mut packet = read_echo_request(&mut tun).await.to_vec();
+        assert_eq!(packet.len(), 84, "one packet is one read");
+        // From a request to its reply: the addresses trade places, and the type goes from 8 to 0.
+        let (source, destination) = packet[12..20].split_at_mut(4);
+        source.swap_with_slice(destination);
+        packet[20] = 0;
+        let (sum, carry) = u16::from_be_bytes([packet[22], packet[23]]).overflowing_add(0x0800);
+        packet[22..24].copy_from_slice(&(sum + u16::from(carry)).to_be_bytes());
+        write(&mut tun, &packet).await;
+        let status = tokio::task::spawn_blocking(move || ping.wait().unwrap()).await.unwrap();
+        assert!(status.success(), "ping heard the reply");
+        assert_eq!((tun.refused(), tun.kernel_drops()), (0, Some(0)));
+    });
+}
+
+#[test]
+fn what_is_asked_of_the_link_is_done() {
+    in_namespace("what_is_asked_of_the_link_is_done", "", async || {
+        let addresses: Vec<Cidr> =
+            ["10.7.0.1/30", "2001:db8::1/64"].map(|text| text.parse().unwrap()).into();
+        let tun = Tun::create("own", &LinkSetup { addresses, mtu: Some(9000) }).await.unwrap();
+        assert_eq!(tun.mtu(), 9000);
+        shell("ip -br addr show dev own | grep -q '10.7.0.1/30 .*2001:db8::1/64'");
+        shell("ip -o link show dev own | grep -q 'UP,LOWER_UP.* mtu 9000 '");
+        drop(tun);
+        shell("! ip link show dev own 2>/dev/null");
+    });
+}
+
+#[test]
+fn a_number_is_found_for_a_pattern() {
+    in_namespace("a_number_is_found_for_a_pattern", "", async || {
+        let first = create("glass%d").await.unwrap();
+        let setup = LinkSetup { addresses: vec!["10.7.0.1/24".parse().unwrap()], mtu: None };
+        let second = Tun::create("glass%d", &setup).await.unwrap();
+        assert_eq!((first.name(), second.name()), ("glass0", "glass1"));
+    });
+}
+
+#[test]
+fn nothing_is_taken_that_is_there() {
+    let before = "ip link add bridge0 type bridge; ip tuntap add dev kept mode tun user nobody";
+    in_namespace("nothing_is_taken_that_is_there", before, async || {
+        let bridge = create("bridge0").await.unwrap_err();
+        assert!(matches!(bridge, TunError::Taken { attachable: false, .. }), "{bridge}");
+        let kept = create("kept").await.unwrap_err();
+        assert!(matches!(kept, TunError::Taken { attachable: true, .. }), "{kept}");
+        let lo = create("lo").await.unwrap_err();
+        let _first = create("glass0").await.unwrap();
+        let again = create("glass0").await.unwrap_err();
+        for error in [&bridge, &kept, &lo, &again] {
+            assert_eq!(error.exit_code(), 69, "{error}");
+            assert!(error.to_string().contains("already"), "{error}");
+        }
+        let other = create("glass1").await.unwrap_err();
+        assert!(matches!(other, TunError::AddressTaken { .. }), "{other}");
+        assert!(other.to_string().contains("glass0"), "{other}");
+    });
+}
+
+#[test]
+fn names_that_cannot_be_are_refused() {
+    in_namespace("names_that_cannot_be_are_refused", "", async || {
+        for name in ["sixteen-octets-x", "a/b", "a b", "fourteen-octet%d", ""] {
+            assert_eq!(create(name).await.unwrap_err().exit_code(), 2, "{name}");
+            assert_eq!(attach(name).await.unwrap_err().exit_code(), 2, "{name}");
+        }
+        let longest = create("fifteen-octets-").await.unwrap();
+        assert_eq!(longest.name(), "fifteen-octets-");
+    });
+}
+
+#[test]
+fn an_ordinary_user_attaches_to_a_tun_of_theirs() {
+    in_namespace("an_ordinary_user_attaches_to_a_tun_of_theirs", OPEN_TO_ALL, async || {
+        let missing = attach("mine").await.unwrap_err();
+        let TunError::Missing { ref commands, .. } = missing else { panic!("{missing}") };
+        // The remedy, as it is printed, makes a TUN that can be attached.
+        shell(&commands.join("\n").replace("sudo ", "").replace("$USER", "nobody"));
+        become_nobody();
+        let denied = create("glass0").await.unwrap_err();
+        assert!(matches!(denied, TunError::AddressTaken { .. }), "{denied}");
+        let elsewhere = LinkSetup { addresses: Vec::new(), mtu: None };
+        let denied = Tun::create("glass0", &elsewhere).await.unwrap_err();
+        assert!(matches!(denied, TunError::CreateDenied { .. }), "{denied}");
+        let mut tun = attach("mine").await.unwrap();
+        UdpSocket::bind("192.0.2.1:0").unwrap().send_to(b"hi", "192.0.2.2:9").unwrap();
+        while !read(&mut tun).await.iter().any(|packet| packet.ends_with(b"hi")) {}
+        let again = attach("mine").await.unwrap_err();
+        assert!(matches!(again, TunError::Busy { .. }), "{again}");
+    });
+}
+
+#[test]
+fn a_tun_of_somebody_else_is_refused() {
+    let before = format!(
+        "{OPEN_TO_ALL}
+         ip tuntap add dev theirs mode tun user root
+         ip address add 192.0.2.1/24 dev theirs
+         ip link set dev theirs up"
+    );
+    in_namespace("a_tun_of_somebody_else_is_refused", &before, async || {
+        become_nobody();
+        let refused = attach("theirs").await.unwrap_err();
+        assert!(matches!(refused, TunError::NotOwner { owner: Some(0), .. }), "{refused}");
+        assert_eq!(refused.exit_code(), 77);
+    });
+}
+
+#[test]
+fn attaching_says_all_that_is_wrong_and_how_to_mend_it() {
+    let before = "ip tuntap add dev bare mode tun
+                  ip tuntap add dev frames mode tap
+                  ip tuntap add dev many mode tun multi_queue
+                  ip tuntap add dev offload mode tun vnet_hdr
+                  ip link add cable type veth";
+    in_namespace("attaching_says_all_that_is_wrong_and_how_to_mend_it", before, async || {
+        for name in ["frames", "many", "cable", "lo"] {
+            let refused = attach(name).await.unwrap_err();
+            assert!(matches!(refused, TunError::Unfit { .. }), "{refused}");
+            assert_eq!(refused.exit_code(), 69);
+        }
+        for name in ["bare", "offload", "frames", "many"] {
+            let wrong = attach(name).await.unwrap_err();
+            let TunError::Unfit { ref faults, .. } = wrong else { panic!("{wrong}") };
+            let mend: Vec<_> = faults.iter().flat_map(|fault| fault.mend.clone()).collect();
+            shell(&mend.join("\n").replace("sudo ", "").replace("$USER", "root"));
+            drop(attach(name).await.unwrap_or_else(|error| panic!("{mend:?}, and yet: {error}")));
+            shell(&format!("ip link del dev {name}"));
+        }
+    });
+}
+
+#[test]
+fn without_a_driver_it_says_so() {
+    let before = "mount -t tmpfs none /dev/net";
+    in_namespace("without_a_driver_it_says_so", before, async || {
+        let error = create("glass0").await.unwrap_err();
+        assert_eq!(error.exit_code(), 69);
+        assert!(error.to_string().contains("modprobe tun"), "{error}");
+        shell("mknod -m 0600 /dev/net/tun c 10 200");
+        become_nobody();
+        let error = create("glass0").await.unwrap_err();
+        assert_eq!(error.exit_code(), 77);
+        assert!(error.to_string().contains("chmod 0666"), "{error}");
+    });
+}
+
+#[test]
+fn a_refused_packet_is_not_a_broken_device() {
+    in_namespace("a_refused_packet_is_not_a_broken_device", "", async || {
+        let mut tun = create("glass0").await.unwrap();
+        write(&mut tun, &[0; 40]).await;
+        assert_eq!(tun.refused(), 1, "no version of IP is zero");
+        shell("ip link set dev glass0 down");
+        write(&mut tun, &[0x45; 40]).await;
+        assert_eq!(tun.refused(), 2, "the link is down");
+        shell("ip link set dev glass0 up");
+        write(&mut tun, &[0x45; 40]).await;
+        assert_eq!(tun.refused(), 2);
+    });
+}
+
+#[test]
+fn what_was_not_read_in_time_is_counted() {
+    in_namespace("what_was_not_read_in_time_is_counted", "", async || {
+        let mut tun = create("glass0").await.unwrap();
+        let socket = UdpSocket::bind("192.0.2.1:0").unwrap();
+        for _ in 0..700 {
+            socket.send_to(b"hi", "192.0.2.2:9").unwrap();
+        }
+        let drops = tun.kernel_drops().unwrap();
+        assert!((200..300).contains(&drops), "the queue holds 500, so of 700 not {drops} are lost");
+        let mut packets = Vec::new();
+        let count = poll_fn(|cx| tun.poll_read(cx, &mut packets, 3)).await.unwrap();
+        assert_eq!((count, packets.len()), (3, 3), "no more than asked for");
+        while packets.len() < 500 {
+            packets.extend(read(&mut tun).await);
+        }
+    });
+}
+
+#[test]
+fn a_deleted_interface_is_noticed_while_waiting() {
+    in_namespace("a_deleted_interface_is_noticed_while_waiting", "", async || {
+        let mut tun = create("glass0").await.unwrap();
+        let deleting = tokio::spawn(async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            shell("ip link del dev glass0");
+        });
+        let mut packets = Vec::new();
+        let error = loop {
+            match poll_fn(|cx| tun.poll_read(cx, &mut packets, 64)).await {
+                Ok(_) => packets.clear(),
+                Err(error) => break error,
+            }
+        };
+        assert!(error.to_string().contains("glass0 is gone"), "{error}");
+        deleting.await.unwrap();
+        let frame = Frame { head: [0x45; 40].as_slice().into(), ..Frame::default() };
+        let error = poll_fn(|cx| tun.poll_write(cx, &frame)).await.unwrap_err();
+        assert!(error.to_string().contains("glass0 is gone"), "{error}");
+        assert!(poll_fn(|cx| tun.poll_read(cx, &mut packets, 64)).await.is_err());
+    });
+}
+
+#[test]
+fn the_host_says_where_a_packet_would_go() {
+    in_namespace("the_host_says_where_a_packet_would_go", "", async || {
+        loopback_up().await.unwrap();
+        loopback_up().await.unwrap();
+        shell("ip -o link show dev lo | grep -q UP");
+        let _tun = create("glass0").await.unwrap();
+        assert_eq!(reach([192, 0, 2, 1].into()).await.unwrap(), Reach::Local);
+        assert_eq!(reach([127, 0, 0, 1].into()).await.unwrap(), Reach::Loopback);
+        let interface = "glass0".to_owned();
+        assert_eq!(reach([192, 0, 2, 2].into()).await.unwrap(), Reach::Forward { interface });
+        assert_eq!(reach([8, 8, 8, 8].into()).await.unwrap(), Reach::Unreachable);
+        assert!(route_is_local([192, 0, 2, 1].into()).await.unwrap());
+        assert!(!route_is_local([192, 0, 2, 2].into()).await.unwrap());
+    });
+}

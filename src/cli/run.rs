@@ -88,12 +88,13 @@ impl Run {
         if !shard.settle(&also, patience).await {
             output.note("some connections have not ended; the last state of each is shown");
         }
-        let ladder = shard.stop().await;
-        drop(server);
+        // Before anything of ours ends, which would add to it.
         if !output.quiet {
-            let text = ladder.render(&output.style());
+            let text = shard.ladder.render(&output.style());
             let _ = write!(std::io::stderr(), "{text}");
         }
+        drop(server);
+        shard.stop().await;
         Ok(code)
     }
 

@@ -84,6 +84,10 @@ impl<L: Listener> Doorman<L> {
                     self.wait = Duration::ZERO;
                     return (connection, permit);
                 }
+                // The stack has stopped, and with it whatever would end this loop.
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                    std::future::pending::<()>().await;
+                }
                 Err(error) => {
                     log::warn!("could not accept a connection: {error}");
                     self.wait = wait_after(&error, self.wait);

@@ -30,12 +30,13 @@ const AS_NOBODY: &str = "
     cp \"$1\" /dev/net/test; shift; chmod 0755 /dev/net /dev/net/test
     exec setpriv --reuid 65534 --regid 65534 --clear-groups /dev/net/test \"$@\"";
 
-/// The same after the `setcap` that glass itself advises, which makes the process not dumpable.
+/// The same after the `setcap` that glass itself advises. The shell between has no capabilities, so
+/// the process gains some as it starts, which makes it not dumpable.
 const WITH_FILE_CAPABILITIES: &str = "
     mount -t tmpfs none /dev/net && mknod -m 0666 /dev/net/tun c 10 200
     cp \"$1\" /dev/net/test; shift; chmod 0755 /dev/net /dev/net/test
     setcap cap_net_admin+ep /dev/net/test
-    exec setpriv --reuid 65534 --regid 65534 --clear-groups /dev/net/test \"$@\"";
+    exec setpriv --reuid 65534 --regid 65534 --clear-groups sh -c '/dev/net/test \"$@\"' sh \"$@\"";
 
 /// As root of a user namespace in which no more of them may be made, and without capabilities.
 const WITHOUT_NAMESPACES: &str = "

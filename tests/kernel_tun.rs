@@ -5,7 +5,7 @@ use std::env;
 use std::future::poll_fn;
 use std::net::UdpSocket;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use glasstack::device::setup::{loopback_up, reach, route_is_local};
@@ -24,8 +24,10 @@ fn in_namespace<F: Future<Output = ()>>(name: &str, before: &str, body: impl FnO
     const INSIDE: &str = "GLASS_TEST_INSIDE";
     if env::var_os(INSIDE).is_some() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let limit = Duration::from_secs(20);
+        let (start, limit) = (Instant::now(), Duration::from_secs(20));
         runtime.block_on(async { tokio::time::timeout(limit, body()).await }).expect("in time");
+        // The time-out polls once more before it gives up, which would hide a waker that was lost.
+        assert!(start.elapsed() < limit, "in time");
         return;
     }
     if !geteuid().is_root() {

@@ -6,7 +6,19 @@ use std::ops::{Add, AddAssign, Sub};
 use std::time::Duration;
 
 /// A point on the stack's own clock: nanoseconds since the stack started, also when serialized.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 #[serde(transparent)]
 pub struct Instant(u64);
 

@@ -1,6 +1,8 @@
 //! The engine interface: what the runtime needs of a TCP/IP stack. Ours is one; another that can be
 //! driven by packets and instants can stand in its place behind the same sockets.
 
+pub mod recording;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::connections::{Connection, Owner};
-use super::{FourTuple, Handle, ListenerId, Stack, Summary};
+use super::{FourTuple, Handle, Input, ListenerId, Stack, Summary};
 use crate::error::Error;
 use crate::tcp::{Context, Keepalive, Received, State};
 use crate::time::Instant;
@@ -21,6 +21,7 @@ impl Stack {
     ///
     /// The address is not ours, or something listens there already.
     pub fn listen(&mut self, local: SocketAddr, backlog: usize) -> Result<ListenerId, Error> {
+        self.note(self.last_input, || Input::Listen { local, backlog });
         if !local.ip().is_unspecified() && !self.config.addrs.contains(&local.ip()) {
             return Err(Error::AddressNotAvailable);
         }
@@ -43,10 +44,14 @@ impl Stack {
 
     /// Stops listening. Connections that were not accepted yet are aborted.
     pub fn unlisten(&mut self, id: ListenerId, now: Instant) {
+        self.note(now, || Input::Unlisten(id));
         let Some(listener) = self.listeners.remove(id) else { return };
         for handle in listener.accept_queue {
-            self.abort(handle, now);
-            self.release(handle, now);
+            let _ = self.call(handle, now, |connection, cx| {
+                connection.owner = Owner::Nobody;
+                connection.tcb.abort(cx);
+                Ok(())
+            });
         }
         let orphans: Vec<FourTuple> = self
             .connections
@@ -69,6 +74,7 @@ impl Stack {
         let handle = self.listeners.get_mut(id)?.accept_queue.pop_front()?;
         let connection = self.connections.get_mut(handle).expect("queued connections stay");
         connection.owner = Owner::Application;
+        self.note(self.last_input, || Input::Accept(id));
         Some(handle)
     }
 
@@ -85,6 +91,7 @@ impl Stack {
         remote: SocketAddr,
         now: Instant,
     ) -> Result<Handle, Error> {
+        self.note(now, || Input::Connect { local, remote });
         if remote.ip().is_unspecified() || remote.ip().is_multicast() || remote.port() == 0 {
             return Err(Error::RemoteSocketUnspecified);
         }
@@ -137,6 +144,7 @@ impl Stack {
     ///
     /// We have closed, or the connection is over.
     pub fn send(&mut self, handle: Handle, data: &[u8], now: Instant) -> Result<usize, Error> {
+        self.note(now, || Input::Send(handle, Bytes::copy_from_slice(data)));
         self.call(handle, now, |connection, cx| connection.tcb.send(data, cx))
     }
 
@@ -151,6 +159,7 @@ impl Stack {
         data: Bytes,
         now: Instant,
     ) -> Result<usize, Error> {
+        self.note(now, || Input::SendBytes(handle, data.clone()));
         self.call(handle, now, |connection, cx| connection.tcb.send_bytes(data, cx))
     }
 
@@ -165,7 +174,21 @@ impl Stack {
         buffer: &mut [u8],
         now: Instant,
     ) -> Result<Received<usize>, Error> {
-        self.call(handle, now, |connection, cx| connection.tcb.receive(buffer, cx))
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.receive_bytes(handle, buffer.len() - filled, now) {
+                Ok(Received::Data(data)) => {
+                    buffer[filled..filled + data.len()].copy_from_slice(&data);
+                    filled += data.len();
+                }
+                // What was read counts; the rest shows next time.
+                _ if filled > 0 => break,
+                Ok(Received::Finished) => return Ok(Received::Finished),
+                Ok(Received::Pending) => return Ok(Received::Pending),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Received::Data(filled))
     }
 
     /// RECEIVE without copying: up to `most` octets as they lie.
@@ -179,6 +202,11 @@ impl Stack {
         most: usize,
         now: Instant,
     ) -> Result<Received<Bytes>, Error> {
+        // Asking in vain changes nothing: it is no input, and nothing to send follows from it.
+        if !self.is_readable(handle) {
+            return Ok(Received::Pending);
+        }
+        self.note(now, || Input::ReceiveBytes(handle, most));
         self.call(handle, now, |connection, cx| connection.tcb.receive_bytes(most, cx))
     }
 
@@ -188,11 +216,13 @@ impl Stack {
     ///
     /// The connection is over.
     pub fn close(&mut self, handle: Handle, now: Instant) -> Result<(), Error> {
+        self.note(now, || Input::Close(handle));
         self.call(handle, now, |connection, cx| connection.tcb.close(cx))
     }
 
     /// ABORT: ends the connection at once, with RST. The handle stays valid until it is released.
     pub fn abort(&mut self, handle: Handle, now: Instant) {
+        self.note(now, || Input::Abort(handle));
         let _ = self.call(handle, now, |connection, cx| {
             connection.tcb.abort(cx);
             Ok(())
@@ -202,6 +232,7 @@ impl Stack {
     /// The application is done with the connection: what was written still goes out; data that was not
     /// read, or comes later, resets it. The handle means nothing any more.
     pub fn release(&mut self, handle: Handle, now: Instant) {
+        self.note(now, || Input::Release(handle));
         let _ = self.call(handle, now, |connection, cx| {
             connection.owner = Owner::Nobody;
             connection.tcb.let_go(cx);
@@ -211,6 +242,7 @@ impl Stack {
 
     /// Sets Nagle's algorithm off or on.
     pub fn set_nodelay(&mut self, handle: Handle, nodelay: bool, now: Instant) {
+        self.note(now, || Input::SetNodelay(handle, nodelay));
         let _ = self.call(handle, now, |connection, _| {
             connection.tcb.set_nodelay(nodelay);
             Ok(())
@@ -219,6 +251,7 @@ impl Stack {
 
     /// Sets keep-alive probes on or off.
     pub fn set_keepalive(&mut self, handle: Handle, keepalive: Option<Keepalive>, now: Instant) {
+        self.note(now, || Input::SetKeepalive(handle, keepalive));
         let _ = self.call(handle, now, |connection, cx| {
             connection.tcb.set_keepalive(keepalive, cx);
             Ok(())
@@ -227,6 +260,7 @@ impl Stack {
 
     /// Sets how long data may stay unacknowledged.
     pub fn set_user_timeout(&mut self, handle: Handle, timeout: Option<Duration>, now: Instant) {
+        self.note(now, || Input::SetUserTimeout(handle, timeout));
         let _ = self.call(handle, now, |connection, cx| {
             connection.tcb.set_user_timeout(timeout, cx);
             Ok(())

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use etherparse::ip_number;
 
 use super::connections::Owner;
-use super::{FourTuple, ListenerId, Ready, Stack};
+use super::{FourTuple, Input, ListenerId, Ready, Stack};
 use crate::seq::Seq;
 use crate::tcp::{self, Context, State, Tcb};
 use crate::time::Instant;
@@ -23,6 +23,7 @@ const ICMP_ERRORS_PER_SECOND: u32 = 100;
 impl Stack {
     /// A packet came from the link. Whatever it is, nothing worse happens than that it is dropped.
     pub fn on_packet(&mut self, packet: &Bytes, now: Instant) {
+        self.note(now, || Input::Packet(packet.clone()));
         self.counters.packets_received += 1;
         if ip::version(packet) == Some(6) {
             return self.drop_packet(DropReason::Ipv6, None, now);
@@ -35,6 +36,11 @@ impl Stack {
 
     /// Time has passed: acts on every timer that has run out.
     pub fn on_timeout(&mut self, now: Instant) {
+        // Drivers call in every round; what finds nothing due is no input.
+        if self.wheel.next_deadline().is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        self.note(now, || Input::Timeout);
         for slot in self.wheel.advance(now) {
             let (connection, mut cx) = self.with_context(slot, now);
             connection.tcb.on_timeout(&mut cx);

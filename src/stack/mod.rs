@@ -8,6 +8,7 @@
 mod calls;
 mod connections;
 mod input;
+mod journal;
 mod listeners;
 mod output;
 mod secret;
@@ -20,6 +21,7 @@ use connections::Connections;
 use listeners::Listeners;
 use wheel::Wheel;
 
+pub use journal::{Input, Journal, checksum};
 pub use secret::Secret;
 
 use crate::tcp;
@@ -28,7 +30,7 @@ use crate::trace::{ConnId, DropReason, Event, Mask, Tracer};
 use crate::wire::{Frame, ip};
 
 /// The settings of a stack.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Config {
     /// The addresses it answers to.
     pub addrs: Vec<IpAddr>,
@@ -38,7 +40,9 @@ pub struct Config {
     pub tcp: tcp::Config,
     /// Connections it holds at most, in all states. Default 1,000,000.
     pub max_connections: usize,
-    /// The events it raises. Default none.
+    /// The events it raises. Default none. Not part of what a recording keeps: it changes nothing but
+    /// what is said.
+    #[serde(skip)]
     pub events: Mask,
 }
 
@@ -65,7 +69,9 @@ pub struct FourTuple {
 
 /// Names a connection for the calls. It never comes to mean another one: the generation tells uses of
 /// a slot apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 pub struct Handle {
     slot: u32,
     generation: u32,
@@ -80,7 +86,9 @@ impl Handle {
 }
 
 /// Names a listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 pub struct ListenerId(u32);
 
 /// Something a caller may have waited for.
@@ -140,6 +148,9 @@ pub struct Stack {
     ports_used: u64,
     /// ICMP errors left in the second that began then.
     icmp_budget: (u32, Instant),
+    journal: Option<journal::JournalBox>,
+    /// When the last input came: calls that need no instant are noted at it.
+    last_input: Instant,
 }
 
 impl Stack {
@@ -163,6 +174,8 @@ impl Stack {
             last_id: 0,
             ports_used: 0,
             icmp_budget: (0, Instant::NEVER),
+            journal: None,
+            last_input: Instant::ZERO,
         }
     }
 

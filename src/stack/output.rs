@@ -1,7 +1,7 @@
 //! What goes out: segments of connections that have something to say, and when to come back.
 
-use super::Stack;
 use super::connections::Owner;
+use super::{Input, Stack, checksum};
 use crate::tcp::{Output, State};
 use crate::time::Instant;
 use crate::trace::{Mask, What};
@@ -11,6 +11,15 @@ impl Stack {
     /// The next packet for the link; `None` when there is nothing more to say for now. Connections take
     /// turns, a segment each.
     pub fn poll_output(&mut self, now: Instant) -> Option<Frame> {
+        if !self.has_output() {
+            return None;
+        }
+        let frame = self.next_frame(now);
+        self.note(now, || Input::Drain(frame.as_ref().map(checksum)));
+        frame
+    }
+
+    fn next_frame(&mut self, now: Instant) -> Option<Frame> {
         if let Some(frame) = self.replies.pop_front() {
             self.counters.packets_sent += 1;
             return Some(frame);

@@ -12,7 +12,7 @@ use crate::time::Instant;
 
 /// 256 bits from the system's randomness, drawn once when a stack starts. With the same secret and the
 /// same inputs a stack does the same again, octet for octet; a test passes what it likes.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub struct Secret(pub [u8; 32]);
 
 /// Never shown: whoever knows it can forge segments.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Settings that all connections of a stack share, or start from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Config {
     /// Maximum segment lifetime: `TIME_WAIT` lasts twice as long. Default 30 s, as most systems have it
     /// (RFC 9293 3.4.2 suggests 2 minutes).
@@ -51,7 +51,7 @@ pub struct Config {
 }
 
 /// When and how often to ask a silent peer whether it is there (RFC 9293 3.8.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Keepalive {
     /// Silence before the first probe. The RFC asks for a default of no less than two hours (MUST-28).
     pub idle: Duration,

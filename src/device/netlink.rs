@@ -25,6 +25,8 @@ pub(super) struct Link {
     pub index: u32,
     pub mtu: usize,
     pub up: bool,
+    /// Whether packets pass: up, and the kernel has seen that somebody is attached.
+    pub running: bool,
     /// `veth`, `bridge`, `tun`: nothing for a real network card or the loopback.
     pub kind: Option<String>,
     /// What only a TUN or a TAP has.
@@ -139,6 +141,7 @@ impl From<&LinkMessage> for Link {
         let mut link = Link {
             index: message.header.index,
             up: message.header.flags.contains(LinkFlags::Up),
+            running: message.header.flags.contains(LinkFlags::Running),
             ..Link::default()
         };
         for attribute in &message.attributes {

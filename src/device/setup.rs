@@ -5,6 +5,7 @@
 use std::fs;
 use std::io;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use rtnetlink::packet_route::route::RouteType;
 
@@ -153,6 +154,21 @@ pub(super) async fn configure(
     }
     netlink.set_up(link.index, setup.mtu).await.map_err(failed("set the MTU and the link of"))?;
     look().await.map_err(failed("read back"))
+}
+
+/// Waits until packets pass over an interface that we have just attached to. The kernel notes the
+/// change of a link at leisure, up to a second later, and drops packets until it has.
+pub(super) async fn wait_until_running(netlink: &Netlink, name: &str) {
+    const LOOK: Duration = Duration::from_millis(10);
+    const LOOKS_AT_MOST: u32 = 200;
+    for _ in 0..LOOKS_AT_MOST {
+        match netlink.link(name).await {
+            Ok(Some(link)) if !link.running => tokio::time::sleep(LOOK).await,
+            // Packets pass; or the interface has gone, of which the first read will tell.
+            _ => return,
+        }
+    }
+    log::warn!("{name}: the kernel does not report the link as running; packets may be lost");
 }
 
 /// All that keeps us from attaching to `link`, with the commands that mend it.

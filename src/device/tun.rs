@@ -77,6 +77,7 @@ impl Tun {
 
     /// Attaches to a persistent TUN that is set up already, for which its owner needs no privilege:
     /// `ip tuntap add dev NAME mode tun user NAME_OF_OWNER`. Nothing of it is changed.
+    /// Takes up to a second, until the kernel has seen that somebody is there.
     ///
     /// # Errors
     ///
@@ -103,6 +104,7 @@ impl Tun {
             Errno::EBUSY => TunError::Busy { name: name.to_owned() },
             _ => failed("attach to the TUN", name, error),
         })?;
+        setup::wait_until_running(&netlink, name).await;
         Tun::new(iface, link.mtu)
     }
 

@@ -4,6 +4,7 @@ pub mod child;
 mod get;
 pub mod namespace;
 mod options;
+mod replay;
 mod run;
 mod serve;
 mod server;
@@ -31,12 +32,14 @@ enum Command {
     Run(run::Run),
     Serve(serve::Serve),
     Get(get::Get),
+    Replay(replay::Replay),
 }
 
 /// Exit codes, as docs/architecture.md lists them (those above 64 are sysexits.h's).
 mod exit {
     pub(super) const FAILURE: u8 = 1;
     pub(super) const USAGE: u8 = 2;
+    pub(super) const BAD_INPUT: u8 = 65;
     pub(super) const UNAVAILABLE: u8 = 69;
     /// A failure of `glass run` itself, and not of CMD.
     pub(super) const RUN_FAILED: u8 = 125;
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run.execute(&cli.output),
         Command::Serve(serve) => serve.execute(&cli.output).map(|()| 0),
         Command::Get(get) => get.execute(&cli.output).map(|()| 0),
+        Command::Replay(replay) => replay.execute(&cli.output).map(|()| 0),
     };
     match result {
         Ok(code) => ExitCode::from(code),

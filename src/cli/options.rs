@@ -49,9 +49,10 @@ impl Output {
             format!("{},glasstack={level}", if level == "error" { "error" } else { "warn" });
         let env = env_logger::Env::default().default_filter_or(filter);
         env_logger::Builder::from_env(env)
-            .write_style(match terminal::style(self.color).color {
-                true => env_logger::WriteStyle::Always,
-                false => env_logger::WriteStyle::Never,
+            .write_style(if terminal::style(self.color).color {
+                env_logger::WriteStyle::Always
+            } else {
+                env_logger::WriteStyle::Never
             })
             .init();
     }
@@ -99,6 +100,10 @@ pub(super) struct TcpOptions {
     /// Write every event to this file, one JSON object a line
     #[arg(long, env = "GLASS_EVENTS", value_name = "FILE")]
     pub(super) events: Option<PathBuf>,
+    /// Record every input of the stack to this file, for glass replay (it holds all data and the
+    /// stack's secret: mode 0600)
+    #[arg(long, env = "GLASS_RECORD", value_name = "FILE")]
+    pub(super) record: Option<PathBuf>,
 }
 
 impl StackOptions {

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -11,7 +11,7 @@ use super::options::{Output, ServerOptions, Services, StackOptions, authority, s
 use super::server::Server;
 use super::shard::Shard;
 use super::{Failure, exit, runtime};
-use crate::device::{LinkSetup, Tun};
+use crate::device::{LinkSetup, Tun, TunError};
 
 /// Serve a directory, or the built-in site, on a TUN until SIGINT or SIGTERM
 ///
@@ -80,11 +80,12 @@ impl Serve {
 
 /// Makes the TUN, or attaches to it when there is one: never silently.
 async fn open(name: &str, link: &LinkSetup, output: &Output) -> Result<Tun, Failure> {
-    if Path::new("/sys/class/net").join(name).exists() {
-        let tun = Tun::attach(name, link).await?;
-        output.note(format_args!("attached to {name}, which was there already"));
-        Ok(tun)
-    } else {
-        Ok(Tun::create(name, link).await?)
+    match Tun::create(name, link).await {
+        Err(TunError::Taken { attachable: true, .. }) => {
+            let tun = Tun::attach(name, link).await?;
+            output.note(format_args!("attached to {name}, which was there already"));
+            Ok(tun)
+        }
+        made => Ok(made?),
     }
 }

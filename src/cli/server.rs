@@ -1,5 +1,6 @@
 //! What answers on a stack: HTTP, and the small services.
 
+use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
@@ -47,7 +48,7 @@ impl Server {
             let listener = listen(net, SocketAddr::new(addr, service.port()))?;
             let config = services::Config::new(clock::time_of_day);
             tasks.spawn(services::serve(*service, listener, config, stop.clone()));
-            summary += &format!(", {service} on port {}", service.port());
+            let _ = write!(summary, ", {service} on port {}", service.port());
         }
         Ok(Server { stopper, tasks, summary })
     }

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use super::options::TcpOptions;
 use super::{Failure, exit};
 use crate::device::Device;
+use crate::engine::recording::Recorder;
 use crate::runtime::{self, Net};
 use crate::stack::{self, Stack};
 use crate::tcp::State;
@@ -67,7 +68,15 @@ impl Shard {
         }
         config.mtu = device.mtu();
         config.events = sinks.iter().fold(Mask::empty(), |mask, sink| mask | sink.wanted());
-        let stack = Stack::new(config, runtime::secret().map_err(failed)?);
+        let secret = runtime::secret().map_err(failed)?;
+        let mut stack = Stack::new(config, secret);
+        if let Some(path) = &options.record {
+            let recorder = Recorder::create(path, stack.config(), secret).map_err(|error| {
+                let path = path.display();
+                Failure::new(exit::USAGE, format!("cannot write --record {path}: {error}"))
+            })?;
+            stack.set_journal(Box::new(recorder));
+        }
         let (net, driver) = Net::new(Box::new(stack), device, sinks).map_err(failed)?;
         let driver = tokio::spawn(async move {
             if let Err(error) = driver.run().await {

@@ -234,3 +234,120 @@ fn read_record<T: DeserializeOwned>(input: &mut impl Read) -> io::Result<Option<
 fn invalid(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::tcp::Received;
+
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(octets);
+            Ok(octets.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn stack(addr: [u8; 4], secret: u8) -> (Stack, Config, Secret) {
+        let config = Config { addrs: vec![addr.into()], events: Mask::all(), ..Config::default() };
+        let secret = Secret([secret; 32]);
+        (Stack::new(config.clone(), secret), config, secret)
+    }
+
+    /// A server that is recorded while a client fetches from it over a wire that loses every fifth
+    /// packet. Returns the recording and the server's events.
+    fn recorded_session() -> (Vec<u8>, Vec<Event>) {
+        let (mut server, config, secret) = stack([192, 0, 2, 2], 1);
+        let (mut client, ..) = stack([192, 0, 2, 1], 2);
+        let file = Shared::default();
+        server.set_journal(Box::new(Recorder::new(file.clone(), &config, secret).unwrap()));
+        let addr = SocketAddr::from(([192, 0, 2, 2], 80));
+        let listener = server.listen(addr, 8).unwrap();
+        let calling = client.connect(None, addr, Instant::ZERO).unwrap();
+        let (mut now, mut events, mut packets) = (Instant::ZERO, Vec::new(), 0);
+        let (mut accepted, mut fetched) = (None, 0);
+        loop {
+            let mut moved = false;
+            for to_server in [true, false] {
+                let (from, to) =
+                    if to_server { (&mut client, &mut server) } else { (&mut server, &mut client) };
+                while let Some(frame) = from.poll_output(now) {
+                    packets += 1;
+                    moved = true;
+                    if packets % 5 != 0 {
+                        to.on_packet(&frame.to_bytes(), now);
+                    }
+                }
+            }
+            if let Some(handle) = server.accept(listener) {
+                server.set_nodelay(handle, true, now);
+                server.send(handle, &[7; 40_000], now).unwrap();
+                server.close(handle, now).unwrap();
+                accepted = Some(handle);
+            }
+            while let Ok(Received::Data(data)) = client.receive_bytes(calling, 9999, now) {
+                fetched += data.len();
+                moved = true;
+            }
+            if let Ok(Received::Finished) = client.receive_bytes(calling, 1, now) {
+                client.release(calling, now);
+            }
+            events.extend(server.take_events());
+            if !moved && !server.has_output() && !client.has_output() {
+                match [server.next_deadline(), client.next_deadline()].into_iter().flatten().min() {
+                    Some(deadline) => now = deadline,
+                    None => break,
+                }
+                server.on_timeout(now);
+                client.on_timeout(now);
+            }
+        }
+        server.release(accepted.expect("the handshake came through"), now);
+        server.poll_output(now);
+        events.extend(server.take_events());
+        assert_eq!(fetched, 40_000);
+        drop(server);
+        let recording = std::mem::take(&mut *file.0.lock().unwrap());
+        (recording, events)
+    }
+
+    #[test]
+    fn a_replay_gives_the_same_packets_and_events() {
+        let (recording, events) = recorded_session();
+        let mut replayed = Vec::new();
+        let replay = Replay::new(&recording[..], Mask::all()).unwrap();
+        let outcome = replay.run(|event| replayed.push(event.clone())).unwrap();
+        assert_eq!(outcome.difference, None);
+        assert!(outcome.same > 30 && !outcome.cut_off, "{outcome:?}");
+        assert_eq!(replayed, events);
+    }
+
+    #[test]
+    fn a_changed_input_shows_as_a_difference() {
+        let (mut recording, _) = recorded_session();
+        // Some octet of the 40,000 that were written.
+        let data = recording.windows(8).position(|octets| octets == [7; 8]).unwrap();
+        recording[data + 4] = 8;
+        let outcome = Replay::new(&recording[..], Mask::empty()).unwrap().run(|_| {}).unwrap();
+        assert!(outcome.difference.is_some());
+    }
+
+    #[test]
+    fn a_recording_that_was_cut_off_replays_to_there() {
+        let (recording, _) = recorded_session();
+        let part = &recording[..recording.len() - 3];
+        let outcome = Replay::new(part, Mask::empty()).unwrap().run(|_| {}).unwrap();
+        assert!(outcome.cut_off && outcome.difference.is_none());
+        let error = Replay::new(&b"glassr99 and more"[..], Mask::empty()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    }
+}

@@ -47,11 +47,7 @@ impl Stack {
         self.note(now, || Input::Unlisten(id));
         let Some(listener) = self.listeners.remove(id) else { return };
         for handle in listener.accept_queue {
-            let _ = self.call(handle, now, |connection, cx| {
-                connection.owner = Owner::Nobody;
-                connection.tcb.abort(cx);
-                Ok(())
-            });
+            self.abandon(handle.slot, now);
         }
         let orphans: Vec<FourTuple> = self
             .connections
@@ -62,11 +58,16 @@ impl Stack {
         for slot in
             orphans.iter().filter_map(|tuple| self.connections.find(tuple)).collect::<Vec<_>>()
         {
-            let (connection, mut cx) = self.with_context(slot, now);
-            connection.owner = Owner::Nobody;
-            connection.tcb.abort(&mut cx);
-            self.mark_dirty(slot);
+            self.abandon(slot, now);
         }
+    }
+
+    /// Aborts a connection that no application has seen.
+    fn abandon(&mut self, slot: u32, now: Instant) {
+        let (connection, mut cx) = self.with_context(slot, now);
+        connection.owner = Owner::Nobody;
+        connection.tcb.abort(&mut cx);
+        self.mark_dirty(slot);
     }
 
     /// Takes the connection that has waited longest.
@@ -273,7 +274,8 @@ impl Stack {
         now: Instant,
         call: impl FnOnce(&mut Connection, &mut Context<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        if self.connections.get(handle).is_none() {
+        // A handle that was released means nothing any more, even while its connection lives on.
+        if self.connections.get(handle).is_none_or(|found| found.owner != Owner::Application) {
             return Err(Error::ConnectionDoesNotExist);
         }
         let (connection, mut cx) = self.with_context(handle.slot, now);

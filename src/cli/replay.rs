@@ -1,0 +1,80 @@
+//! `glass replay`: feeds a recording to the stack again, without a network and in no time.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::options::Output;
+use super::{Failure, exit};
+use crate::engine::recording;
+use crate::trace::{Mask, Sink};
+use crate::view::{JsonLines, Ladder, LogLines};
+
+/// Replay what --record wrote: the same packets, byte for byte, and the ladder of each connection
+///
+/// The ladders go to stdout. Exit code 0 when every packet came out as recorded, 1 when one did not,
+/// 65 when the file is no recording.
+#[derive(Args, Debug)]
+pub(super) struct Replay {
+    /// The recording
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Write every event to this file, one JSON object a line
+    #[arg(long, env = "GLASS_EVENTS", value_name = "FILE")]
+    events: Option<PathBuf>,
+}
+
+impl Replay {
+    pub(super) fn execute(self, output: &Output) -> Result<(), Failure> {
+        let name = self.file.display();
+        let bad = |error: io::Error| {
+            let code = match error.kind() {
+                io::ErrorKind::InvalidData => exit::BAD_INPUT,
+                _ => exit::USAGE,
+            };
+            Failure::new(code, format!("cannot replay {name}: {error}"))
+        };
+        let mut ladder = Ladder::new();
+        let mut log = LogLines::new();
+        let mut events = match &self.events {
+            Some(path) => Some(JsonLines::create(path).map_err(|error| {
+                let path = path.display();
+                Failure::new(exit::USAGE, format!("cannot write --events {path}: {error}"))
+            })?),
+            None => None,
+        };
+        let wanted = events.as_ref().map_or(Mask::empty(), Sink::wanted);
+        let wanted = wanted | ladder.wanted() | log.wanted();
+        let replay = recording::Replay::open(&self.file, wanted).map_err(bad)?;
+        let outcome = replay
+            .run(|event| {
+                ladder.record(event);
+                log.record(event);
+                if let Some(events) = &mut events {
+                    events.record(event);
+                }
+            })
+            .map_err(bad)?;
+        let _ = write!(io::stdout(), "{}", ladder.render(&output.style()));
+        if outcome.cut_off {
+            output.note(format_args!("{name} ends in the middle of an input: it was cut off"));
+        }
+        match outcome.difference {
+            None => {
+                let (inputs, same) = (outcome.inputs, outcome.same);
+                output.note(format_args!("{inputs} inputs, {same} packets, all as recorded"));
+                Ok(())
+            }
+            Some(difference) => Err(Failure::new(
+                exit::FAILURE,
+                format!(
+                    "input {} of {name}, at {} s, gave another packet than was recorded: this \
+                     program is not the one that recorded it, or it does not behave the same twice, \
+                     which is a bug",
+                    difference.input, difference.at
+                ),
+            )),
+        }
+    }
+}

@@ -22,7 +22,7 @@ use crate::time::Instant;
 use crate::trace::{Mask, Role, TimerChange, What};
 
 /// One connection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Tcb {
     pub(super) state: State,
     pub(super) role: Role,
@@ -61,7 +61,7 @@ pub struct Tcb {
 }
 
 /// SND.*
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Snd {
     /// SND.UNA: the oldest number not acknowledged.
     pub(super) una: Seq,
@@ -82,7 +82,7 @@ pub(super) struct Snd {
 }
 
 /// RCV.*
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Rcv {
     /// RCV.NXT: the next number expected.
     pub(super) nxt: Seq,
@@ -322,7 +322,8 @@ impl Tcb {
     pub fn check_invariants(&self, config: &Config) {
         assert!(self.snd.una.le(self.snd.nxt), "SND.UNA =< SND.NXT");
         self.flight.check(self.snd.una, self.snd.nxt);
-        let sent = self.snd.nxt.since(self.queue_start()) - u32::from(self.fin.is_some());
+        let sent_end = self.fin.unwrap_or(self.snd.nxt);
+        let sent = sent_end.since(self.queue_start());
         match self.state {
             State::Closed | State::Listen | State::TimeWait => {
                 assert!(self.flight.is_empty(), "nothing is in flight in {}", self.state);

@@ -6,6 +6,8 @@
 //! an end can be reached (no deadlock, no livelock), and at every end both sides are CLOSED and all
 //! octets have arrived.
 
+#![expect(clippy::cast_possible_truncation, reason = "octets are numbered modulo 256")]
+
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};

@@ -43,7 +43,7 @@ async fn connected(client: &Net, server: &Net) -> (TcpStream, TcpStream) {
 }
 
 fn pattern(octets: usize) -> Vec<u8> {
-    (0..octets).map(|i| (i % 251) as u8).collect()
+    (0..=250).cycle().take(octets).collect()
 }
 
 #[tokio::test]

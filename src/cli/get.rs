@@ -9,6 +9,7 @@ use clap::Args;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncWriteExt, Stdout};
 
 use super::options::{Output, TcpOptions, seconds};
 use super::shard::Shard;
@@ -160,12 +161,13 @@ impl Target {
 async fn copy_body(response: ::http::Response<Incoming>) -> Result<(), Failure> {
     let status = response.status();
     let mut body = response.into_body();
+    let mut stdout = tokio::io::stdout();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
             Failure::new(exit::FAILURE, format!("the response ended early: {error}"))
         })?;
         if let Some(data) = frame.data_ref() {
-            write_out(data).await?;
+            write_out(&mut stdout, data).await?;
         }
     }
     if status.is_client_error() || status.is_server_error() {
@@ -174,11 +176,15 @@ async fn copy_body(response: ::http::Response<Incoming>) -> Result<(), Failure> 
     Ok(())
 }
 
-async fn write_out(data: &[u8]) -> Result<(), Failure> {
-    let written = std::io::stdout().write_all(data).and_then(|()| std::io::stdout().flush());
-    // Whoever reads stdout may be slow, and the driver shares this thread: let it have its turn.
-    tokio::task::yield_now().await;
-    written.map_err(|error| Failure::new(exit::FAILURE, format!("cannot write the body: {error}")))
+/// Writes on a thread of its own: whoever reads stdout may be slow, and the driver must go on.
+async fn write_out(stdout: &mut Stdout, data: &[u8]) -> Result<(), Failure> {
+    let written = async {
+        stdout.write_all(data).await?;
+        stdout.flush().await
+    };
+    written
+        .await
+        .map_err(|error| Failure::new(exit::FAILURE, format!("cannot write the body: {error}")))
 }
 
 /// Makes a TUN in the first network that is free; returns it with our address there.

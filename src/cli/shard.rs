@@ -1,5 +1,6 @@
 //! One running stack with all that watches it.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ pub(super) struct Shard {
     pub(super) net: Net,
     pub(super) ladder: LadderRecorder,
     changes: Arc<Notify>,
-    driver: JoinHandle<()>,
+    driver: JoinHandle<io::Result<()>>,
 }
 
 /// Tells whoever waits for connections to end that a state has changed.
@@ -78,11 +79,7 @@ impl Shard {
             stack.set_journal(Box::new(recorder));
         }
         let (net, driver) = Net::new(Box::new(stack), device, sinks).map_err(failed)?;
-        let driver = tokio::spawn(async move {
-            if let Err(error) = driver.run().await {
-                log::error!("the device has failed, and the stack has stopped: {error}");
-            }
-        });
+        let driver = tokio::spawn(driver.run());
         Ok(Shard { net, ladder, changes, driver })
     }
 
@@ -98,6 +95,16 @@ impl Shard {
             }
         };
         timeout(patience, all_settled).await.is_ok()
+    }
+
+    /// Waits for the end of the stack, which only a failure of its device brings. Cancel safe.
+    pub(super) async fn failure(&mut self) -> Failure {
+        let why = match (&mut self.driver).await {
+            Ok(Ok(())) => "it ended".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        Failure::new(exit::UNAVAILABLE, format!("the device has failed: {why}"))
     }
 
     /// Stops the stack. What has happened until now has been recorded when this returns.

@@ -43,8 +43,9 @@ pub struct Child {
 
 impl Child {
     /// Starts `command`: a program and its arguments. It inherits everything of ours, with the
-    /// directory of this very program at the end of PATH, so that it finds `glass`. From here on
-    /// SIGINT, SIGQUIT, SIGTERM and SIGHUP no longer end this process, and it is a subreaper.
+    /// directory of this very program at the end of PATH, so that it finds `glass`, and with the
+    /// variables of `environment`. From here on SIGINT, SIGQUIT, SIGTERM and SIGHUP no longer end
+    /// this process, and it is a subreaper.
     ///
     /// Must be called in a tokio runtime with I/O.
     ///
@@ -55,7 +56,7 @@ impl Child {
     /// # Panics
     ///
     /// When `command` is empty.
-    pub fn spawn(command: &[OsString]) -> Result<Child, SpawnError> {
+    pub fn spawn(command: &[OsString], environment: &[(&str, &str)]) -> Result<Child, SpawnError> {
         let (program, arguments) = command.split_first().expect("the command line asks for a CMD");
         let failed = |source| SpawnError { program: program.clone(), source };
         set_child_subreaper(Some(getpid())).map_err(|errno| failed(errno.into()))?;
@@ -63,7 +64,7 @@ impl Child {
         // the default, so CMD starts as if it were alone.
         let signals = Signals::new().map_err(failed)?;
         let mut command = Command::new(program);
-        command.args(arguments);
+        command.args(arguments).envs(environment.iter().copied());
         if let Some(path) = path_with_this_program() {
             command.env("PATH", path);
         }

@@ -68,7 +68,11 @@ impl Child {
         if let Some(path) = path_with_this_program() {
             command.env("PATH", path);
         }
-        let child = command.spawn().map_err(failed)?;
+        let child = command.spawn().map_err(|error| {
+            // Also what it says when a directory of PATH may not be searched, and CMD is nowhere.
+            let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
+            failed(if is_denied && !is_there(program) { Errno::NOENT.into() } else { error })
+        })?;
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let pid = pid.expect("a process id is a positive i32");
         Ok(Child { pid, code: None, signals })
@@ -110,6 +114,16 @@ impl Child {
             }
         }
     }
+}
+
+/// Whether `program` can be seen in a directory of PATH. A name with a slash is not looked for there:
+/// what the system said of it holds.
+fn is_there(program: &OsStr) -> bool {
+    if program.as_encoded_bytes().contains(&b'/') {
+        return true;
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|dir| dir.join(program).is_file())
 }
 
 /// Why CMD did not start.

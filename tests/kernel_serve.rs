@@ -53,7 +53,8 @@ fn a_connection_may_finish_after_the_signal() {
         // When the kernel has the connection, the request is on its way or there.
         poll("curl is connected", || {
             let line = "grep -c ' 020200C0:0050 01 ' /proc/net/tcp";
-            (shell_inside(&serving, line).out().trim() != "0").then_some(())
+            let count = shell_inside(&serving, line).out().trim().parse::<u32>().expect("a number");
+            (count > 0).then_some(())
         });
         serving.signal(Signal::TERM);
         client.join().expect("curl has its answer")

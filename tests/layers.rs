@@ -120,8 +120,7 @@ fn violations(path: &str, text: &str, crates: &[String]) -> Vec<String> {
             if crates.iter().any(|name| name == first) && !is_pure {
                 wrong(used.line, format!("{own} is pure and may not use the crate {first}"));
             }
-            let is_impure = |prefix: &&[&str]| used.starts_with(prefix);
-            if IMPURE_STD.iter().any(|prefix| is_impure(prefix)) {
+            if IMPURE_STD.iter().any(|prefix| used.starts_with(prefix)) {
                 let name = used.segments.join("::");
                 wrong(used.line, format!("{own} is pure and may not use {name}"));
             }

@@ -26,7 +26,7 @@ const NETWORKS: u8 = 64;
 ///
 /// Makes a TUN with a network of its own (198.51.100.0/30 or the next that is free), so it takes
 /// CAP_NET_ADMIN; inside glass run it needs nothing. Reaches addresses of this host, and others
-/// where this host forwards packets. -v shows the ladder of the connection.
+/// where this host forwards packets.
 #[derive(Args, Debug)]
 pub(super) struct Get {
     /// What to fetch: http://ADDRESS[:PORT]/PATH
@@ -38,6 +38,9 @@ pub(super) struct Get {
         value_parser = seconds
     )]
     connect_timeout: Duration,
+    /// Show on stderr what the connection did; so does -v, and inside glass run it is on
+    #[arg(long, env = "GLASS_LADDER")]
+    ladder: bool,
     #[command(flatten)]
     tcp: TcpOptions,
 }
@@ -53,7 +56,7 @@ impl Get {
         let (tun, addr) = make_tun(self.tcp.mtu).await?;
         check_reach(remote.ip(), addr).await?;
         let config = self.tcp.stack(addr);
-        let ladders = output.verbose > 0;
+        let ladders = (self.ladder || output.verbose > 0) && !output.quiet;
         let shard = Shard::start(Box::new(tun), config, &self.tcp, ladders)?;
         let result = self.exchange(&shard, &target, remote).await;
         shard.settle(&[], PATIENCE).await;

@@ -87,7 +87,8 @@ impl Serve {
     }
 }
 
-/// Makes the TUN, or attaches to it when there is one: never silently.
+/// Makes the TUN, or attaches to it when there is one: never silently. Whether there is one is for
+/// netlink to say: after `unshare --net`, /sys goes on showing the network namespace before.
 async fn open(name: &str, link: &LinkSetup, output: &Output) -> Result<Tun, Failure> {
     match Tun::create(name, link).await {
         Err(TunError::Taken { attachable: true, .. }) => {

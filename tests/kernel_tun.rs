@@ -12,7 +12,6 @@ use glasstack::device::setup::{loopback_up, reach, route_is_local};
 use glasstack::device::{Cidr, Device, LinkSetup, Reach, Tun, TunError};
 use glasstack::wire::Frame;
 use nix::unistd::{Gid, Uid, geteuid, setgid, setgroups, setuid};
-use tokio::time::Instant;
 
 const NOBODY: u32 = 65_534;
 

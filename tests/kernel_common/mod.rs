@@ -88,21 +88,12 @@ pub fn needs(programs: &[&str]) {
     }
 }
 
-/// The program with these arguments, not yet started. What the caller's environment says about
-/// proxies, logs and options stays outside.
+/// The program with these arguments, not yet started.
 pub fn command(user: User, before: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new("unshare");
     let script = format!("set -e\n{before}\n{}", user.script());
     command.args(["--mount", "--net", "sh", "-c", &script, "sh", GLASS]).args(arguments);
-    for (name, _) in env::vars_os() {
-        let text = name.to_string_lossy().to_lowercase();
-        let unwanted = ["_proxy", "rust_log", "glass_", "curl_", "columns", "lc_", "lang"];
-        if unwanted.iter().any(|part| text.contains(part)) {
-            command.env_remove(name);
-        }
-    }
-    command.env("LC_ALL", "C.UTF-8").env("COLUMNS", "120");
-    command
+    in_plain_environment(command)
 }
 
 /// Runs `glass run OPTIONS -- sh -c LINE` as `user` to its end.
@@ -116,8 +107,20 @@ pub fn shell_inside(inside: &Running, line: &str) -> Done {
     let pid = inside.child.id().to_string();
     let mut command = Command::new("nsenter");
     command.args(["--target", &pid, "--net", "--mount", "sh", "-c", line]);
-    command.env_remove("http_proxy").env_remove("ALL_PROXY").env_remove("all_proxy");
-    Running::start(command).wait()
+    Running::start(in_plain_environment(command)).wait()
+}
+
+/// What our own environment says about proxies, logs, languages and options stays outside.
+fn in_plain_environment(mut command: Command) -> Command {
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy().to_lowercase();
+        let unwanted = ["_proxy", "rust_log", "glass_", "curl_", "columns", "lc_", "lang"];
+        if unwanted.iter().any(|part| text.contains(part)) {
+            command.env_remove(name);
+        }
+    }
+    command.env("LC_ALL", "C.UTF-8").env("COLUMNS", "120");
+    command
 }
 
 /// Looks until there is an answer, and fails when it takes too long.
@@ -139,7 +142,8 @@ pub fn directory(name: &str) -> PathBuf {
     dir
 }
 
-/// A process that was started, with what it has written so far. Dropped, it is killed.
+/// A process that was started, with what it has written so far. Dropped, it is killed, with all that
+/// it has started.
 pub struct Running {
     child: Child,
     mark: String,
@@ -209,10 +213,10 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Ok(None) = self.child.try_wait() {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
+        for (pid, _) in processes_with(&self.mark) {
+            let _ = kill_process(pid, Signal::KILL);
         }
+        let _ = self.child.wait();
     }
 }
 
@@ -272,18 +276,18 @@ fn collect(mut from: impl Read + Send + 'static) -> (Arc<Mutex<Vec<u8>>>, JoinHa
 }
 
 /// The ids and command lines of all processes that carry the mark.
-fn processes_with(mark: &str) -> Vec<String> {
+fn processes_with(mark: &str) -> Vec<(Pid, String)> {
     let wanted = format!("{MARK}={mark}");
     let entries = fs::read_dir("/proc").expect("/proc").flatten();
     entries
-        .filter(|entry| {
-            let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
-            environment.split(|octet| *octet == 0).any(|entry| entry == wanted.as_bytes())
-        })
-        .map(|entry| {
+        .filter_map(|entry| {
+            let pid = Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)?;
+            let environment = fs::read(entry.path().join("environ")).ok()?;
+            if !environment.split(|octet| *octet == 0).any(|entry| entry == wanted.as_bytes()) {
+                return None;
+            }
             let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-            let line = String::from_utf8_lossy(&line).replace('\0', " ");
-            format!("{} {line}", entry.file_name().display())
+            Some((pid, String::from_utf8_lossy(&line).replace('\0', " ")))
         })
         .collect()
 }

@@ -322,7 +322,8 @@ impl Tcb {
     pub fn check_invariants(&self, config: &Config) {
         assert!(self.snd.una.le(self.snd.nxt), "SND.UNA =< SND.NXT");
         self.flight.check(self.snd.una, self.snd.nxt);
-        let sent = self.snd.nxt.since(self.queue_start()) - u32::from(self.fin.is_some());
+        let fin_is_out = self.fin.is_some() && !self.fin_is_acknowledged();
+        let sent = self.snd.nxt.since(self.queue_start()) - u32::from(fin_is_out);
         match self.state {
             State::Closed | State::Listen | State::TimeWait => {
                 assert!(self.flight.is_empty(), "nothing is in flight in {}", self.state);

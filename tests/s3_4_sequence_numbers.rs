@@ -44,7 +44,7 @@ fn a_segment_is_taken_when_its_first_or_last_octet_lies_in_the_window() {
 fn a_closed_window_takes_no_text_but_the_ack_at_its_edge() {
     let mut p = window_of_1000();
     p.write(b"ours").expect(data(b"ours"));
-    p.send(octets(1000)).expect(ack().ack(1001).wnd(0));
+    p.send(octets(1000)).expect_after(ms(40), ack().ack(1001).wnd(0));
     p.send(octets(1).seq(1001).ack(5)).expect(ack().ack(1001).wnd(0));
     let left = p.status().expect("it stands").send_queue;
     p.expect_eq(left, 0, "what is not acknowledged");
@@ -69,14 +69,14 @@ fn an_unacceptable_reset_is_not_answered() {
 fn text_is_cut_to_the_window_on_both_sides() {
     let mut p = window_of_1000();
     p.send(octets(4)).expect_silence();
-    p.send(octets(8).seq(1)).send(octets(1200).seq(9)).expect(ack().ack(1001).wnd(0));
+    p.send(octets(8).seq(1)).send(octets(1200).seq(9)).expect_after(ms(40), ack().ack(1001).wnd(0));
     p.expect_read(pattern(1, 1000)).expect(ack().wnd(1000));
 }
 
 #[test]
 fn a_fin_beyond_the_window_waits_for_its_turn() {
     let mut p = window_of_1000();
-    p.send(octets(1000).flag(Flags::FIN)).expect(ack().ack(1001).wnd(0));
+    p.send(octets(1000).flag(Flags::FIN)).expect_after(ms(40), ack().ack(1001).wnd(0));
     p.expect_state(State::Established).expect_read(pattern(1, 1000)).expect(ack().wnd(1000));
     p.send(fin().seq(1001)).expect(ack().ack(1002)).expect_state(State::CloseWait).expect_end();
 }
@@ -133,60 +133,116 @@ fn initial_numbers_follow_the_clock_and_the_four_tuple() {
     assert_ne!(iss_after(0, 40_001), first, "another port has other numbers");
 }
 
-// 3.4.1: a window's worth of old numbers is told from new ones after 4 GiB, too.
 #[test]
 fn four_gibibytes_later_the_numbers_of_the_syn_come_again_and_nothing_happens() {
-    tcb::send_four_gibibytes();
+    let mut sender = sender::Sender::new();
+    for segment in 0..(1 << 17) + 4 {
+        // The first is one short, so that one begins at ISS + 2^32.
+        assert!(!sender.send_one(1 << 15, segment == 0).has(Flags::SYN));
+        sender.acknowledge();
+    }
+    assert_eq!(sender.unacknowledged(), 0);
 }
 
-/// Without packets, for their checksums would take their time.
-mod tcb {
+#[test]
+fn a_loss_is_noticed_after_three_gibibytes_without_any() {
+    let mut sender = sender::Sender::new();
+    for _ in 0..3 << 15 {
+        sender.send_one(1 << 15, false);
+        sender.acknowledge();
+    }
+    let lost = sender.send_one(1 << 15, false);
+    (0..3).for_each(|_| sender.repeat_the_last_ack());
+    assert_eq!(sender.next_segment().map(|segment| segment.seq), Some(lost.seq));
+}
+
+/// One connection without a stack: packets and their checksums would take their time.
+mod sender {
     use bytes::Bytes;
     use glasstack::seq::Seq;
-    use glasstack::tcp::{Config, Context, Output, State, Tcb};
+    use glasstack::tcp::{Config, Context, Output, Tcb};
     use glasstack::time::Instant;
-    use glasstack::trace::{ConnId, Mask, Tracer};
+    use glasstack::trace::{ConnId, Tracer};
     use glasstack::wire::{Flags, Options, Segment};
 
     const ISS: Seq = Seq(77);
 
-    pub fn send_four_gibibytes() {
-        let config = Config { mss: 1 << 15, timestamps: false, ..Config::default() };
-        let mut tracer = Tracer::new(Mask::empty());
-        let tracer = &mut tracer;
-        let mut cx = Context { now: Instant::ZERO, config: &config, conn: ConnId(1), tracer };
-        let mut tcb = Tcb::new(ISS, 0, &config);
-        tcb.open_active(&mut cx).expect("it is new");
-        assert!(matches!(tcb.poll_output(&mut cx), Output::Transmit(syn) if syn.seq == ISS));
-        let options = Options { mss: Some(1 << 15), ..Options::default() };
-        let syn_ack = Flags::SYN | Flags::ACK;
-        let answer =
-            Segment { ack: ISS + 1, flags: syn_ack, wnd: 65_535, options, ..Segment::default() };
-        tcb.on_segment(answer, &mut cx);
+    pub struct Sender {
+        tcb: Tcb,
+        config: Config,
+        tracer: Tracer,
+        data: Bytes,
+        acked: Seq,
+        sent: Seq,
+    }
 
-        // The first segment is one short, so that the 2^17th ends just before ISS + 2^32.
-        let data = Bytes::from(vec![0; 1 << 15]);
-        for round in 0..(1_u32 << 17) + 4 {
-            let piece = if round == 0 { data.slice(1..) } else { data.clone() };
-            let len = piece.len();
-            assert_eq!(tcb.send_bytes(piece, &mut cx), Ok(len));
-            let mut end = ISS;
-            while let Output::Transmit(segment) = tcb.poll_output(&mut cx) {
-                assert!(!segment.has(Flags::SYN), "a second SYN after {round} segments");
-                end = segment.end();
-            }
-            tcb.check_invariants(&config);
-            let acks = Segment {
-                seq: Seq(1),
-                ack: end,
-                flags: Flags::ACK,
-                wnd: 65_535,
-                ..Segment::default()
+    impl Sender {
+        /// Established, with segments of 32 KiB.
+        pub fn new() -> Sender {
+            let config = Config { mss: 1 << 15, timestamps: false, ..Config::default() };
+            let mut sender = Sender {
+                tcb: Tcb::new(ISS, 0, &config),
+                config,
+                tracer: Tracer::default(),
+                data: Bytes::from(vec![0; 1 << 15]),
+                acked: ISS + 1,
+                sent: ISS + 1,
             };
-            tcb.on_segment(acks, &mut cx);
-            let left = tcb.status(cx.now, &config).send_queue;
-            assert_eq!(left, 0, "what is not acknowledged after {round} segments");
+            sender.with(|tcb, cx| tcb.open_active(cx)).expect("it is new");
+            assert_eq!(sender.next_segment().map(|syn| syn.seq), Some(ISS));
+            let options = Options { mss: Some(1 << 15), ..Options::default() };
+            sender.receive(Segment { seq: Seq(0), options, ..sender.ack(Flags::SYN | Flags::ACK) });
+            sender
         }
-        assert_eq!(tcb.state(), State::Established);
+
+        /// Writes and sends one segment of `len` octets, or one less.
+        pub fn send_one(&mut self, len: usize, one_less: bool) -> Segment {
+            let data = self.data.slice(usize::from(one_less)..len);
+            let taken = self.with(|tcb, cx| tcb.send_bytes(data.clone(), cx));
+            assert_eq!(taken, Ok(data.len()));
+            let segment = self.next_segment().expect("the windows are open");
+            assert_eq!(segment.payload.len(), data.len());
+            self.sent = segment.end();
+            segment
+        }
+
+        pub fn acknowledge(&mut self) {
+            self.acked = self.sent;
+            self.repeat_the_last_ack();
+        }
+
+        pub fn repeat_the_last_ack(&mut self) {
+            self.receive(self.ack(Flags::ACK));
+        }
+
+        pub fn unacknowledged(&self) -> usize {
+            self.tcb.status(Instant::ZERO, &self.config).send_queue
+        }
+
+        /// The next segment with a sequence number.
+        pub fn next_segment(&mut self) -> Option<Segment> {
+            loop {
+                match self.with(|tcb, cx| tcb.poll_output(cx)) {
+                    Output::Transmit(segment) if segment.is_empty() => {}
+                    Output::Transmit(segment) => return Some(segment),
+                    Output::Wait(_) => return None,
+                }
+            }
+        }
+
+        fn ack(&self, flags: Flags) -> Segment {
+            Segment { seq: Seq(1), ack: self.acked, flags, wnd: 65_535, ..Segment::default() }
+        }
+
+        fn receive(&mut self, segment: Segment) {
+            self.with(|tcb, cx| tcb.on_segment(segment, cx));
+            self.tcb.check_invariants(&self.config);
+        }
+
+        fn with<T>(&mut self, call: impl FnOnce(&mut Tcb, &mut Context<'_>) -> T) -> T {
+            let (config, tracer) = (&self.config, &mut self.tracer);
+            let mut cx = Context { now: Instant::ZERO, config, conn: ConnId(1), tracer };
+            call(&mut self.tcb, &mut cx)
+        }
     }
 }

@@ -56,7 +56,7 @@ fn a_prompt_server_closes_with_the_ack_of_the_fin() {
 fn after_our_close_we_go_on_receiving() {
     let mut p = Prober::in_state(State::FinWait2);
     p.send(data(b"the answer")).expect_read(b"the answer");
-    p.send(data(b"and more")).expect(ack().seq(2).ack(19)).expect_read(b"and more");
+    p.send(data(b"and more")).expect_after(ms(40), ack().seq(2).ack(19)).expect_read(b"and more");
     p.send(fin()).expect(ack().ack(20)).expect_end().expect_state(State::TimeWait);
 }
 
@@ -112,26 +112,32 @@ fn our_fin_is_acknowledged_only_by_its_own_number() {
     p.expect_state(State::TimeWait);
 }
 
+fn with_window_of_1000(state: State) -> Prober {
+    let mut p = Prober::new();
+    p.conn.wnd = 1000;
+    p.reach(state);
+    p
+}
+
 #[test]
 fn data_queued_behind_a_window_is_sent_before_the_fin() {
-    let mut p = Prober::in_state(State::Established);
-    p.send(ack().wnd(1000)).write(pattern(1, 3000)).close();
+    let mut p = with_window_of_1000(State::Established);
+    p.write(pattern(1, 3000)).close();
     p.expect(octets(1000).seq(1)).expect_silence().expect_state(State::FinWait1);
-    p.send(ack().wnd(1000)).expect(octets(1000).seq(1001)).send(ack().wnd(1001));
+    p.send(ack()).expect(octets(1000).seq(1001)).send(ack().wnd(1001));
     p.expect(octets(1000).seq(2001).flag(Flags::FIN)).send(ack()).expect_state(State::FinWait2);
 }
 
 #[test]
 fn data_queued_behind_a_window_is_sent_in_closing_and_close_wait_too() {
-    let mut p = Prober::in_state(State::Established);
-    p.send(ack().wnd(1000)).write(pattern(1, 2000)).close().expect(octets(1000).seq(1));
-    p.send(fin().ack(1).wnd(1000)).expect(ack().ack(2)).expect_state(State::Closing);
+    let mut p = with_window_of_1000(State::Established);
+    p.write(pattern(1, 2000)).close().expect(octets(1000).seq(1));
+    p.send(fin().ack(1)).expect(ack().ack(2)).expect_state(State::Closing);
     p.send(ack().ack(1001).wnd(5000)).expect(octets(1000).seq(1001).flag(Flags::FIN));
     p.send(ack()).expect_state(State::TimeWait);
 
-    let mut p = Prober::in_state(State::CloseWait);
-    p.send(ack().wnd(1000)).write(pattern(1, 2000)).close().expect(octets(1000).seq(1));
-    p.expect_state(State::CloseWait);
+    let mut p = with_window_of_1000(State::CloseWait);
+    p.write(pattern(1, 2000)).close().expect(octets(1000).seq(1)).expect_state(State::CloseWait);
     p.send(ack().wnd(5000)).expect(octets(1000).seq(1001).flag(Flags::FIN));
     p.expect_state(State::LastAck).send(ack()).expect_state(State::Closed);
 }
@@ -147,8 +153,9 @@ fn a_fin_ahead_of_a_gap_waits_for_the_gap_to_fill() {
 
 #[test]
 fn a_fin_alone_ahead_of_a_gap_waits_too() {
-    for state in [State::Established, State::FinWait1, State::FinWait2] {
+    for (state, acked) in [(State::Established, 1), (State::FinWait1, 1), (State::FinWait2, 2)] {
         let mut p = Prober::in_state(state);
+        p.conn.expected = acked;
         p.send(fin().seq(5)).expect(ack().ack(1)).expect_silence().expect_state(state);
         p.send(data(b"abcd").seq(1)).expect(ack().ack(6)).expect_read(b"abcd").expect_end();
     }

@@ -71,7 +71,7 @@ impl Tcb {
 
     /// Our SYN, the first time: `<SEQ=ISS><CTL=SYN>`, or `<SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>`.
     fn syn(&mut self, cx: &mut Context<'_>) -> Option<Segment> {
-        if self.snd.nxt != self.iss {
+        if !self.snd.syn || self.snd.nxt != self.iss {
             return None;
         }
         self.snd.nxt = self.iss + 1;

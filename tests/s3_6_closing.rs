@@ -236,7 +236,8 @@ fn close_wait_lasts_as_long_as_the_application_likes() {
 #[test]
 fn time_wait_lasts_two_msl_to_the_nanosecond() {
     let mut p = Prober::in_state(State::TimeWait);
-    p.expect_silence_for(2 * MSL - std::time::Duration::from_nanos(1)).expect_state(State::TimeWait);
+    p.expect_silence_for(2 * MSL - std::time::Duration::from_nanos(1))
+        .expect_state(State::TimeWait);
     p.advance(std::time::Duration::from_nanos(1)).expect_state(State::Closed);
 }
 

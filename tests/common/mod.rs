@@ -16,9 +16,7 @@ use glasstack::wire::{Options, Timestamps};
 pub use glasstack::tcp::State;
 pub use glasstack::trace::DropReason;
 pub use prober::{OUR_PORT, PEER, PEER_PORT, Prober, US};
-pub use seg::{
-    Seg, ack, bare, data, fin, octets, pattern, rst, rst_ack, syn, syn_ack,
-};
+pub use seg::{Seg, ack, bare, data, fin, octets, pattern, rst, rst_ack, syn, syn_ack};
 pub use states::OPEN_STATES;
 
 pub const fn secs(secs: u64) -> Duration {

@@ -188,7 +188,9 @@ impl Prober {
         self.look_at(&packet, &expected);
         if at != due {
             let early = due.since(at);
-            self.fail(&format!("{expected} should have come after {delay:?}, not {early:?} before"));
+            self.fail(&format!(
+                "{expected} should have come after {delay:?}, not {early:?} before"
+            ));
         }
         self
     }
@@ -197,7 +199,8 @@ impl Prober {
     #[track_caller]
     pub fn expect_silence(&mut self) -> &mut Self {
         if let Some((_, packet)) = self.outbox.pop_front() {
-            let seen = self.relative(&packet).map_or_else(|| "a packet".into(), |(_, s)| s.to_string());
+            let seen =
+                self.relative(&packet).map_or_else(|| "a packet".into(), |(_, s)| s.to_string());
             self.fail(&format!("the stack should have been silent; it sent {seen}"));
         }
         self
@@ -472,10 +475,8 @@ impl Prober {
 
     /// STATUS of the connection between the two ports.
     pub fn status(&self) -> Option<Status> {
-        let (local, remote) = (
-            SocketAddr::new(US, self.conn.our_port),
-            SocketAddr::new(PEER, self.conn.peer_port),
-        );
+        let (local, remote) =
+            (SocketAddr::new(US, self.conn.our_port), SocketAddr::new(PEER, self.conn.peer_port));
         let all = self.stack.statuses(self.now);
         let mut found: Vec<_> =
             all.into_iter().filter(|s| (s.local, s.remote) == (local, remote)).collect();

@@ -160,6 +160,8 @@ pub(super) fn cut_to_window(tcb: &Tcb, seg: &mut Segment) {
     if before > 0 {
         seg.payload.advance(before as usize);
         seg.seq = tcb.rcv.nxt;
+        // The urgent pointer counts from the beginning that was cut off.
+        seg.up = u16::try_from(u32::from(seg.up).saturating_sub(before)).expect("it shrinks");
     }
     let window_end = tcb.rcv.nxt + tcb.rcv.wnd;
     let beyond = seg.end().since(window_end);

@@ -317,7 +317,8 @@ fn eighth_check_the_fin_bit(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) 
         if payload_end.ge(tcb.rcv.nxt) {
             tcb.rcv.fin_at.get_or_insert(place);
         }
-        if payload_end.gt(tcb.rcv.nxt) {
+        // Text beyond a gap has drawn its ACK in the seventh step.
+        if payload_end.gt(tcb.rcv.nxt) && seg.payload.is_empty() {
             tcb.acks.duplicate();
         }
     }

@@ -337,13 +337,17 @@ impl Tcb {
     /// The window field of the next segment. The right edge moves only by a worthwhile step (silly
     /// window syndrome, RFC 9293 3.8.6.2.2, MUST-39), and never back.
     fn window_field(&mut self, syn: bool, cx: &Context<'_>) -> u16 {
+        if syn {
+            // The window of a SYN is not scaled (RFC 7323 2.2): no more than this is on offer yet.
+            self.rcv.wnd = self.rcv.wnd.min(0xffff);
+            return u16::try_from(self.rcv.wnd).unwrap_or(u16::MAX);
+        }
         let free = self.free_window(cx.config);
         let step = (cx.config.receive_buffer / 2).min(u32::from(cx.config.mss));
         if free >= self.rcv.wnd.saturating_add(step) {
             self.rcv.wnd = free;
         }
-        // The window of a SYN is not scaled (RFC 7323 2.2).
-        let shift = if syn { 0 } else { self.negotiated.rcv_shift.unwrap_or(0) };
+        let shift = self.negotiated.rcv_shift.unwrap_or(0);
         u16::try_from(self.rcv.wnd >> shift).unwrap_or(u16::MAX)
     }
 

@@ -113,7 +113,6 @@ impl Stack {
                 return self.after_input(slot, now);
             }
             let old_nxt = connection.tcb.give_way(&mut cx);
-            self.connections.unmap(slot);
             self.after_input(slot, now);
             return self.on_segment_for_listener(tuple, segment, Some(old_nxt), now);
         }
@@ -255,6 +254,11 @@ impl Stack {
     }
 
     pub(super) fn mark_dirty(&mut self, slot: u32) {
+        let connection = self.connections.at(slot);
+        if connection.tcb.state() == State::Closed {
+            // Its last RST may still be to leave; its four-tuple is free for the next SYN.
+            self.connections.unmap(slot);
+        }
         let connection = self.connections.at(slot);
         if !std::mem::replace(&mut connection.is_dirty, true) {
             self.dirty.push_back(slot);

@@ -106,7 +106,8 @@ impl Stack {
 
     fn on_segment(&mut self, tuple: FourTuple, segment: Segment, now: Instant) {
         if let Some(slot) = self.connections.find(&tuple) {
-            let is_heard = self.listeners.find(tuple.local).is_some();
+            let listener = self.listeners.find(tuple.local).and_then(|id| self.listeners.get(id));
+            let is_heard = listener.is_some_and(super::listeners::Listener::has_room);
             let (connection, mut cx) = self.with_context(slot, now);
             if !(is_heard && connection.tcb.yields_to(&segment)) {
                 connection.tcb.on_segment(segment, &mut cx);

@@ -147,21 +147,11 @@ impl Tcb {
     pub(super) fn on_window_change(&mut self, old_wnd: u32, cx: &mut Context<'_>) {
         let (opened, closed) = (old_wnd == 0 && self.snd.wnd > 0, old_wnd > 0 && self.snd.wnd == 0);
         if opened {
-            self.take_back_probe();
+            self.flight.mark_all_lost(Retransmission::Probe);
             self.rtt.reset_backoff();
         }
         if opened || closed {
             self.restart_retransmission_timer(cx);
-        }
-    }
-
-    /// An octet that was sent into a closed window and not taken goes again as part of a whole segment.
-    fn take_back_probe(&mut self) {
-        if self.flight_size() == 1 && self.fin.is_none() && !self.snd.syn {
-            self.flight.clear();
-            self.snd.nxt = self.snd.una;
-        } else {
-            self.flight.mark_all_lost(Retransmission::Probe);
         }
     }
 

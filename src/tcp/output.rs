@@ -90,7 +90,7 @@ impl Tcb {
 
     /// The first segment that is marked lost, if the windows let it go.
     fn retransmission(&mut self, cx: &mut Context<'_>) -> Option<Segment> {
-        if self.flight.lost() == 0 {
+        if self.flight.lost() == 0 || self.take_back_probe(cx) {
             return None;
         }
         let window = self.snd.wnd;
@@ -120,6 +120,23 @@ impl Tcb {
         flags.set(Flags::FIN, sent.fin);
         let octets = sent.len() - u32::from(sent.syn) - u32::from(sent.fin);
         Some(self.transmit(sent.seq, flags, octets, Some(why), cx))
+    }
+
+    /// An octet that was sent into a closed window and not taken goes again as part of a whole segment,
+    /// if one can leave now; until then the number counts as sent, for it may be acknowledged.
+    fn take_back_probe(&mut self, cx: &Context<'_>) -> bool {
+        let is_probe = self.flight_size() == 1 && self.fin.is_none() && !self.snd.syn;
+        if !is_probe || self.snd.wnd == 0 {
+            return false;
+        }
+        let probe = std::mem::take(&mut self.flight);
+        self.snd.nxt = self.snd.una;
+        let goes_along = self.sendable(cx) > 1;
+        if !goes_along {
+            self.snd.nxt += 1;
+            self.flight = probe;
+        }
+        goes_along
     }
 
     /// Data that was never sent, with the FIN behind it when there is one.

@@ -63,6 +63,9 @@ pub struct Tcb {
 /// SND.*
 #[derive(Clone, Debug)]
 pub(super) struct Snd {
+    /// Our SYN is not acknowledged: SND.UNA stands on it. The number alone does not tell, for it comes
+    /// again every 4 GiB.
+    pub(super) syn: bool,
     /// SND.UNA: the oldest number not acknowledged.
     pub(super) una: Seq,
     /// SND.NXT: the next to be sent.
@@ -263,8 +266,7 @@ impl Tcb {
 
     /// The sequence number of the first octet in the send queue.
     pub(super) fn queue_start(&self) -> Seq {
-        // As long as our SYN is not acknowledged, SND.UNA stands on it.
-        if self.snd.una == self.iss { self.iss + 1 } else { self.snd.una }
+        if self.snd.syn { self.iss + 1 } else { self.snd.una }
     }
 
     /// Octets in the send queue that have not been sent.
@@ -385,6 +387,7 @@ impl Tcb {
 impl Snd {
     fn new(iss: Seq) -> Self {
         Snd {
+            syn: true,
             una: iss,
             nxt: iss,
             wnd: 0,

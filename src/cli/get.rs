@@ -59,7 +59,8 @@ impl Get {
         let ladders = (self.ladder || output.verbose > 0) && !output.quiet;
         let shard = Shard::start(Box::new(tun), config, &self.tcp, ladders)?;
         let result = self.exchange(&shard, &target, remote).await;
-        shard.settle(&[], PATIENCE).await;
+        shard.settle(&[], self.tcp.patience(PATIENCE)).await;
+        shard.report_faults(output);
         let ladder = shard.stop().await;
         if ladders {
             let _ = write!(std::io::stderr(), "{}", ladder.render(&output.style()));
@@ -99,7 +100,7 @@ impl Get {
             Err(error) => Err(failed("no response from", &error)),
         };
         drop(sender);
-        let _ = tokio::time::timeout(PATIENCE, connection).await;
+        let _ = tokio::time::timeout(self.tcp.patience(PATIENCE), connection).await;
         result
     }
 }

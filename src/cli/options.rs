@@ -8,6 +8,7 @@ use clap::{ArgAction, Args};
 
 use super::terminal::{self, Color};
 use super::{Failure, exit};
+use crate::device::fault::{self, Faults, Rule};
 use crate::device::{Cidr, LinkSetup};
 use crate::http::CloseAfter;
 use crate::services::Service;
@@ -104,7 +105,21 @@ pub(super) struct TcpOptions {
     /// stack's secret: mode 0600)
     #[arg(long, env = "GLASS_RECORD", value_name = "FILE")]
     pub(super) record: Option<PathBuf>,
+    /// Spoil packets on purpose, as `DIR WHAT ACTION`: DIR is tx (we send it), rx (we receive it) or
+    /// any; WHAT is 5% of all, or SYN, SYN,ACK, FIN, RST, data, ack, icmp or any, alone or with its
+    /// number on that connection (FIN#1, ack#2-5, data#4-); ACTION is drop, dup, delay 700ms,
+    /// corrupt, reorder [PACKETS] or truncate [OCTETS]. May be given again, or with ; between rules:
+    /// the first that matches a packet strikes it. For example: --fault 'tx FIN#1 drop'
+    #[arg(long, env = "GLASS_FAULT", value_name = "RULE", value_parser = rules)]
+    fault: Vec<Rules>,
+    /// What faults by chance draw from: the same seed strikes the same packets; otherwise the system
+    /// draws one, and it is printed
+    #[arg(long, env = "GLASS_SEED", value_name = "NUMBER")]
+    seed: Option<u64>,
 }
+
+/// How much longer connections may take to end when packets are lost: for the timeouts that double.
+const PATIENCE_WITH_FAULTS: Duration = Duration::from_secs(15);
 
 impl StackOptions {
     pub(super) fn link(&self) -> Result<LinkSetup, Failure> {
@@ -133,6 +148,35 @@ impl TcpOptions {
         config.tcp.msl = self.msl;
         config
     }
+
+    /// The faults that were asked for, if any, and their seed.
+    pub(super) fn faults(&self) -> std::io::Result<Option<(Faults, Option<u64>)>> {
+        let rules: Vec<Rule> = self.fault.iter().flat_map(|rules| rules.0.clone()).collect();
+        if rules.is_empty() {
+            return Ok(None);
+        }
+        let is_random = rules.iter().any(Rule::is_random);
+        let seed = match self.seed {
+            Some(seed) => seed,
+            None if is_random => getrandom::u64().map_err(std::io::Error::other)?,
+            None => 0,
+        };
+        Ok(Some((Faults::new(rules, seed), is_random.then_some(seed))))
+    }
+
+    /// How long to wait for something that takes `patience` on a good wire.
+    pub(super) fn patience(&self, patience: Duration) -> Duration {
+        let faults = self.fault.iter().any(|rules| !rules.0.is_empty());
+        if faults { patience + PATIENCE_WITH_FAULTS } else { patience }
+    }
+}
+
+/// Rules with `;` between them.
+#[derive(Clone, Debug)]
+struct Rules(Vec<Rule>);
+
+fn rules(text: &str) -> Result<Rules, fault::RuleError> {
+    fault::parse_list(text).map(Rules)
 }
 
 /// What answers on the stack.

@@ -85,7 +85,7 @@ impl Run {
         let code = self.run_command(output).await?;
 
         let (also, patience) = self.what_to_wait_for();
-        if !shard.settle(&also, patience).await {
+        if !shard.settle(&also, self.stack.tcp.patience(patience)).await {
             output.note("some connections have not ended; the last state of each is shown");
         }
         // Before anything of ours ends, which would add to it.
@@ -93,6 +93,7 @@ impl Run {
             let text = shard.ladder.render(&output.style());
             let _ = write!(std::io::stderr(), "{text}");
         }
+        shard.report_faults(output);
         drop(server);
         shard.stop().await;
         Ok(code)

@@ -82,6 +82,7 @@ impl Serve {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
+        shard.report_faults(output);
         shard.stop().await;
         Ok(())
     }

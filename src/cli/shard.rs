@@ -1,6 +1,6 @@
 //! One running stack with all that watches it.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,9 +8,10 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::options::TcpOptions;
+use super::options::{Output, TcpOptions};
 use super::{Failure, exit};
 use crate::device::Device;
+use crate::device::fault::{Faulty, Tally};
 use crate::engine::recording::Recorder;
 use crate::runtime::{self, Net};
 use crate::stack::{self, Stack};
@@ -22,6 +23,8 @@ use crate::view::{JsonLines, LadderRecorder, Limits, LogLines};
 pub(super) struct Shard {
     pub(super) net: Net,
     pub(super) ladder: LadderRecorder,
+    /// What the faults that were asked for have done.
+    faults: Option<Tally>,
     changes: Arc<Notify>,
     driver: JoinHandle<io::Result<()>>,
 }
@@ -45,7 +48,7 @@ impl Shard {
     /// Starts a stack with the addresses of `config` on `device`. With `ladders` it remembers what
     /// the connections did.
     pub(super) fn start(
-        device: Box<dyn Device>,
+        mut device: Box<dyn Device>,
         mut config: stack::Config,
         options: &TcpOptions,
         ladders: bool,
@@ -67,6 +70,15 @@ impl Shard {
             })?;
             sinks.push(Box::new(file));
         }
+        let mut tally = None;
+        if let Some((faults, seed)) = options.faults().map_err(failed)? {
+            if let Some(seed) = seed {
+                // However quiet: without it nobody could see the same again.
+                let _ = writeln!(std::io::stderr(), "glass: faults by chance from --seed {seed}");
+            }
+            tally = Some(faults.tally());
+            device = Box::new(Faulty::new(device, faults).map_err(failed)?);
+        }
         config.mtu = device.mtu();
         config.events = sinks.iter().fold(Mask::empty(), |mask, sink| mask | sink.wanted());
         let secret = runtime::secret().map_err(failed)?;
@@ -80,7 +92,7 @@ impl Shard {
         }
         let (net, driver) = Net::new(Box::new(stack), device, sinks).map_err(failed)?;
         let driver = tokio::spawn(driver.run());
-        Ok(Shard { net, ladder, changes, driver })
+        Ok(Shard { net, ladder, faults: tally, changes, driver })
     }
 
     /// Waits until every connection is CLOSED, in `TIME_WAIT` or in one of `also`, for `patience` at
@@ -105,6 +117,12 @@ impl Shard {
             Err(error) => error.to_string(),
         };
         Failure::new(exit::UNAVAILABLE, format!("the device has failed: {why}"))
+    }
+
+    /// Says how often each fault struck, and which never matched.
+    pub(super) fn report_faults(&self, output: &Output) {
+        let lines = self.faults.iter().flat_map(Tally::lines);
+        lines.for_each(|line| output.note(line));
     }
 
     /// Stops the stack. What has happened until now has been recorded when this returns.

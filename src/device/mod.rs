@@ -3,6 +3,7 @@
 mod alarm;
 mod cidr;
 mod error;
+pub mod fault;
 mod netlink;
 mod pipe;
 pub mod setup;
@@ -20,6 +21,7 @@ pub use pipe::{Pipe, pipe, pipe_of_depth};
 pub use setup::{LinkSetup, Reach};
 pub use tun::Tun;
 
+use crate::trace::Strike;
 use crate::wire::Frame;
 
 /// A link that carries whole IP packets. Neither call ever blocks.
@@ -53,4 +55,38 @@ pub trait Device: Send {
     ///
     /// The device is gone, or broken.
     fn poll_write(&mut self, cx: &mut Context<'_>, frame: &Frame) -> Poll<io::Result<()>>;
+
+    /// Takes what it did to packets on purpose since the last call, oldest first, for those who look
+    /// on. Most devices do nothing of the kind.
+    fn take_strikes(&mut self) -> Vec<Strike> {
+        Vec::new()
+    }
+}
+
+/// Passes each call on to the device in the box.
+impl Device for Box<dyn Device> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn mtu(&self) -> usize {
+        (**self).mtu()
+    }
+
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        packets: &mut Vec<Bytes>,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        (**self).poll_read(cx, packets, most)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, frame: &Frame) -> Poll<io::Result<()>> {
+        (**self).poll_write(cx, frame)
+    }
+
+    fn take_strikes(&mut self) -> Vec<Strike> {
+        (**self).take_strikes()
+    }
 }

@@ -61,6 +61,7 @@ pub trait Engine: Send {
     fn state(&self, handle: Handle) -> State;
     fn error(&self, handle: Handle) -> Option<Error>;
     fn tuple(&self, handle: Handle) -> Option<FourTuple>;
+    fn id_of(&self, tuple: &FourTuple) -> Option<ConnId>;
     fn status(&self, handle: Handle, now: Instant) -> Option<Summary>;
     fn statuses(&self, now: Instant) -> Vec<Summary>;
     fn states(&self) -> Vec<(ConnId, State)>;
@@ -184,6 +185,10 @@ impl Engine for Stack {
 
     fn tuple(&self, handle: Handle) -> Option<FourTuple> {
         Stack::tuple(self, handle)
+    }
+
+    fn id_of(&self, tuple: &FourTuple) -> Option<ConnId> {
+        Stack::id_of(self, tuple)
     }
 
     fn status(&self, handle: Handle, now: Instant) -> Option<Summary> {

@@ -10,8 +10,9 @@ use bytes::Bytes;
 
 use super::net::Net;
 use crate::device::{Alarm, Device};
+use crate::stack::FourTuple;
 use crate::time::Instant;
-use crate::trace::Sink;
+use crate::trace::{Event, Sink, Strike, What};
 use crate::wire::Frame;
 
 /// Packets read, or written, in one round: enough to share a wake-up among many, few enough that
@@ -82,6 +83,8 @@ impl Driver {
             // device slows the senders down instead of filling memory.
             let flushed = self.poll_flush(cx)?;
             let read = self.device.poll_read(cx, &mut self.received, BATCH)?;
+            // At once: what struck a segment that has left stands behind it, and before what follows.
+            self.tell_strikes();
             let alarm = self.alarm.poll(cx)?;
             let called = told.as_mut().poll(cx);
             let something = read.is_ready() || alarm.is_ready() || called.is_ready() || more;
@@ -125,6 +128,29 @@ impl Driver {
         }
         self.alarm.set(deadline, now)?;
         Ok(more)
+    }
+
+    /// Passes on what the device did to packets on purpose.
+    fn tell_strikes(&mut self) {
+        let strikes = self.device.take_strikes();
+        if strikes.is_empty() {
+            return;
+        }
+        let at = self.net.now();
+        let events: Vec<_> = {
+            let shard = self.net.lock();
+            let id_of = |strike: &Strike| {
+                let (local, remote) = strike.local.zip(strike.remote)?;
+                shard.engine.id_of(&FourTuple { local, remote })
+            };
+            let events = strikes.into_iter();
+            events
+                .map(|strike| Event { at, conn: id_of(&strike), what: What::Fault(strike) })
+                .collect()
+        };
+        for event in &events {
+            self.sinks.iter_mut().for_each(|sink| sink.record(event));
+        }
     }
 
     /// Writes until the device takes no more.

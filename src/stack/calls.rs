@@ -316,6 +316,12 @@ impl Stack {
         self.connections.get(handle).map(|connection| connection.id)
     }
 
+    /// The number of the connection that segments between these two ends belong to now.
+    #[must_use]
+    pub fn id_of(&self, tuple: &FourTuple) -> Option<ConnId> {
+        self.connections.find(tuple).and_then(|slot| self.id(self.connections.handle(slot)))
+    }
+
     /// The state of a connection; CLOSED for a handle that means nothing any more.
     #[must_use]
     pub fn state(&self, handle: Handle) -> State {

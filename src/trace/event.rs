@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use bitflags::bitflags;
 
+use super::strike::Strike;
 use crate::error::Error;
 use crate::seq::Seq;
 use crate::tcp::{Cause, State, Timer};
@@ -31,6 +32,8 @@ bitflags! {
         const WINDOWS = 1 << 6;
         /// What the application called.
         const CALLS = 1 << 7;
+        /// What faults, made on purpose, did to packets.
+        const FAULTS = 1 << 8;
     }
 }
 
@@ -156,6 +159,9 @@ pub enum What {
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<Error>,
     },
+    /// A fault, made on purpose, struck a packet outside of the stack. The connection is known only
+    /// if there was one when it struck.
+    Fault(Strike),
 }
 
 impl What {
@@ -171,6 +177,7 @@ impl What {
             What::Acknowledged { .. } | What::Delivered { .. } | What::Urgent { .. } => Mask::DATA,
             What::SendWindow { .. } | What::CongestionWindow { .. } => Mask::WINDOWS,
             What::Call { .. } => Mask::CALLS,
+            What::Fault(_) => Mask::FAULTS,
         }
     }
 }

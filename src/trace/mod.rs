@@ -2,9 +2,11 @@
 //! acts on them. Views (`view/`) turn them into log lines, ladders and files.
 
 mod event;
+mod strike;
 mod tracer;
 
 pub use event::{
     Call, ConnId, DropReason, Event, Mask, Retransmission, Role, SegmentSummary, TimerChange, What,
 };
+pub use strike::{Harm, Strike, Way};
 pub use tracer::{Sink, Tracer};

@@ -8,7 +8,7 @@ use log::Level;
 
 use super::words;
 use crate::trace::{
-    Call, ConnId, DropReason, Event, Mask, Role, SegmentSummary, Sink, TimerChange, What,
+    Call, ConnId, DropReason, Event, Mask, Role, SegmentSummary, Sink, Strike, TimerChange, What,
 };
 use crate::wire::Flags;
 
@@ -61,6 +61,7 @@ impl LogLines {
                 let error = error.map(|error| format!(": {error}")).unwrap_or_default();
                 format!("{who}: {}{error}", words_of_call(*call))
             }
+            What::Fault(strike) => format!("{who}: {}", words_of_strike(strike)),
         }
     }
 
@@ -80,7 +81,7 @@ impl Sink for LogLines {
             wanted |= Mask::CONNECTIONS | Mask::STATES;
         }
         if log::log_enabled!(target: TARGET, Level::Debug) {
-            wanted |= Mask::SEGMENTS | Mask::DROPS;
+            wanted |= Mask::SEGMENTS | Mask::DROPS | Mask::FAULTS;
         }
         if log::log_enabled!(target: TARGET, Level::Trace) {
             wanted |= Mask::all();
@@ -106,7 +107,7 @@ impl Sink for LogLines {
 fn level(kind: Mask) -> Level {
     if kind.intersects(Mask::STATES) {
         Level::Info
-    } else if kind.intersects(Mask::CONNECTIONS | Mask::SEGMENTS | Mask::DROPS) {
+    } else if kind.intersects(Mask::CONNECTIONS | Mask::SEGMENTS | Mask::DROPS | Mask::FAULTS) {
         Level::Debug
     } else {
         Level::Trace
@@ -153,6 +154,16 @@ fn words_of_call(call: Call) -> String {
         Call::Close => "CLOSE".to_owned(),
         Call::Abort => "ABORT".to_owned(),
     }
+}
+
+fn words_of_strike(strike: &Strike) -> String {
+    let Strike { rule, harm, remote, seg, .. } = strike;
+    let packet = match (seg, remote) {
+        (Some(seg), _) => segment(seg),
+        (None, Some(remote)) => format!("a packet between us and {}", remote.ip()),
+        (None, None) => "a packet".to_owned(),
+    };
+    format!("fault '{rule}': {}: {packet}", harm.word())
 }
 
 #[cfg(test)]

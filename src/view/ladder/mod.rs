@@ -19,13 +19,18 @@ mod row;
 mod rows;
 mod style;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use style::Style;
 
 use self::record::Record;
-use crate::trace::{ConnId, Event, Mask, Sink, What};
+use crate::trace::{ConnId, Event, Mask, Sink, Strike, What};
+use crate::wire::Flags;
+
+/// Faults that wait for their connection to begin.
+const STRAYS: usize = 64;
 
 /// How much a ladder keeps. Both bounds hold whatever the traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +55,8 @@ pub struct Ladder {
     limits: Limits,
     records: BTreeMap<ConnId, Record>,
     beyond: u64,
+    /// Faults that struck segments of no connection that we knew of: the first SYN of one may be lost.
+    strays: VecDeque<Event>,
 }
 
 impl Ladder {
@@ -110,18 +117,71 @@ impl Ladder {
                 self.beyond += u64::from(matches!(event.what, What::Opened { .. }));
                 return None;
             }
-            self.records.insert(id, Record::new(event, self.limits.rows));
+            let record = self.begin(event);
+            self.records.insert(id, record);
         }
         self.records.get_mut(&id)
     }
 }
 
+/// Faults.
+impl Ladder {
+    /// A record that begins with what was lost of the connection before `event` made it known.
+    fn begin(&mut self, event: &Event) -> Record {
+        let mut record = Record::new(event, self.limits.rows);
+        if let What::Opened { local, remote, .. } = &event.what {
+            let ends = (Some(*local), Some(*remote));
+            let (lost, others) = std::mem::take(&mut self.strays)
+                .into_iter()
+                .partition::<VecDeque<_>, _>(|stray| ends_of(stray) == Some(ends));
+            self.strays = others;
+            record.began = lost.front().map_or(event.at, |first| first.at);
+            lost.iter().for_each(|event| record.on_event(event));
+        }
+        record
+    }
+
+    /// A fault struck a segment of no connection: the last of one that is over, or the first of one
+    /// that may come.
+    fn on_stray(&mut self, strike: &Strike, event: &Event) {
+        if strike.seg.is_some_and(|seg| seg.flags.contains(Flags::SYN)) {
+            self.strays.push_back(event.clone());
+            if self.strays.len() > STRAYS {
+                self.strays.pop_front();
+            }
+            return;
+        }
+        let (Some(local), Some(remote)) = (strike.local, strike.remote) else { return };
+        let is_it = |record: &&mut Record| {
+            record.ends.is_some_and(|(ours, theirs, _)| (ours, theirs) == (local, remote))
+        };
+        if let Some(record) = self.records.values_mut().rev().find(is_it) {
+            record.on_event(event);
+        }
+    }
+}
+
+fn ends_of(event: &Event) -> Option<(Option<SocketAddr>, Option<SocketAddr>)> {
+    match &event.what {
+        What::Fault(strike) => Some((strike.local, strike.remote)),
+        _ => None,
+    }
+}
+
 impl Sink for Ladder {
     fn wanted(&self) -> Mask {
-        Mask::CONNECTIONS | Mask::STATES | Mask::SEGMENTS | Mask::DROPS | Mask::TIMERS
+        Mask::CONNECTIONS
+            | Mask::STATES
+            | Mask::SEGMENTS
+            | Mask::DROPS
+            | Mask::TIMERS
+            | Mask::FAULTS
     }
 
     fn record(&mut self, event: &Event) {
+        if let (None, What::Fault(strike)) = (event.conn, &event.what) {
+            return self.on_stray(strike, event);
+        }
         if let Some(id) = event.conn
             && let Some(record) = self.record_of(id, event)
         {

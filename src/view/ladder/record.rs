@@ -8,11 +8,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::numbers::Side;
-use super::row::{Direction, Happening, MomentRow, Row, SegmentRow};
+use super::row::{Direction, Fault, Happening, MomentRow, Row, SegmentRow};
 use super::rows::Rows;
 use crate::tcp::{Cause, State, Timer};
 use crate::time::Instant;
-use crate::trace::{DropReason, Event, Retransmission, Role, SegmentSummary, TimerChange, What};
+use crate::trace::{
+    DropReason, Event, Retransmission, Role, SegmentSummary, Strike, TimerChange, Way, What,
+};
 use crate::wire::Flags;
 
 /// A segment that leaves within this time after a call or a timer is taken for its consequence: the
@@ -46,6 +48,8 @@ pub(super) struct Record {
     pub again: u64,
     /// How many of those that came in were not acted on.
     pub dropped: u64,
+    /// How many a fault struck, either way.
+    pub faults: u64,
     rows: Rows,
     pending: Option<Pending>,
 }
@@ -64,6 +68,7 @@ struct PendingSegment {
     seg: SegmentSummary,
     again: Option<Retransmission>,
     dropped: Option<DropReason>,
+    fault: Option<Fault>,
     because: Option<&'static str>,
     state: State,
     entered: Vec<State>,
@@ -90,7 +95,8 @@ impl Record {
             | What::SendWindow { .. }
             | What::CongestionWindow { .. }
             | What::Urgent { .. }
-            | What::Call { .. } => (None, State::Closed),
+            | What::Call { .. }
+            | What::Fault(_) => (None, State::Closed),
         };
         Record {
             ends,
@@ -105,6 +111,7 @@ impl Record {
             segments_out: 0,
             again: 0,
             dropped: 0,
+            faults: 0,
             rows: Rows::new(most),
             pending: None,
         }
@@ -121,6 +128,7 @@ impl Record {
             }
             What::Dropped { why, .. } => self.on_dropped(at, *why),
             What::Timer { timer, change: TimerChange::Fired } => self.on_fired(at, *timer),
+            What::Fault(strike) => self.on_fault(at, strike),
             What::Removed => self.settle(),
             What::Opened { .. }
             | What::Timer { change: TimerChange::Armed { .. } | TimerChange::Cleared, .. }
@@ -181,6 +189,7 @@ impl Record {
             seg,
             again: None,
             dropped: None,
+            fault: None,
             because: None,
             state,
             entered: Vec::new(),
@@ -216,6 +225,7 @@ impl Record {
             seg,
             again,
             dropped: None,
+            fault: None,
             because,
             state,
             entered,
@@ -236,6 +246,50 @@ impl Record {
                 self.pending = Some(Pending::Moment(MomentRow { at, what, state: self.state }));
             }
         }
+    }
+
+    /// A segment of ours has an arrow already; what should have come gets one that says what became
+    /// of it.
+    fn on_fault(&mut self, at: Instant, strike: &Strike) {
+        let Some(seg) = strike.seg else { return };
+        self.last = at;
+        self.faults += 1;
+        let fault = Fault { rule: strike.rule.clone(), harm: strike.harm };
+        let direction = match strike.way {
+            Way::Tx => Direction::Out,
+            Way::Rx => Direction::In,
+        };
+        if direction == Direction::Out {
+            if let Some(Pending::Segment(row)) = &mut self.pending
+                && row.direction == Direction::Out
+                && (row.seg.seq, row.seg.len, row.seg.flags) == (seg.seq, seg.len, seg.flags)
+            {
+                row.fault = Some(fault);
+                return;
+            }
+            let seq = self.ours.shown(seg.seq);
+            let is_it = |row: &SegmentRow| {
+                row.direction == Direction::Out
+                    && (row.seq, row.len, row.flags) == (seq, seg.len, seg.flags)
+            };
+            if let Some(row) = self.rows.recent(is_it) {
+                row.fault = Some(fault);
+                return;
+            }
+        }
+        self.settle();
+        self.pending = Some(Pending::Segment(PendingSegment {
+            at,
+            direction,
+            seg,
+            again: None,
+            dropped: None,
+            fault: Some(fault),
+            because: None,
+            state: self.state,
+            entered: Vec::new(),
+        }));
+        self.settle();
     }
 
     fn on_fired(&mut self, at: Instant, timer: Timer) {
@@ -261,18 +315,19 @@ impl Record {
 
     /// Gives a segment the numbers that it is shown with, and counts what it carries.
     fn number(&mut self, pending: PendingSegment) -> SegmentRow {
-        let PendingSegment { at, direction, seg, again, dropped, because, state, entered } =
+        let PendingSegment { at, direction, seg, again, dropped, fault, because, state, entered } =
             pending;
         let (sender, receiver) = match direction {
             Direction::In => (&mut self.theirs, &self.ours),
             Direction::Out => (&mut self.ours, &self.theirs),
         };
+        let arrives = !(direction == Direction::In && fault.is_some());
         let is_syn = seg.flags.contains(Flags::SYN);
         if is_syn && dropped.is_none() && (!sender.is_relative() || !entered.is_empty()) {
             sender.begin(&seg);
         }
         let seq = sender.shown(seg.seq);
-        if dropped.is_none() {
+        if dropped.is_none() && arrives {
             sender.advance(&seg);
         }
         let sack = seg.options.sack.as_slice().iter();
@@ -290,6 +345,7 @@ impl Record {
                 .collect(),
             again,
             dropped,
+            fault,
             because,
             state,
             entered,

@@ -1,5 +1,7 @@
 //! Draws the ladder of one connection.
 
+use std::borrow::Cow;
+
 use super::label::{Columns, Label};
 use super::record::Record;
 use super::row::{Direction, Flow, Fold, Happening, MomentRow, Row, SegmentRow};
@@ -113,7 +115,7 @@ impl Canvas {
     fn wanted(&self, row: &Row) -> usize {
         match row {
             Row::Segment(row) => {
-                let note = note(row).map_or(0, |note| width(note) + AROUND_NOTE);
+                let note = note(row).map_or(0, |note| width(&note) + AROUND_NOTE);
                 width(&Label::new(row).full(self.columns)) + note + AROUND_LABEL
             }
             Row::Moment(row) => width(&words_of(row.what)) + 2,
@@ -174,12 +176,13 @@ impl Canvas {
             None => (self.glyphs.line, row.state),
         };
         let note = note(row);
-        let beside = note.is_none_or(|note| self.has_room_for(row, note));
-        let arrow = vec![(paint(row), self.arrow(row, if beside { note } else { None }))];
+        let beside = note.as_deref().is_none_or(|note| self.has_room_for(row, note));
+        let arrow = self.arrow(row, note.as_deref().filter(|_| beside));
+        let arrow = vec![(paint(row), arrow)];
         let mut text =
             self.row(&self.clock(row.at), self.glyphs.line, arrow, ours, &state.to_string());
         if let Some(note) = note.filter(|_| !beside) {
-            let below = vec![(paint(row), self.at_our_side(note))];
+            let below = vec![(paint(row), self.at_our_side(&note))];
             text.push_str(&self.row("", self.glyphs.line, below, self.glyphs.line, ""));
         }
         for state in row.entered.iter().skip(1) {
@@ -202,10 +205,11 @@ impl Canvas {
     fn arrow(&self, row: &SegmentRow, note: Option<&str>) -> String {
         let glyphs = self.glyphs;
         let shaft = shaft(row, glyphs);
-        let (tail, head) = match (row.direction, row.dropped) {
-            (Direction::In, None) => (shaft, glyphs.right),
-            (Direction::In, Some(_)) => (shaft, glyphs.cross),
-            (Direction::Out, _) => (glyphs.left, shaft),
+        let (tail, head) = match (row.direction, row.dropped.is_some() || row.is_lost()) {
+            (Direction::In, false) => (shaft, glyphs.right),
+            (Direction::In, true) => (shaft, glyphs.cross),
+            (Direction::Out, false) => (glyphs.left, shaft),
+            (Direction::Out, true) => (glyphs.cross, shaft),
         };
         let note = note.map(|note| format!(" {note} ")).unwrap_or_default();
         let room = self.room() - width(&note);
@@ -267,6 +271,9 @@ impl Canvas {
         if record.dropped > 0 {
             counts.push(format!("{} dropped", record.dropped));
         }
+        if record.faults > 0 {
+            counts.push(words::count(record.faults, "fault"));
+        }
         let (sent, received) = (record.ours.octets, record.theirs.octets);
         let data = format!("{} sent, {} received", words::octets(sent), words::octets(received));
         let parts = [counts.join(", "), data, ending(record)];
@@ -283,9 +290,16 @@ impl Canvas {
 }
 
 /// What to say at the origin or the end of an arrow, on our side.
-fn note(row: &SegmentRow) -> Option<&'static str> {
+fn note(row: &SegmentRow) -> Option<Cow<'static, str>> {
     let dropped = row.dropped.map(words::dropped);
-    dropped.or(row.again.map(words::again)).or(row.because)
+    let note = dropped.or(row.again.map(words::again)).or(row.because);
+    let fault =
+        row.fault.as_ref().map(|fault| format!("{} by '{}'", fault.harm.word(), fault.rule));
+    match (note, fault) {
+        (Some(note), Some(fault)) => Some(format!("{note}, {fault}").into()),
+        (None, Some(fault)) => Some(fault.into()),
+        (note, None) => note.map(Cow::Borrowed),
+    }
 }
 
 fn shaft(row: &SegmentRow, glyphs: &Glyphs) -> &'static str {
@@ -301,7 +315,7 @@ fn shaft(row: &SegmentRow, glyphs: &Glyphs) -> &'static str {
 fn paint(row: &SegmentRow) -> Paint {
     if row.flags.contains(Flags::RST) {
         Paint::Alarm
-    } else if row.dropped.is_some() || row.again.is_some() {
+    } else if row.dropped.is_some() || row.again.is_some() || row.fault.is_some() {
         Paint::Warn
     } else {
         match row.direction {
@@ -332,6 +346,7 @@ fn words_of_troubles(fold: &Fold) -> Option<String> {
     let words: Vec<_> = [
         (fold.again, "retransmission"),
         (fold.dropped, "drop"),
+        (fold.faults, "fault"),
         (fold.fired, "timeout"),
         (fold.changes, "state change"),
     ]

@@ -1,8 +1,10 @@
 //! What stands on one line of a ladder.
 
+use std::sync::Arc;
+
 use crate::tcp::{Cause, State, Timer};
 use crate::time::Instant;
-use crate::trace::{DropReason, Retransmission};
+use crate::trace::{DropReason, Harm, Retransmission};
 use crate::wire::{Flags, Options};
 
 /// One line, more or less.
@@ -25,6 +27,7 @@ impl Row {
                     && row.entered.is_empty()
                     && row.again.is_none()
                     && row.dropped.is_none()
+                    && row.fault.is_none()
             }
             Row::Moment(_) | Row::Folded(_) => false,
         }
@@ -62,12 +65,34 @@ pub(super) struct SegmentRow {
     pub again: Option<Retransmission>,
     /// It was not acted on.
     pub dropped: Option<DropReason>,
+    /// A fault struck it on its way.
+    pub fault: Option<Fault>,
     /// What made us send it, where that is worth a word.
     pub because: Option<&'static str>,
     /// Our state when it came or left.
     pub state: State,
     /// The states we entered because of it, or in order to send it.
     pub entered: Vec<State>,
+}
+
+impl SegmentRow {
+    /// Whether the arrow tells of a fault alone: the segment never came, or comes on another row.
+    pub fn is_beside(&self) -> bool {
+        self.direction == Direction::In && self.fault.is_some()
+    }
+
+    /// Whether it never arrives, by a fault.
+    pub fn is_lost(&self) -> bool {
+        self.fault.as_ref().is_some_and(|fault| !fault.harm.spares())
+    }
+}
+
+/// What a rule did to a segment.
+#[derive(Clone, Debug)]
+pub(super) struct Fault {
+    /// The rule, as it was written.
+    pub rule: Arc<str>,
+    pub harm: Harm,
 }
 
 /// Something that happened on our side without a segment.
@@ -101,6 +126,8 @@ pub(super) struct Fold {
     pub again: u64,
     /// How many were not acted on.
     pub dropped: u64,
+    /// How many a fault struck.
+    pub faults: u64,
     /// How many timers ran out.
     pub fired: u64,
     /// How often we changed state.
@@ -125,6 +152,7 @@ impl Fold {
             outgoing: Flow::default(),
             again: 0,
             dropped: 0,
+            faults: 0,
             fired: 0,
             changes: 0,
             state,
@@ -133,7 +161,12 @@ impl Fold {
 
     /// Whether nothing has been taken in.
     pub fn is_empty(&self) -> bool {
-        self.incoming.segments + self.outgoing.segments + self.dropped + self.fired + self.changes
+        self.incoming.segments
+            + self.outgoing.segments
+            + self.dropped
+            + self.faults
+            + self.fired
+            + self.changes
             == 0
     }
 
@@ -154,12 +187,15 @@ impl Fold {
     }
 
     fn take_segment(&mut self, row: &SegmentRow) {
-        let flow = match row.direction {
-            Direction::In => &mut self.incoming,
-            Direction::Out => &mut self.outgoing,
-        };
-        flow.segments += 1;
-        flow.octets += u64::from(row.len);
+        self.faults += u64::from(row.fault.is_some());
+        if !row.is_beside() {
+            let flow = match row.direction {
+                Direction::In => &mut self.incoming,
+                Direction::Out => &mut self.outgoing,
+            };
+            flow.segments += 1;
+            flow.octets += u64::from(row.len);
+        }
         self.again += u64::from(row.again.is_some());
         self.dropped += u64::from(row.dropped.is_some());
         self.changes += row.entered.len() as u64;
@@ -175,6 +211,7 @@ impl Fold {
         }
         self.again += other.again;
         self.dropped += other.dropped;
+        self.faults += other.faults;
         self.fired += other.fired;
         self.changes += other.changes;
         self.state = other.state;

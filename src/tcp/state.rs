@@ -181,6 +181,33 @@ impl Cause {
             Cause::DataAfterClose => "3.6.1 MUST-42",
         }
     }
+
+    /// The section that asks for it in the state `from`. RFC 9293 treats SYN-SENT in a paragraph of
+    /// its own (3.10.7.3), so the same segment is met elsewhere there.
+    #[must_use]
+    pub const fn section_from(self, from: State) -> &'static str {
+        if !matches!(from, State::SynSent) {
+            return self.section();
+        }
+        match self {
+            Cause::RstArrived => "3.10.7.3 second",
+            Cause::SynArrived => "3.10.7.3 fourth",
+            Cause::PassiveOpen
+            | Cause::ActiveOpen
+            | Cause::Close
+            | Cause::Abort
+            | Cause::SynAckArrived
+            | Cause::SynAcknowledged
+            | Cause::FinArrived
+            | Cause::FinAcknowledged
+            | Cause::SynInWindow
+            | Cause::TimeWaitOver
+            | Cause::NewIncarnation
+            | Cause::UserTimeout
+            | Cause::OrphanTimeout
+            | Cause::DataAfterClose => self.section(),
+        }
+    }
 }
 
 /// One arrow of the state diagram: from, to, and why.

@@ -183,7 +183,8 @@ impl Tcb {
             self.history.pop_front();
         }
         self.history.push_back(Transition { at: cx.now, from, to, cause });
-        cx.raise(Mask::STATES, || What::State { from, to, cause, section: cause.section() });
+        let section = cause.section_from(from);
+        cx.raise(Mask::STATES, || What::State { from, to, cause, section });
         match to {
             State::Closed => self.on_closed(cx),
             State::Listen => self.on_listen(cx),

@@ -8,6 +8,7 @@
 mod prober;
 mod seg;
 mod states;
+pub mod stories;
 
 use std::time::Duration;
 

@@ -11,7 +11,7 @@ use glasstack::seq::Seq;
 use glasstack::stack::{Config, Handle, ListenerId, Secret, Stack};
 use glasstack::tcp::{Arrow, Received, State, Status};
 use glasstack::time::Instant;
-use glasstack::trace::{DropReason, Event, Mask, Sink, What};
+use glasstack::trace::{DropReason, Event, Mask, Sink};
 use glasstack::view::{Ladder, Style};
 use glasstack::wire::tcp::{Ports, emit, parse};
 use glasstack::wire::{Flags, Segment, ip};
@@ -496,11 +496,7 @@ impl Prober {
 
     /// The arrows that were taken so far.
     pub fn arrows(&self) -> BTreeSet<Arrow> {
-        let arrow = |event: &Event| match event.what {
-            What::State { from, to, cause, .. } => Some((from, to, cause)),
-            _ => None,
-        };
-        self.events.iter().filter_map(arrow).collect()
+        super::stories::arrows_of(&self.events)
     }
 
     /// Acknowledges everything that has come.

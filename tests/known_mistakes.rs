@@ -101,11 +101,11 @@ fn the_loss_of_the_final_ack_does_not_eat_the_listener() {
     let mut p = Prober::new();
     for port in 1..=100 {
         // No ACK ever follows these handshakes.
-        p.from_port(port).send(syn()).advance(secs(20));
+        p.on_port(port).send(syn()).advance(secs(20));
         p.take_sent();
     }
     p.advance(secs(300)).take_sent();
-    p.from_port(4000).reach(State::Established);
+    p.on_port(4000).reach(State::Established);
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn an_unread_connection_does_not_hold_back_another() {
         p.send(octets(1460));
     }
     p.take_sent();
-    p.from_port(4001).reach(State::Established).send(data(b"hi")).expect_read(b"hi");
+    p.on_port(4001).reach(State::Established).send(data(b"hi")).expect_read(b"hi");
 }
 
 #[test]

@@ -525,7 +525,7 @@ fn traffic_puts_the_questions_off() {
     p.expect_silence_for(secs(59)).advance(secs(1)).expect(ack().seq(0));
 }
 
-// SHLD-28 and RFC 1122 4.2.3.6: we answer the questions of others, with and without an octet.
+// RFC 1122 4.2.3.6: we answer the questions of others, with and without an octet.
 #[test]
 fn we_answer_the_questions_of_others() {
     let mut p = Prober::in_state(State::Established);

@@ -48,6 +48,14 @@ fn unacknowledged_data_is_sent_again_though_no_packet_comes() {
     p.check(times >= 6, &format!("it should have gone out again six times; it did {times} times"));
 }
 
+#[test]
+fn a_lost_octet_goes_again_as_it_was_whatever_waits_behind_it() {
+    let mut p = with_rtt(ms(100));
+    p.write(b"a").expect(data(b"a")).write(b"bc").expect_after(ms(300), data(b"a").seq(1));
+    let again = p.status().expect("it stands").retransmissions;
+    p.expect_eq(again, 1, "the retransmissions");
+}
+
 // RFC 6298 5.7 and 2.1
 #[test]
 fn after_a_lost_syn_the_timeout_begins_with_3_seconds() {
@@ -517,7 +525,7 @@ fn traffic_puts_the_questions_off() {
     p.expect_silence_for(secs(59)).advance(secs(1)).expect(ack().seq(0));
 }
 
-// SHLD-28 and RFC 1122 4.2.3.6: we answer the questions of others, with and without an octet.
+// RFC 1122 4.2.3.6: we answer the questions of others, with and without an octet.
 #[test]
 fn we_answer_the_questions_of_others() {
     let mut p = Prober::in_state(State::Established);

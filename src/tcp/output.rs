@@ -125,8 +125,9 @@ impl Tcb {
     /// An octet that was sent into a closed window and not taken goes again as part of a whole segment,
     /// if one can leave now; until then the number counts as sent, for it may be acknowledged.
     fn take_back_probe(&mut self, cx: &Context<'_>) -> bool {
-        let is_probe = self.flight_size() == 1 && self.fin.is_none() && !self.snd.syn;
-        if !is_probe || self.snd.wnd == 0 {
+        let lost = self.flight.first_lost(u32::MAX).and_then(|sent| sent.lost);
+        let is_probe = lost == Some(Retransmission::Probe) && self.flight_size() == 1;
+        if !is_probe || self.fin.is_some() || self.snd.syn || self.snd.wnd == 0 {
             return false;
         }
         let probe = std::mem::take(&mut self.flight);

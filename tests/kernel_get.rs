@@ -85,7 +85,9 @@ fn nobody_there_is_not_waited_for_for_ever() {
 fn what_would_take_forwarding_comes_with_the_commands() {
     needs(&["ip"]);
     let network = "echo 0 >/proc/sys/net/ipv4/ip_forward
-                   ip link add d0 type veth peer name d1; ip address add 10.9.0.1/24 dev d0; ip link set d0 up; ip link set d1 up";
+                   ip link add d0 type veth peer name d1
+                   ip address add 10.9.0.1/24 dev d0
+                   ip link set lo up; ip link set d0 up; ip link set d1 up";
     let done = get(network, &["http://10.9.0.2/"]).ended_with(69);
     done.says("10.9.0.2 is behind d0").says("sudo sysctl -w net.ipv4.ip_forward=1");
     done.says("-o d0 -j MASQUERADE");

@@ -31,7 +31,7 @@ fn in_process<F: Future<Output = ()>>(name: &str, prefix: &[&str], body: impl Fn
 }
 
 fn spawn(command: &[&str]) -> Result<Child, SpawnError> {
-    Child::spawn(&command.iter().map(OsString::from).collect::<Vec<_>>())
+    Child::spawn(&command.iter().map(OsString::from).collect::<Vec<_>>(), &[])
 }
 
 /// The exit code of a line of shell.

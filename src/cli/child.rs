@@ -43,8 +43,9 @@ pub struct Child {
 
 impl Child {
     /// Starts `command`: a program and its arguments. It inherits everything of ours, with the
-    /// directory of this very program at the end of PATH, so that it finds `glass`. From here on
-    /// SIGINT, SIGQUIT, SIGTERM and SIGHUP no longer end this process, and it is a subreaper.
+    /// directory of this very program at the end of PATH, so that it finds `glass`, and with the
+    /// variables of `environment`. From here on SIGINT, SIGQUIT, SIGTERM and SIGHUP no longer end
+    /// this process, and it is a subreaper.
     ///
     /// Must be called in a tokio runtime with I/O.
     ///
@@ -55,7 +56,7 @@ impl Child {
     /// # Panics
     ///
     /// When `command` is empty.
-    pub fn spawn(command: &[OsString]) -> Result<Child, SpawnError> {
+    pub fn spawn(command: &[OsString], environment: &[(&str, &str)]) -> Result<Child, SpawnError> {
         let (program, arguments) = command.split_first().expect("the command line asks for a CMD");
         let failed = |source| SpawnError { program: program.clone(), source };
         set_child_subreaper(Some(getpid())).map_err(|errno| failed(errno.into()))?;
@@ -63,11 +64,15 @@ impl Child {
         // the default, so CMD starts as if it were alone.
         let signals = Signals::new().map_err(failed)?;
         let mut command = Command::new(program);
-        command.args(arguments);
+        command.args(arguments).envs(environment.iter().copied());
         if let Some(path) = path_with_this_program() {
             command.env("PATH", path);
         }
-        let child = command.spawn().map_err(failed)?;
+        let child = command.spawn().map_err(|error| {
+            // Also what it says when a directory of PATH may not be searched, and CMD is nowhere.
+            let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
+            failed(if is_denied && !is_there(program) { Errno::NOENT.into() } else { error })
+        })?;
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let pid = pid.expect("a process id is a positive i32");
         Ok(Child { pid, code: None, signals })
@@ -109,6 +114,16 @@ impl Child {
             }
         }
     }
+}
+
+/// Whether `program` can be seen in a directory of PATH. A name with a slash is not looked for there:
+/// what the system said of it holds.
+fn is_there(program: &OsStr) -> bool {
+    if program.as_encoded_bytes().contains(&b'/') {
+        return true;
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|dir| dir.join(program).is_file())
 }
 
 /// Why CMD did not start.

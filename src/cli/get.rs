@@ -9,6 +9,7 @@ use clap::Args;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncWriteExt, Stdout};
 
 use super::options::{Output, TcpOptions, seconds};
 use super::shard::Shard;
@@ -25,7 +26,7 @@ const NETWORKS: u8 = 64;
 ///
 /// Makes a TUN with a network of its own (198.51.100.0/30 or the next that is free), so it takes
 /// CAP_NET_ADMIN; inside glass run it needs nothing. Reaches addresses of this host, and others
-/// where this host forwards packets. -v shows the ladder of the connection.
+/// where this host forwards packets.
 #[derive(Args, Debug)]
 pub(super) struct Get {
     /// What to fetch: http://ADDRESS[:PORT]/PATH
@@ -37,6 +38,9 @@ pub(super) struct Get {
         value_parser = seconds
     )]
     connect_timeout: Duration,
+    /// Show on stderr what the connection did; so does -v, and inside glass run it is on
+    #[arg(long, env = "GLASS_LADDER")]
+    ladder: bool,
     #[command(flatten)]
     tcp: TcpOptions,
 }
@@ -52,7 +56,7 @@ impl Get {
         let (tun, addr) = make_tun(self.tcp.mtu).await?;
         check_reach(remote.ip(), addr).await?;
         let config = self.tcp.stack(addr);
-        let ladders = output.verbose > 0;
+        let ladders = (self.ladder || output.verbose > 0) && !output.quiet;
         let shard = Shard::start(Box::new(tun), config, &self.tcp, ladders)?;
         let result = self.exchange(&shard, &target, remote).await;
         shard.settle(&[], self.tcp.patience(PATIENCE)).await;
@@ -161,12 +165,13 @@ impl Target {
 async fn copy_body(response: ::http::Response<Incoming>) -> Result<(), Failure> {
     let status = response.status();
     let mut body = response.into_body();
+    let mut stdout = tokio::io::stdout();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
             Failure::new(exit::FAILURE, format!("the response ended early: {error}"))
         })?;
         if let Some(data) = frame.data_ref() {
-            write_out(data).await?;
+            write_out(&mut stdout, data).await?;
         }
     }
     if status.is_client_error() || status.is_server_error() {
@@ -175,11 +180,15 @@ async fn copy_body(response: ::http::Response<Incoming>) -> Result<(), Failure> 
     Ok(())
 }
 
-async fn write_out(data: &[u8]) -> Result<(), Failure> {
-    let written = std::io::stdout().write_all(data).and_then(|()| std::io::stdout().flush());
-    // Whoever reads stdout may be slow, and the driver shares this thread: let it have its turn.
-    tokio::task::yield_now().await;
-    written.map_err(|error| Failure::new(exit::FAILURE, format!("cannot write the body: {error}")))
+/// Writes on a thread of its own: whoever reads stdout may be slow, and the driver must go on.
+async fn write_out(stdout: &mut Stdout, data: &[u8]) -> Result<(), Failure> {
+    let written = async {
+        stdout.write_all(data).await?;
+        stdout.flush().await
+    };
+    written
+        .await
+        .map_err(|error| Failure::new(exit::FAILURE, format!("cannot write the body: {error}")))
 }
 
 /// Makes a TUN in the first network that is free; returns it with our address there.

@@ -100,8 +100,10 @@ impl Run {
     }
 
     async fn run_command(&self, output: &Output) -> Result<u8, Failure> {
-        let mut child =
-            Child::spawn(&self.command).map_err(|error| Failure::new(error.exit_code(), error))?;
+        // A `glass get` in CMD is the other half of what there is to see: it shows its side too.
+        let environment: &[_] = if output.quiet { &[] } else { &[("GLASS_LADDER", "true")] };
+        let mut child = Child::spawn(&self.command, environment)
+            .map_err(|error| Failure::new(error.exit_code(), error))?;
         let code = child.wait().await;
         let leftovers = end_leftovers().await;
         if !leftovers.ended.is_empty() {

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -12,6 +13,9 @@ use super::server::Server;
 use super::shard::Shard;
 use super::{Failure, exit, runtime};
 use crate::device::{LinkSetup, Tun, TunError};
+
+/// How long the last acknowledgments may take when we stop.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Serve a directory, or the built-in site, on a TUN until SIGINT or SIGTERM
 ///
@@ -51,7 +55,7 @@ impl Serve {
         let tun = open(&self.tun, &link, output).await?;
         let addr = IpAddr::V4(self.stack.addr);
         let config = self.stack.tcp.stack(addr);
-        let shard = Shard::start(Box::new(tun), config, &self.stack.tcp, false)?;
+        let mut shard = Shard::start(Box::new(tun), config, &self.stack.tcp, false)?;
         let server =
             Server::start(&shard.net, addr, &self.server, self.dir.as_deref(), &self.services)?;
         let web = authority(SocketAddr::new(addr, self.server.port));
@@ -66,10 +70,15 @@ impl Serve {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            failure = shard.failure() => return Err(failure),
         }
         output.note("stopping: connections may finish; the same signal again ends at once");
+        let finished = async {
+            server.stop().await;
+            shard.settle(&[], PATIENCE).await;
+        };
         tokio::select! {
-            () = server.stop() => {}
+            () = finished => {}
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
@@ -79,7 +88,8 @@ impl Serve {
     }
 }
 
-/// Makes the TUN, or attaches to it when there is one: never silently.
+/// Makes the TUN, or attaches to it when there is one: never silently. Whether there is one is for
+/// netlink to say: after `unshare --net`, /sys goes on showing the network namespace before.
 async fn open(name: &str, link: &LinkSetup, output: &Output) -> Result<Tun, Failure> {
     match Tun::create(name, link).await {
         Err(TunError::Taken { attachable: true, .. }) => {

@@ -1,6 +1,6 @@
 //! One running stack with all that watches it.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub(super) struct Shard {
     /// What the faults that were asked for have done.
     faults: Option<Tally>,
     changes: Arc<Notify>,
-    driver: JoinHandle<()>,
+    driver: JoinHandle<io::Result<()>>,
 }
 
 /// Tells whoever waits for connections to end that a state has changed.
@@ -91,11 +91,7 @@ impl Shard {
             stack.set_journal(Box::new(recorder));
         }
         let (net, driver) = Net::new(Box::new(stack), device, sinks).map_err(failed)?;
-        let driver = tokio::spawn(async move {
-            if let Err(error) = driver.run().await {
-                log::error!("the device has failed, and the stack has stopped: {error}");
-            }
-        });
+        let driver = tokio::spawn(driver.run());
         Ok(Shard { net, ladder, faults: tally, changes, driver })
     }
 
@@ -111,6 +107,16 @@ impl Shard {
             }
         };
         timeout(patience, all_settled).await.is_ok()
+    }
+
+    /// Waits for the end of the stack, which only a failure of its device brings. Cancel safe.
+    pub(super) async fn failure(&mut self) -> Failure {
+        let why = match (&mut self.driver).await {
+            Ok(Ok(())) => "it ended".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        Failure::new(exit::UNAVAILABLE, format!("the device has failed: {why}"))
     }
 
     /// Says how often each fault struck, and which never matched.

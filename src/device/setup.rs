@@ -1,6 +1,6 @@
 //! The environment of a TUN: its addresses, MTU and link, the loopback, and what the host does with
 //! packets that come out of it. All through netlink, in process; making the namespace is not here
-//! (`cli::namespace`), nor the TUN itself ([`super::tun`]).
+//! (`cli::namespace`), nor the TUN itself ([`super::Tun`]).
 
 use std::fs;
 use std::io;

@@ -290,7 +290,7 @@ mod tests {
             }
             if let Some(handle) = server.accept(listener) {
                 server.set_nodelay(handle, true, now);
-                server.send(handle, &[7; 40_000], now).unwrap();
+                server.send(handle, &vec![7; 40_000], now).unwrap();
                 server.close(handle, now).unwrap();
                 accepted = Some(handle);
             }

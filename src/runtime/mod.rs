@@ -17,6 +17,7 @@ pub mod clock;
 mod driver;
 mod listener;
 mod net;
+mod shards;
 mod split;
 mod stream;
 
@@ -25,6 +26,7 @@ use std::io;
 pub use driver::Driver;
 pub use listener::{TcpListener, TcpSocket};
 pub use net::Net;
+pub use shards::{Parts, serve_per_shard};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 pub use stream::TcpStream;
 

@@ -21,7 +21,8 @@ pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     /// The peer's address and port.
     fn peer_addr(&self) -> SocketAddr;
 
-    /// Whom to ask for this connection's [`Status`], also while somebody else holds the connection.
+    /// Whom to ask for this connection's [`Status`](crate::tcp::Status), also while somebody else
+    /// holds the connection.
     fn status_source(&self) -> StatusSource {
         StatusSource::none()
     }

@@ -1,6 +1,7 @@
 //! When to acknowledge (RFC 9293 3.8.6.3, RFC 5681 4.2), and how often bad segments may draw an answer
 //! (RFC 5961 7).
 
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use crate::time::Instant;
@@ -60,6 +61,11 @@ impl Acks {
             self.now = self.duplicates > 0;
         }
         self.unacknowledged = 0;
+    }
+
+    pub(super) fn fingerprint(&self, now: Instant, hasher: &mut impl Hasher) {
+        (self.now, self.duplicates, self.unacknowledged, self.largest).hash(hasher);
+        (self.budget, now.since(self.budget_since)).hash(hasher);
     }
 
     /// Whether an answer to an unacceptable segment is within the limit of `per_second`.

@@ -12,6 +12,7 @@ mod calls;
 mod config;
 mod congestion;
 mod context;
+mod fingerprint;
 mod input;
 pub mod names;
 mod negotiation;

@@ -18,7 +18,7 @@ const MOST_ISLANDS: usize = 128;
 const MOST_PIECES: usize = 2048;
 
 /// The receive queue of one connection.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct ReceiveQueue {
     /// In order, none of them empty.
     ready: VecDeque<Bytes>,
@@ -30,7 +30,7 @@ pub(super) struct ReceiveQueue {
 }
 
 /// Out-of-order data. Positions are octets from the start of the stream.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Islands {
     /// Octets delivered in order so far, as the origin of positions.
     pieces: BTreeMap<u64, Bytes>,

@@ -11,7 +11,7 @@ use crate::wire::Payload;
 const CHUNK: usize = 64 * 1024;
 
 /// The send queue. Offsets count from the first unacknowledged octet.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct SendQueue {
     /// Octets that may be shared with segments. None of them is empty.
     slices: VecDeque<Bytes>,

@@ -22,7 +22,7 @@ use crate::time::Instant;
 use crate::trace::{Mask, Role, TimerChange, What};
 
 /// One connection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Tcb {
     pub(super) state: State,
     pub(super) role: Role,
@@ -61,8 +61,11 @@ pub struct Tcb {
 }
 
 /// SND.*
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Snd {
+    /// Our SYN is not acknowledged: SND.UNA stands on it. The number alone does not tell, for it comes
+    /// again every 4 GiB.
+    pub(super) syn: bool,
     /// SND.UNA: the oldest number not acknowledged.
     pub(super) una: Seq,
     /// SND.NXT: the next to be sent.
@@ -82,7 +85,7 @@ pub(super) struct Snd {
 }
 
 /// RCV.*
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Rcv {
     /// RCV.NXT: the next number expected.
     pub(super) nxt: Seq,
@@ -263,8 +266,7 @@ impl Tcb {
 
     /// The sequence number of the first octet in the send queue.
     pub(super) fn queue_start(&self) -> Seq {
-        // As long as our SYN is not acknowledged, SND.UNA stands on it.
-        if self.snd.una == self.iss { self.iss + 1 } else { self.snd.una }
+        if self.snd.syn { self.iss + 1 } else { self.snd.una }
     }
 
     /// Octets in the send queue that have not been sent.
@@ -322,7 +324,8 @@ impl Tcb {
     pub fn check_invariants(&self, config: &Config) {
         assert!(self.snd.una.le(self.snd.nxt), "SND.UNA =< SND.NXT");
         self.flight.check(self.snd.una, self.snd.nxt);
-        let sent = self.snd.nxt.since(self.queue_start()) - u32::from(self.fin.is_some());
+        let sent_end = self.fin.unwrap_or(self.snd.nxt);
+        let sent = sent_end.since(self.queue_start());
         match self.state {
             State::Closed | State::Listen | State::TimeWait => {
                 assert!(self.flight.is_empty(), "nothing is in flight in {}", self.state);
@@ -384,6 +387,7 @@ impl Tcb {
 impl Snd {
     fn new(iss: Seq) -> Self {
         Snd {
+            syn: true,
             una: iss,
             nxt: iss,
             wnd: 0,

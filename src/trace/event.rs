@@ -211,7 +211,7 @@ pub struct SegmentSummary {
 }
 
 /// Why a segment was sent again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Retransmission {
     /// The retransmission timer ran out (RFC 6298).

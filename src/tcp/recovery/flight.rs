@@ -1,6 +1,7 @@
 //! One record per transmission, from SND.UNA to SND.NXT without holes.
 
 use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
 
 use crate::seq::Seq;
 use crate::time::Instant;
@@ -133,6 +134,13 @@ impl Flight {
 
     pub(in crate::tcp) fn clear(&mut self) {
         *self = Flight::default();
+    }
+
+    pub(in crate::tcp) fn fingerprint(&self, now: Instant, hasher: &mut impl Hasher) {
+        for sent in &self.sent {
+            (sent.seq, sent.end, sent.syn, sent.fin, sent.times, sent.lost).hash(hasher);
+            now.since(sent.at).hash(hasher);
+        }
     }
 
     /// Checks that the records are whole: for tests and debug builds.

@@ -181,8 +181,10 @@ mod tests {
         assert!(near.poll_write(cx, &text("one")).is_ready());
         assert!(near.poll_write(cx, &text("two")).is_pending(), "the second copy is in its way");
         assert_eq!(read(&mut far).await, ["one"]);
-        assert!(near.poll_write(cx, &text("two")).is_pending(), "the lane is full once more");
+        assert!(near.poll_write(cx, &text("two")).is_ready(), "it waits for the second copy alone");
+        assert!(near.poll_write(cx, &text("three")).is_pending(), "nothing piles up");
         assert_eq!(read(&mut far).await, ["one"]);
-        assert!(near.poll_write(cx, &text("two")).is_ready());
+        assert!(near.poll_write(cx, &text("three")).is_pending(), "a copy is left");
+        assert_eq!(read(&mut far).await, ["two"]);
     }
 }

@@ -15,6 +15,7 @@ use crate::wire::{Flags, ParseError, Segment, ip};
 const US: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const ACK: Flags = Flags::ACK;
+const NONE: [u32; 0] = [];
 
 /// A segment that we send from port 80 to `port`: `seq` tells them apart.
 fn packet(port: u16, flags: Flags, seq: u32, len: usize) -> Bytes {
@@ -58,7 +59,7 @@ fn the_first_fin_of_each_connection_is_lost_and_its_retransmission_passes() {
     let fin = ACK | Flags::FIN;
     for port in [1000, 2000] {
         assert_eq!(send(&mut faults, packet(port, ACK, 1, 5), at(0)), [1]);
-        assert_eq!(send(&mut faults, packet(port, fin, 6, 0), at(1)), [0_u32; 0]);
+        assert_eq!(send(&mut faults, packet(port, fin, 6, 0), at(1)), NONE);
         assert_eq!(send(&mut faults, packet(port, fin, 6, 0), at(2)), [6]);
     }
     faults.on_packet(Way::Rx, back(fin, 9), at(3));
@@ -138,7 +139,7 @@ fn what_is_delayed_comes_exactly_then_and_others_do_not_wait() {
     let sent: Vec<_> = (1..=4).flat_map(|seq| send(&mut faults, data(seq), at(5))).collect();
     assert_eq!(sent, [1, 4]);
     assert_eq!(faults.next_deadline(), Some(at(105)));
-    assert_eq!(out(&mut faults, at(104)), [0_u32; 0]);
+    assert_eq!(out(&mut faults, at(104)), NONE);
     assert_eq!(out(&mut faults, at(105)), [3]);
     assert_eq!(faults.next_deadline(), Some(at(305)));
     // What is due goes before what comes.
@@ -149,12 +150,12 @@ fn what_is_delayed_comes_exactly_then_and_others_do_not_wait() {
 #[test]
 fn the_reordered_is_overtaken_by_its_own_connection_or_waits_a_tenth_of_a_second() {
     let mut faults = faults("tx data#1 reorder 2");
-    assert_eq!(send(&mut faults, data(1), at(0)), [0_u32; 0]);
+    assert_eq!(send(&mut faults, data(1), at(0)), NONE);
     assert_eq!(send(&mut faults, packet(2000, ACK, 50, 0), at(1)), [50]);
     assert_eq!(send(&mut faults, data(2), at(2)), [2]);
     assert_eq!(send(&mut faults, data(3), at(3)), [3, 1]);
     assert_eq!(faults.next_deadline(), None);
-    assert_eq!(send(&mut faults, packet(3000, ACK, 60, 9), at(10)), [0_u32; 0]);
+    assert_eq!(send(&mut faults, packet(3000, ACK, 60, 9), at(10)), NONE);
     assert_eq!(faults.next_deadline(), Some(at(110)));
     assert_eq!(out(&mut faults, at(110)), [60]);
 }

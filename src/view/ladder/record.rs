@@ -272,8 +272,7 @@ impl Record {
                 row.direction == Direction::Out
                     && (row.seq, row.len, row.flags) == (seq, seg.len, seg.flags)
             };
-            if let Some(row) = self.rows.recent(is_it) {
-                row.fault = Some(fault);
+            if self.rows.strike(is_it, &fault) {
                 return;
             }
         }

@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 
-use super::row::{Fold, Row, SegmentRow};
+use super::row::{Fault, Fold, Row, SegmentRow};
 use crate::tcp::State;
 
 /// Of a run of plain segments, this many are kept at its beginning and at its end.
 const EDGE: usize = 3;
 
-/// How far back an arrow may be that a fault struck: the driver tells of one after a batch of segments.
-const RECENT: usize = 64;
+/// How far back an arrow may be that a fault struck: the driver tells of it after a batch.
+const RECENT: usize = 16;
 
 /// The rows, in two steps. A run of plain segments keeps its edges and folds what lies between. What
 /// is still too much (a bad wire breaks runs all the time) loses its middle: the first rows and the last
@@ -51,15 +51,22 @@ impl Rows {
         }
     }
 
-    /// The newest of the last few arrows that `wanted` is true of, unless it has been folded already.
-    pub fn recent(&mut self, wanted: impl Fn(&SegmentRow) -> bool) -> Option<&mut SegmentRow> {
-        let kept = self.head.iter_mut().chain(&mut self.tail).rev();
-        let recent = self.run.last.iter_mut().rev().chain(kept).take(RECENT);
-        let arrows = recent.filter_map(|row| match row {
-            Row::Segment(row) => Some(row),
-            Row::Moment(_) | Row::Folded(_) => None,
-        });
-        { arrows }.find(|row| wanted(row))
+    /// Marks the newest of the last few arrows that `is_it` is true of with `fault`. Says whether there was
+    /// one that has not been folded.
+    pub fn strike(&mut self, is_it: impl Fn(&SegmentRow) -> bool, fault: &Fault) -> bool {
+        let mark = |row: &mut Row| match row {
+            Row::Segment(row) if is_it(row) => {
+                row.fault = Some(fault.clone());
+                true
+            }
+            Row::Segment(_) | Row::Moment(_) | Row::Folded(_) => false,
+        };
+        if self.run.last.iter_mut().rev().any(mark) {
+            // It is no plain segment any more.
+            self.end_run();
+            return true;
+        }
+        self.head.iter_mut().chain(&mut self.tail).rev().take(RECENT).any(mark)
     }
 
     /// Puts the run that goes on behind the others.

@@ -106,14 +106,14 @@ impl Stack {
 
     fn on_segment(&mut self, tuple: FourTuple, segment: Segment, now: Instant) {
         if let Some(slot) = self.connections.find(&tuple) {
-            let is_heard = self.listeners.find(tuple.local).is_some();
+            let listener = self.listeners.find(tuple.local).and_then(|id| self.listeners.get(id));
+            let is_heard = listener.is_some_and(super::listeners::Listener::has_room);
             let (connection, mut cx) = self.with_context(slot, now);
             if !(is_heard && connection.tcb.yields_to(&segment)) {
                 connection.tcb.on_segment(segment, &mut cx);
                 return self.after_input(slot, now);
             }
             let old_nxt = connection.tcb.give_way(&mut cx);
-            self.connections.unmap(slot);
             self.after_input(slot, now);
             return self.on_segment_for_listener(tuple, segment, Some(old_nxt), now);
         }
@@ -255,6 +255,11 @@ impl Stack {
     }
 
     pub(super) fn mark_dirty(&mut self, slot: u32) {
+        let connection = self.connections.at(slot);
+        if connection.tcb.state() == State::Closed {
+            // Its last RST may still be to leave; its four-tuple is free for the next SYN.
+            self.connections.unmap(slot);
+        }
         let connection = self.connections.at(slot);
         if !std::mem::replace(&mut connection.is_dirty, true) {
             self.dirty.push_back(slot);

@@ -54,10 +54,9 @@ impl Stack {
         let connection = self.connections.at(slot);
         match (connection.tcb.state(), connection.owner) {
             (State::Closed, Owner::Nobody) => self.remove(slot, now),
-            // Whoever holds it may still ask how it ended; its four-tuple is free.
+            // Whoever holds it may still ask how it ended.
             (State::Closed, Owner::Application | Owner::AcceptQueue(_) | Owner::HalfOpen(_)) => {
                 self.wheel.remove(slot);
-                self.connections.unmap(slot);
             }
             (
                 State::Listen

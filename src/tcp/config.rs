@@ -33,7 +33,7 @@ pub struct Config {
     /// Its ceiling, at least 60 s (RFC 6298 2.5). Default 60 s.
     pub max_rto: Duration,
     /// R2 for SYNs, as a number of retransmissions (RFC 9293 3.8.3, MUST-23: at least 3 minutes).
-    /// Default 7: given up after 255 s.
+    /// Default 7: given up after 183 s.
     pub syn_retries: u32,
     /// R2 for everything else (SHLD-11: at least 100 s). Default 15.
     pub data_retries: u32,

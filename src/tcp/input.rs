@@ -67,11 +67,12 @@ impl Tcb {
     pub(super) fn acknowledge(&mut self, ack: Seq, cx: &mut Context<'_>) {
         let flight_before = self.flight_size();
         let octets = ack - self.snd.una;
-        let syn = u32::from(self.snd.una == self.iss);
+        let syn = u32::from(std::mem::take(&mut self.snd.syn));
         let fin = u32::from(self.fin.is_some_and(|fin| ack.gt(fin)));
         let data = octets - syn - fin;
         self.snd.queue.advance(data as usize);
         self.snd.una = ack;
+        self.recovery.recover = self.recovery.recover.max(ack);
         self.counters.octets_acknowledged += u64::from(data);
         if self.snd.up.is_some_and(|up| up.le(ack)) {
             self.snd.up = None;
@@ -146,21 +147,11 @@ impl Tcb {
     pub(super) fn on_window_change(&mut self, old_wnd: u32, cx: &mut Context<'_>) {
         let (opened, closed) = (old_wnd == 0 && self.snd.wnd > 0, old_wnd > 0 && self.snd.wnd == 0);
         if opened {
-            self.take_back_probe();
+            self.flight.mark_all_lost(Retransmission::Probe);
             self.rtt.reset_backoff();
         }
         if opened || closed {
             self.restart_retransmission_timer(cx);
-        }
-    }
-
-    /// An octet that was sent into a closed window and not taken goes again as part of a whole segment.
-    fn take_back_probe(&mut self) {
-        if self.flight_size() == 1 && self.fin.is_none() && self.snd.una != self.iss {
-            self.flight.clear();
-            self.snd.nxt = self.snd.una;
-        } else {
-            self.flight.mark_all_lost(Retransmission::Probe);
         }
     }
 

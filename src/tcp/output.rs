@@ -71,7 +71,7 @@ impl Tcb {
 
     /// Our SYN, the first time: `<SEQ=ISS><CTL=SYN>`, or `<SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>`.
     fn syn(&mut self, cx: &mut Context<'_>) -> Option<Segment> {
-        if self.snd.nxt != self.iss {
+        if !self.snd.syn || self.snd.nxt != self.iss {
             return None;
         }
         self.snd.nxt = self.iss + 1;
@@ -90,7 +90,7 @@ impl Tcb {
 
     /// The first segment that is marked lost, if the windows let it go.
     fn retransmission(&mut self, cx: &mut Context<'_>) -> Option<Segment> {
-        if self.flight.lost() == 0 {
+        if self.flight.lost() == 0 || self.take_back_probe(cx) {
             return None;
         }
         let window = self.snd.wnd;
@@ -120,6 +120,24 @@ impl Tcb {
         flags.set(Flags::FIN, sent.fin);
         let octets = sent.len() - u32::from(sent.syn) - u32::from(sent.fin);
         Some(self.transmit(sent.seq, flags, octets, Some(why), cx))
+    }
+
+    /// An octet that was sent into a closed window and not taken goes again as part of a whole segment,
+    /// if one can leave now; until then the number counts as sent, for it may be acknowledged.
+    fn take_back_probe(&mut self, cx: &Context<'_>) -> bool {
+        let lost = self.flight.first_lost(u32::MAX).and_then(|sent| sent.lost);
+        let is_probe = lost == Some(Retransmission::Probe) && self.flight_size() == 1;
+        if !is_probe || self.fin.is_some() || self.snd.syn || self.snd.wnd == 0 {
+            return false;
+        }
+        let probe = std::mem::take(&mut self.flight);
+        self.snd.nxt = self.snd.una;
+        let goes_along = self.sendable(cx) > 1;
+        if !goes_along {
+            self.snd.nxt += 1;
+            self.flight = probe;
+        }
+        goes_along
     }
 
     /// Data that was never sent, with the FIN behind it when there is one.
@@ -337,13 +355,17 @@ impl Tcb {
     /// The window field of the next segment. The right edge moves only by a worthwhile step (silly
     /// window syndrome, RFC 9293 3.8.6.2.2, MUST-39), and never back.
     fn window_field(&mut self, syn: bool, cx: &Context<'_>) -> u16 {
+        if syn {
+            // The window of a SYN is not scaled (RFC 7323 2.2): no more than this is on offer yet.
+            self.rcv.wnd = self.rcv.wnd.min(0xffff);
+            return u16::try_from(self.rcv.wnd).unwrap_or(u16::MAX);
+        }
         let free = self.free_window(cx.config);
         let step = (cx.config.receive_buffer / 2).min(u32::from(cx.config.mss));
         if free >= self.rcv.wnd.saturating_add(step) {
             self.rcv.wnd = free;
         }
-        // The window of a SYN is not scaled (RFC 7323 2.2).
-        let shift = if syn { 0 } else { self.negotiated.rcv_shift.unwrap_or(0) };
+        let shift = self.negotiated.rcv_shift.unwrap_or(0);
         u16::try_from(self.rcv.wnd >> shift).unwrap_or(u16::MAX)
     }
 

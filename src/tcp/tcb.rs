@@ -63,6 +63,9 @@ pub struct Tcb {
 /// SND.*
 #[derive(Debug)]
 pub(super) struct Snd {
+    /// Our SYN is not acknowledged: SND.UNA stands on it. The number alone does not tell, for it comes
+    /// again every 4 GiB.
+    pub(super) syn: bool,
     /// SND.UNA: the oldest number not acknowledged.
     pub(super) una: Seq,
     /// SND.NXT: the next to be sent.
@@ -263,8 +266,7 @@ impl Tcb {
 
     /// The sequence number of the first octet in the send queue.
     pub(super) fn queue_start(&self) -> Seq {
-        // As long as our SYN is not acknowledged, SND.UNA stands on it.
-        if self.snd.una == self.iss { self.iss + 1 } else { self.snd.una }
+        if self.snd.syn { self.iss + 1 } else { self.snd.una }
     }
 
     /// Octets in the send queue that have not been sent.
@@ -322,7 +324,8 @@ impl Tcb {
     pub fn check_invariants(&self, config: &Config) {
         assert!(self.snd.una.le(self.snd.nxt), "SND.UNA =< SND.NXT");
         self.flight.check(self.snd.una, self.snd.nxt);
-        let sent = self.snd.nxt.since(self.queue_start()) - u32::from(self.fin.is_some());
+        let fin_is_out = self.fin.is_some() && !self.fin_is_acknowledged();
+        let sent = self.snd.nxt.since(self.queue_start()) - u32::from(fin_is_out);
         match self.state {
             State::Closed | State::Listen | State::TimeWait => {
                 assert!(self.flight.is_empty(), "nothing is in flight in {}", self.state);
@@ -384,6 +387,7 @@ impl Tcb {
 impl Snd {
     fn new(iss: Seq) -> Self {
         Snd {
+            syn: true,
             una: iss,
             nxt: iss,
             wnd: 0,

@@ -62,8 +62,7 @@ impl Tcb {
 
     /// Counts towards R2; gives up beyond it and says `false` (RFC 9293 3.8.3, MUST-20).
     fn count_retry(&mut self, cx: &mut Context<'_>) -> bool {
-        let syn_is_out = self.snd.una == self.iss;
-        let most = if syn_is_out { cx.config.syn_retries } else { cx.config.data_retries };
+        let most = if self.snd.syn { cx.config.syn_retries } else { cx.config.data_retries };
         self.retries += 1;
         if self.retries > most {
             self.give_up(cx);

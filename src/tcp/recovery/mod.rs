@@ -19,7 +19,8 @@ pub(super) struct Recovery {
     /// Fast recovery lasts until this is acknowledged; `None` outside of it.
     pub(super) until: Option<Seq>,
     /// The highest number sent when the last recovery or timeout began: duplicate ACKs that do not go
-    /// beyond it begin no new recovery (RFC 6582 3.2, "recover").
+    /// beyond it begin no new recovery (RFC 6582 3.2, "recover"). Moves along with SND.UNA, or it would
+    /// seem to lie ahead after 2 GiB.
     pub(super) recover: Seq,
     /// One segment may leave whatever the congestion window says: the first retransmission.
     pub(super) force_one: bool,

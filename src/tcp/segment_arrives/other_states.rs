@@ -13,7 +13,7 @@ use crate::wire::{Flags, Segment};
 
 /// The eight checks. Each `?` is a "return" in the RFC's text.
 pub(super) fn other_states(tcb: &mut Tcb, mut seg: Segment, cx: &mut Context<'_>) -> Step {
-    repeated_syn_of_the_handshake(tcb, &mut seg);
+    repeated_syn_of_the_handshake(tcb, &mut seg, cx)?;
     first_check_sequence_number(tcb, &mut seg, cx)?;
     second_check_the_rst_bit(tcb, &seg, cx)?;
     // Third, security: IP security options are long gone, there is nothing to compare.
@@ -33,20 +33,22 @@ pub(super) fn from_sixth_step(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>
 /// In SYN-RECEIVED the peer's own SYN may come again. With an ACK it completes a simultaneous open
 /// (RFC 9293 3.5, figure 8): the SYN is cut off and the rest checked as it stands. Without, the peer
 /// has not seen our SYN,ACK: that goes again at once, which is the acknowledgment it is owed.
-fn repeated_syn_of_the_handshake(tcb: &mut Tcb, seg: &mut Segment) {
+/// Data may come with it, in the window; that does not make it a new SYN.
+fn repeated_syn_of_the_handshake(tcb: &mut Tcb, seg: &mut Segment, cx: &mut Context<'_>) -> Step {
     let repeated = tcb.state == State::SynReceived
         && seg.seq == tcb.irs
         && seg.has(Flags::SYN)
         && !seg.has(Flags::RST);
     if !repeated {
-        return;
+        return ControlFlow::Continue(());
     }
     if seg.has(Flags::ACK) {
         seg.flags.remove(Flags::SYN);
         seg.seq += 1;
-    } else {
-        tcb.flight.mark_first_lost(Retransmission::Handshake);
+        return ControlFlow::Continue(());
     }
+    tcb.flight.mark_first_lost(Retransmission::Handshake);
+    drop_segment(DropReason::OutsideWindow, cx)
 }
 
 fn first_check_sequence_number(tcb: &mut Tcb, seg: &mut Segment, cx: &mut Context<'_>) -> Step {
@@ -70,11 +72,10 @@ fn first_check_sequence_number(tcb: &mut Tcb, seg: &mut Segment, cx: &mut Contex
         tcb.arm(Timer::TimeWait, 2 * cx.config.msl, cx);
         return drop_segment(DropReason::OutsideWindow, cx);
     }
-    let repeated_syn = tcb.state == State::SynReceived && tcb.flight.lost() > 0;
     if !seg.is_empty() && !seg.has(Flags::SYN) {
         // Data that came before: our ACK of it was lost, or it travelled for long.
         tcb.acks.now = true;
-    } else if !repeated_syn {
+    } else {
         // Nothing that needs an acknowledgment: two confused peers could go on for ever.
         tcb.challenge(cx);
     }
@@ -159,6 +160,8 @@ pub(super) fn cut_to_window(tcb: &Tcb, seg: &mut Segment) {
     if before > 0 {
         seg.payload.advance(before as usize);
         seg.seq = tcb.rcv.nxt;
+        // The urgent pointer counts from the beginning that was cut off.
+        seg.up = u16::try_from(u32::from(seg.up).saturating_sub(before)).expect("it shrinks");
     }
     let window_end = tcb.rcv.nxt + tcb.rcv.wnd;
     let beyond = seg.end().since(window_end);
@@ -314,7 +317,8 @@ fn eighth_check_the_fin_bit(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) 
         if payload_end.ge(tcb.rcv.nxt) {
             tcb.rcv.fin_at.get_or_insert(place);
         }
-        if payload_end.gt(tcb.rcv.nxt) {
+        // Text beyond a gap has drawn its ACK in the seventh step.
+        if payload_end.gt(tcb.rcv.nxt) && seg.payload.is_empty() {
             tcb.acks.duplicate();
         }
     }

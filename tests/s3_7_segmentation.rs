@@ -1,0 +1,143 @@
+//! How the stream is cut into segments (RFC 9293 3.7).
+
+mod common;
+
+use common::*;
+use glasstack::wire::{Flags, Options};
+
+/// Lengths of the data segments that wait to be looked at.
+fn lengths(p: &mut Prober) -> Vec<usize> {
+    p.take_sent().iter().map(|seg| seg.data.len()).filter(|len| *len > 0).collect()
+}
+
+/// Established; the prober's SYN had these options.
+fn with_syn_options(options: Options) -> Prober {
+    let mut p = Prober::new();
+    p.send(syn().options(options)).expect(syn_ack()).send(ack()).accept();
+    p
+}
+
+// MUST-14, SHLD-5
+#[test]
+fn our_syn_names_our_segment_size() {
+    let mut p = Prober::with(|config| config.mtu = 9000);
+    p.connect();
+    let sizes: Vec<_> = p.take_sent().iter().map(|seg| seg.options.and_then(|o| o.mss)).collect();
+    p.expect_eq(sizes, vec![Some(8960)], "the MSS");
+}
+
+// MUST-15
+#[test]
+fn a_peer_that_names_no_segment_size_gets_536() {
+    let mut p = with_syn_options(Options::default());
+    p.write(vec![0; 1072]);
+    let sent = lengths(&mut p);
+    p.expect_eq(sent, vec![536, 536], "the segments");
+}
+
+// MUST-16
+#[test]
+fn the_peers_segment_size_is_honoured() {
+    let mut p = with_syn_options(mss(1000));
+    p.write(vec![0; 3000]);
+    let sent = lengths(&mut p);
+    p.expect_eq(sent, vec![1000, 1000, 1000], "the segments");
+}
+
+#[test]
+fn a_segment_is_no_larger_than_our_link_carries() {
+    let mut p = with_syn_options(mss(9000));
+    p.write(vec![0; 2920]);
+    let sent = lengths(&mut p);
+    p.expect_eq(sent, vec![1460, 1460], "the segments");
+}
+
+#[test]
+fn a_tiny_segment_size_is_not_taken_at_its_word() {
+    let mut p = with_syn_options(mss(1));
+    p.write(vec![0; 96]);
+    let sent = lengths(&mut p);
+    p.expect_eq(sent, vec![48, 48], "the segments");
+}
+
+// RFC 6691 2: the MSS counts no options, the segment does.
+#[test]
+fn options_take_their_room_from_the_data() {
+    let mut p = with_syn_options(Options { mss: Some(1460), ..ts(5, 0) });
+    p.write(vec![0; 2896]);
+    let sent = lengths(&mut p);
+    p.expect_eq(sent, vec![1448, 1448], "the segments");
+}
+
+// SHLD-7: Nagle
+#[test]
+fn a_small_write_waits_while_something_is_in_flight() {
+    let mut p = Prober::in_state(State::Established);
+    p.write(b"a").expect(data(b"a")).write(b"b").write(b"c").expect_silence();
+    p.send(ack()).expect(data(b"bc").seq(2)).expect_silence();
+}
+
+#[test]
+fn a_full_segment_does_not_wait() {
+    let mut p = Prober::in_state(State::Established);
+    p.write(b"a").expect(data(b"a")).write(pattern(2, 1500)).expect(octets(1460).seq(2));
+    p.expect_silence().send(ack()).expect(octets(40).seq(1462));
+}
+
+// MUST-17
+#[test]
+fn nagle_can_be_turned_off() {
+    let mut p = Prober::in_state(State::Established);
+    p.set_nodelay().write(b"a").write(b"b");
+    p.expect(data(b"a")).expect(data(b"b").seq(2));
+}
+
+#[test]
+fn turning_nagle_off_lets_go_what_waits() {
+    let mut p = Prober::in_state(State::Established);
+    p.write(b"a").expect(data(b"a")).write(b"b").expect_silence();
+    p.set_nodelay().expect(data(b"b").seq(2));
+}
+
+#[test]
+fn close_lets_go_what_nagle_holds() {
+    let mut p = Prober::in_state(State::Established);
+    p.write(b"a").expect(data(b"a")).write(b"b").close().expect(data(b"b").flag(Flags::FIN));
+}
+
+// RFC 6928
+#[test]
+fn the_first_flight_is_ten_segments() {
+    let mut p = Prober::in_state(State::Established);
+    p.write(vec![0; 100_000]);
+    let sent = lengths(&mut p);
+    p.expect_eq(sent, vec![1460; 10], "the segments");
+}
+
+// RFC 5681 3.1
+#[test]
+fn after_a_lost_syn_the_first_flight_is_one_segment() {
+    let mut p = Prober::in_state(State::SynSent);
+    p.expect_after(secs(1), syn()).write(vec![0; 100_000]).send(syn_ack());
+    let sent = lengths(&mut p);
+    p.expect_eq(sent, vec![1460], "the segments");
+}
+
+#[test]
+fn slow_start_sends_two_for_one() {
+    let mut p = Prober::in_state(State::Established);
+    p.write(vec![0; 60_000]);
+    p.take_sent();
+    p.send(ack().ack(1 + 14_600));
+    let sent = lengths(&mut p);
+    p.expect_eq(sent, vec![1460; 20], "the segments");
+}
+
+// SHLD-... 3.8.2.1: PSH on the last of what was written
+#[test]
+fn the_last_segment_of_a_write_is_pushed() {
+    let mut p = Prober::in_state(State::Established);
+    p.write(vec![0; 2000]).expect(octets(1460)).send(ack());
+    let pushed: Vec<_> = p.take_sent().iter().map(|seg| seg.flags.contains(Flags::PSH)).collect();
+    p.expect_eq(pushed, vec![true], "PSH");
+}

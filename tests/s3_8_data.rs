@@ -1,0 +1,566 @@
+//! Data communication (RFC 9293 3.8): retransmission, acknowledgments, windows, urgent data,
+//! keep-alive.
+
+mod common;
+
+use std::time::Duration;
+
+use common::*;
+use glasstack::error::Error;
+use glasstack::tcp::{Keepalive, Timer};
+use glasstack::wire::Options;
+
+/// Established with a round-trip time of `rtt`, so that the timeout is three times that.
+fn with_rtt(rtt: Duration) -> Prober {
+    let mut p = Prober::new();
+    p.send(syn()).expect(syn_ack()).advance(rtt).send(ack()).accept();
+    p
+}
+
+/// Sequence numbers and lengths of the data segments that wait to be looked at.
+fn sent_data(p: &mut Prober) -> Vec<(u32, usize)> {
+    let segs = p.take_sent();
+    let text = segs.iter().filter(|seg| !seg.data.is_empty());
+    text.map(|seg| (seg.seq.expect("filled in"), seg.data.len())).collect()
+}
+
+fn cwnd(p: &Prober) -> u32 {
+    p.status().expect("it stands").cwnd
+}
+
+// --- 3.8.1: the retransmission timeout ---
+
+// RFC 6298 2.2, 5.5; MUST-18
+#[test]
+fn the_timeout_follows_the_round_trip_and_doubles() {
+    let mut p = with_rtt(ms(100));
+    p.write(b"lost").expect(data(b"lost"));
+    for wait in [300, 600, 1200, 2400] {
+        p.expect_after(ms(wait), data(b"lost").seq(1));
+    }
+}
+
+#[test]
+fn unacknowledged_data_is_sent_again_though_no_packet_comes() {
+    let mut p = with_rtt(ms(100));
+    p.write(b"lost").expect(data(b"lost")).advance(secs(60));
+    let times = p.take_sent().len();
+    p.check(times >= 6, &format!("it should have gone out again six times; it did {times} times"));
+}
+
+#[test]
+fn a_lost_octet_goes_again_as_it_was_whatever_waits_behind_it() {
+    let mut p = with_rtt(ms(100));
+    p.write(b"a").expect(data(b"a")).write(b"bc").expect_after(ms(300), data(b"a").seq(1));
+    let again = p.status().expect("it stands").retransmissions;
+    p.expect_eq(again, 1, "the retransmissions");
+}
+
+// RFC 6298 5.7 and 2.1
+#[test]
+fn after_a_lost_syn_the_timeout_begins_with_3_seconds() {
+    let mut p = Prober::in_state(State::SynSent);
+    p.expect_after(secs(1), syn()).send(syn_ack()).expect(ack());
+    p.write(b"x").expect(data(b"x")).expect_after(secs(3), data(b"x"));
+}
+
+// Karn: RFC 6298 3
+#[test]
+fn what_was_sent_twice_is_not_measured() {
+    let mut p = with_rtt(ms(100));
+    p.write(b"lost").expect(data(b"lost")).expect_after(ms(300), data(b"lost"));
+    p.advance(ms(10)).send(ack());
+    let srtt = p.status().expect("it stands").srtt;
+    p.expect_eq(srtt, Some(ms(100)), "the smoothed round-trip time");
+}
+
+#[test]
+fn an_ack_of_new_data_ends_the_doubling() {
+    let mut p = with_rtt(ms(100));
+    p.write(b"lost").expect(data(b"lost"));
+    p.expect_after(ms(300), data(b"lost")).expect_after(ms(600), data(b"lost")).send(ack());
+    let rto = p.status().expect("it stands").rto;
+    p.expect_eq(rto, ms(300), "the timeout");
+}
+
+// RFC 6298 5.3
+#[test]
+fn an_ack_of_new_data_starts_the_timer_over() {
+    let mut p = with_rtt(ms(100));
+    p.set_nodelay().write(b"a").write(b"b").expect(data(b"a")).expect(data(b"b"));
+    p.advance(ms(250)).send(ack().ack(2));
+    let rto = p.status().expect("it stands").rto;
+    p.expect_after(rto, data(b"b").seq(2));
+}
+
+#[test]
+fn the_timer_rests_when_all_is_acknowledged() {
+    let mut p = with_rtt(ms(100));
+    p.write(b"a").expect(data(b"a")).send(ack()).expect_silence_for(secs(1000));
+}
+
+// RFC 5681 3.1
+#[test]
+fn after_a_timeout_one_segment_goes_first() {
+    let mut p = with_rtt(ms(100));
+    p.write(pattern(1, 14_600));
+    let first = sent_data(&mut p);
+    p.expect_eq(first.len(), 10, "the first flight");
+    p.expect_after(ms(300), octets(1460).seq(1)).expect_silence();
+    let cwnd = cwnd(&p);
+    p.expect_eq(cwnd, 1460, "the congestion window");
+    p.send(ack().ack(1461));
+    let next = sent_data(&mut p);
+    p.expect_eq(next, vec![(1461, 1460), (2921, 1460)], "what goes next");
+}
+
+// MUST-20, MUST-21, SHLD-11: at least 100 s
+#[test]
+fn data_is_given_up_after_r2() {
+    let mut p = with_rtt(ms(100));
+    p.write(b"lost").expect(data(b"lost")).advance(secs(100)).expect_state(State::Established);
+    p.advance(secs(900)).expect_state(State::Closed);
+    p.expect_segments(15);
+    p.expect_eq(p.error(), Some(Error::UserTimeout), "the error");
+    let sent = p.try_write(b"more");
+    p.expect_eq(sent, Err(Error::UserTimeout), "what SEND says");
+}
+
+// MUST-83 and 3.9.1.1
+#[test]
+fn the_users_timeout_ends_the_wait_early() {
+    let mut p = with_rtt(ms(100));
+    let handle = p.handle();
+    p.stack.set_user_timeout(handle, Some(secs(5)), p.now);
+    p.write(b"lost").advance(ms(4999)).expect_state(State::Established);
+    p.advance(ms(1)).expect_state(State::Closed);
+    p.expect_eq(p.error(), Some(Error::UserTimeout), "the error");
+}
+
+#[test]
+fn the_users_timeout_counts_from_the_last_ack_and_not_while_idle() {
+    let mut p = with_rtt(ms(100));
+    let handle = p.handle();
+    p.stack.set_user_timeout(handle, Some(secs(5)), p.now);
+    p.advance(secs(100)).write(b"a").advance(secs(4)).ack_all();
+    p.write(b"b").advance(secs(4)).expect_state(State::Established).ack_all();
+    p.take_sent();
+    p.expect_silence_for(secs(100)).expect_state(State::Established);
+}
+
+// --- 3.8.2: loss and congestion ---
+
+// RFC 5681 3.2; MUST-19
+#[test]
+fn three_duplicate_acks_send_the_first_segment_again() {
+    let mut p = with_rtt(ms(100));
+    p.write(pattern(1, 14_600));
+    p.take_sent();
+    p.send(ack().ack(1)).send(ack().ack(1)).expect_silence();
+    p.send(ack().ack(1)).expect(octets(1460).seq(1)).expect_silence();
+    let cwnd = cwnd(&p);
+    p.expect_eq(cwnd, 7300, "the congestion window");
+}
+
+// RFC 6582 3.2, step 3: a partial ACK shows the next loss.
+#[test]
+fn a_partial_ack_sends_the_next_lost_segment_again() {
+    let mut p = with_rtt(ms(100));
+    p.write(pattern(1, 14_600));
+    p.take_sent();
+    for _ in 0..8 {
+        p.send(ack().ack(1));
+    }
+    let again = sent_data(&mut p);
+    p.expect_eq(again, vec![(1, 1460)], "what goes again");
+    p.send(ack().ack(2921)).expect(octets(1460).seq(2921));
+    p.send(ack().ack(14_601)).expect_silence_for(secs(10));
+    let cwnd = cwnd(&p);
+    p.check(cwnd <= 7300, "the congestion window should not exceed its half");
+}
+
+#[test]
+fn one_loss_halves_the_window_once() {
+    let mut p = with_rtt(ms(100));
+    p.write(pattern(1, 14_600));
+    p.take_sent();
+    for _ in 0..9 {
+        p.send(ack().ack(1));
+    }
+    p.send(ack().ack(1461));
+    let threshold = p.status().expect("it stands").ssthresh;
+    p.expect_eq(threshold, 7300, "the threshold");
+}
+
+// An ACK that carries data or another window is no duplicate (RFC 5681 2).
+#[test]
+fn acks_with_data_or_another_window_are_no_duplicates() {
+    let mut p = with_rtt(ms(100));
+    p.write(pattern(1, 14_600));
+    p.take_sent();
+    for at in 0..5_u16 {
+        p.send(data(b"x").ack(1)).send(ack().ack(1).wnd(60_000 + at));
+    }
+    let again = sent_data(&mut p);
+    p.expect_eq(again, vec![], "what goes again");
+}
+
+// --- 3.8.6.3: acknowledgments ---
+
+// MUST-40, SHLD-18
+#[test]
+fn an_ack_waits_40_ms_for_company() {
+    let mut p = Prober::in_state(State::Established);
+    p.send(data(b"GET")).expect_after(ms(40), ack().seq(1).ack(4));
+    p.expect_silence_for(secs(10));
+}
+
+#[test]
+fn an_answer_takes_the_ack_along() {
+    let mut p = Prober::in_state(State::Established);
+    p.send(data(b"GET")).advance(ms(20)).write(b"200").expect(data(b"200").ack(4));
+    p.send(ack()).expect_silence_for(secs(1));
+}
+
+// SHLD-19
+#[test]
+fn every_second_full_segment_is_acknowledged_at_once() {
+    let mut p = Prober::in_state(State::Established);
+    for round in 1..4 {
+        p.send(octets(1460)).expect_silence();
+        p.send(octets(1460)).expect(ack().ack(1 + 2920 * round));
+    }
+}
+
+// MUST-58, MUST-59
+#[test]
+fn a_batch_is_answered_by_one_ack() {
+    let mut p = Prober::in_state(State::Established);
+    p.send_batch((0..10).map(|_| octets(1460))).expect(ack().ack(14_601)).expect_silence();
+}
+
+// RFC 5681 4.2
+#[test]
+fn each_segment_beyond_a_gap_draws_its_own_ack_even_in_a_batch() {
+    let mut p = Prober::in_state(State::Established);
+    p.send_batch((1..4).map(|at| octets(100).seq(1 + 100 * at)));
+    p.expect(ack().ack(1)).expect(ack().ack(1)).expect(ack().ack(1)).expect_silence();
+}
+
+#[test]
+fn data_with_a_fin_beyond_a_gap_draws_one_ack() {
+    let mut p = Prober::in_state(State::Established);
+    p.send(octets(100).seq(101).flag(glasstack::wire::Flags::FIN));
+    p.expect(ack().ack(1)).expect_silence();
+}
+
+#[test]
+fn a_gap_that_fills_is_acknowledged_at_once() {
+    let mut p = Prober::in_state(State::Established);
+    p.send(octets(100).seq(101)).expect(ack().ack(1));
+    p.send(octets(50).seq(1)).expect(ack().ack(51));
+    p.send(octets(50).seq(51)).expect(ack().ack(201)).expect_read(pattern(1, 200));
+}
+
+#[test]
+fn data_that_came_before_is_acknowledged_at_once() {
+    let mut p = Prober::in_state(State::Established);
+    p.send(octets(100)).expect_after(ms(40), ack().ack(101));
+    p.send(octets(100).seq(1)).expect(ack().ack(101)).expect_read(pattern(1, 100));
+}
+
+#[test]
+fn overlapping_segments_give_each_octet_once() {
+    let mut p = Prober::in_state(State::Established);
+    for (seq, len) in [(31, 30), (11, 30), (1, 15), (51, 50)] {
+        p.send(octets(len).seq(seq));
+    }
+    p.expect_read(pattern(1, 100));
+}
+
+// --- 3.8.6: windows ---
+
+/// The stack has 3,000 octets to send and the prober's window has closed.
+fn closed_window() -> Prober {
+    let mut p = with_rtt(ms(100));
+    p.send(ack().wnd(0)).write(pattern(1, 3000)).expect_silence();
+    p
+}
+
+// MUST-35, MUST-36, SHLD-29, SHLD-30
+#[test]
+fn a_closed_window_is_probed_after_the_timeout_and_then_less_and_less_often() {
+    let mut p = closed_window();
+    for wait in [300, 600, 1200, 2400] {
+        p.expect_after(ms(wait), octets(1).seq(1)).send(ack().ack(1).wnd(0));
+    }
+}
+
+// MUST-37
+#[test]
+fn a_closed_window_is_probed_for_ever_while_the_probes_are_answered() {
+    let mut p = closed_window();
+    let mut probes = 0;
+    while p.now < glasstack::time::Instant::from_millis(86_400_000) {
+        p.advance(secs(1));
+        let sent = p.take_sent().len();
+        if sent > 0 {
+            probes += sent;
+            p.send(ack().ack(1).wnd(0));
+        }
+    }
+    p.expect_state(State::Established);
+    p.check(probes > 1000, &format!("{probes} probes should be more than one a minute and a half"));
+}
+
+#[test]
+fn probes_that_nobody_answers_are_given_up() {
+    let mut p = closed_window();
+    p.advance(secs(2000)).expect_state(State::Closed);
+    p.expect_eq(p.error(), Some(Error::UserTimeout), "the error");
+}
+
+#[test]
+fn an_opened_window_sends_whole_segments() {
+    let mut p = closed_window();
+    p.expect_after(ms(300), octets(1)).send(ack().ack(1).wnd(5000));
+    let sent = sent_data(&mut p);
+    p.expect_eq(sent, vec![(1, 1460), (1461, 1460)], "the segments");
+}
+
+// The update that opens the window gets lost: the answer to the next probe opens it.
+#[test]
+fn a_lost_window_update_is_made_up_for_by_a_probe() {
+    let mut p = closed_window();
+    p.expect_after(ms(300), octets(1)).send(ack().ack(1).wnd(0));
+    p.expect_after(ms(600), octets(1)).send(ack().ack(2).wnd(5000));
+    let sent = sent_data(&mut p);
+    p.expect_eq(sent, vec![(2, 1460), (1462, 1460)], "the segments");
+}
+
+#[test]
+fn an_accepted_probe_and_the_opening_may_come_in_two_acks_at_once() {
+    let mut p = closed_window();
+    p.expect_after(ms(300), octets(1));
+    p.send_batch([ack().ack(1).wnd(5000), ack().ack(2).wnd(5000)]);
+    let sent = sent_data(&mut p);
+    p.expect_eq(sent, vec![(2, 1460), (1462, 1460)], "the segments");
+}
+
+#[test]
+fn a_window_that_closes_over_data_in_flight_is_probed_with_its_first_octet() {
+    let mut p = with_rtt(ms(100));
+    p.write(pattern(1, 1460)).expect(octets(1460)).send(ack().ack(1).wnd(0));
+    let rto = p.status().expect("it stands").rto;
+    p.expect_after(rto, octets(1).seq(1)).send(ack().ack(1).wnd(0)).expect_silence();
+    p.send(ack().ack(1).wnd(5000)).expect(octets(1).seq(1)).expect(octets(1459).seq(2));
+}
+
+#[test]
+fn a_fin_goes_through_a_closed_window_as_a_probe() {
+    let mut p = with_rtt(ms(100));
+    p.send(ack().wnd(0)).close().expect_silence();
+    p.expect_after(ms(300), fin().seq(1)).send(ack().ack(2).wnd(0)).expect_state(State::FinWait2);
+}
+
+#[test]
+fn an_ack_sent_into_a_closed_window_lies_where_the_peer_takes_it() {
+    let mut p = closed_window();
+    p.expect_after(ms(300), octets(1).seq(1));
+    p.send(octets(1460).ack(1).wnd(0)).send(octets(1460).ack(1).wnd(0)).expect(ack().seq(1));
+}
+
+// 3.8.6.2.1, MUST-38: the sender
+#[test]
+fn a_silly_window_is_not_used_until_half_of_the_largest_is_open() {
+    let mut p = with_rtt(ms(100));
+    p.send(ack().wnd(1000)).write(pattern(1, 3000));
+    // The largest window so far was 65,535: not even 1,000 are worth a segment below the MSS.
+    p.expect_silence();
+    let timers = p.status().expect("it stands").timers;
+    p.check(timers.iter().any(|left| left.timer == Timer::Persist), "the override should be timed");
+    p.advance(ms(300)).expect(octets(1000).seq(1));
+}
+
+// 3.8.6.2.2, MUST-39: the receiver
+#[test]
+fn a_window_reopens_by_a_worthwhile_step_only() {
+    let mut p = Prober::with(|config| config.tcp.receive_buffer = 4000);
+    p.reach(State::Established).send(octets(1460)).send(octets(1460)).expect(ack().wnd(1080));
+    p.send(octets(1080)).expect_after(ms(40), ack().ack(4001).wnd(0));
+    p.expect_read(pattern(1, 1000)).expect_silence();
+    p.expect_read(pattern(1001, 999)).expect_silence();
+    p.expect_read(pattern(2000, 1)).expect(ack().ack(4001).wnd(2000));
+}
+
+#[test]
+fn the_right_edge_of_our_window_never_moves_back() {
+    let mut p = Prober::with(|config| config.tcp.receive_buffer = 20_000);
+    p.reach(State::Established);
+    let mut edge = 0;
+    for round in 0..200 {
+        let room = p.status().expect("it stands").receive_window;
+        p.send(octets((usize::try_from(room).unwrap()).min(37 + round % 5 * 300)));
+        if round % 3 == 0 {
+            let _ = p.try_read(round * 7 % 900);
+        }
+        p.advance(ms(40));
+        for seg in p.take_sent() {
+            let now = seg.ack.unwrap() + u32::from(seg.wnd.unwrap());
+            p.check(now >= edge, &format!("the edge went back from {edge} to {now}"));
+            edge = now;
+        }
+    }
+}
+
+// What we announce is what we take: 65,535 without scaling, whatever the buffer.
+#[test]
+fn the_window_is_what_was_announced() {
+    let mut p = Prober::in_state(State::Established);
+    let window = p.status().expect("it stands").receive_window;
+    p.expect_eq(window, 65_535, "RCV.WND");
+    p.send(rst().seq(70_000)).expect_silence();
+}
+
+// SHLD-14 from the other side: a peer may shrink its window (MUST-34).
+#[test]
+fn a_shrunken_window_is_borne() {
+    let mut p = with_rtt(ms(100));
+    p.write(pattern(1, 14_600));
+    p.take_sent();
+    p.send(ack().ack(1461).wnd(100)).expect_silence();
+    p.send(ack().ack(2921).wnd(60_000)).send(ack().ack(14_601));
+    p.take_sent();
+    let left = p.status().expect("it stands").send_queue;
+    p.expect_eq(left, 0, "what is not acknowledged");
+}
+
+#[test]
+fn an_old_segment_does_not_change_the_window() {
+    let mut p = with_rtt(ms(100));
+    p.send(data(b"abc").wnd(500)).send(ack().seq(1).wnd(9));
+    let window = p.status().expect("it stands").send_window;
+    p.expect_eq(window, 500, "SND.WND");
+}
+
+// --- 3.8.5: urgent data ---
+
+/// Where the events say that urgent data ends, in relative numbers.
+fn urgent_ends(p: &Prober) -> Vec<u32> {
+    let ends = p.events.iter().filter_map(|event| match event.what {
+        glasstack::trace::What::Urgent { pointer } => Some(pointer - p.conn.isn),
+        _ => None,
+    });
+    ends.collect()
+}
+
+// MUST-30, MUST-31, MUST-32
+#[test]
+fn an_urgent_pointer_is_told_and_its_data_stays_in_the_stream() {
+    let mut p = Prober::in_state(State::Established);
+    p.send(data(b"abc!").urgent(4)).expect_read(b"abc!");
+    assert_eq!(urgent_ends(&p), [5]);
+}
+
+#[test]
+fn an_urgent_pointer_may_lie_ahead_of_the_data_and_of_no_data() {
+    let mut p = Prober::in_state(State::Established);
+    p.send(ack().urgent(1000)).send(data(b"ab").urgent(1000)).send(data(b"c").urgent(1500));
+    assert_eq!(urgent_ends(&p), [1001, 1503]);
+}
+
+#[test]
+fn an_urgent_pointer_of_a_partly_old_segment_counts_from_its_beginning() {
+    let mut p = Prober::in_state(State::Established);
+    p.send(data(b"abc")).send(data(b"abcdef").seq(1).urgent(6));
+    assert_eq!(urgent_ends(&p), [7]);
+}
+
+#[test]
+fn an_urgent_pointer_into_the_past_is_no_news() {
+    let mut p = Prober::in_state(State::Established);
+    p.send(data(b"abc")).send(data(b"def").urgent(0));
+    assert!(urgent_ends(&p).is_empty());
+}
+
+// --- 3.8.4: keep-alive ---
+
+fn with_keepalive() -> Prober {
+    let mut p = Prober::in_state(State::Established);
+    let keepalive = Keepalive { idle: secs(60), interval: secs(10), probes: 3 };
+    let handle = p.handle();
+    p.stack.set_keepalive(handle, Some(keepalive), p.now);
+    p.settle();
+    p
+}
+
+// MUST-25
+#[test]
+fn keep_alive_is_off_by_default() {
+    Prober::in_state(State::Established).expect_silence_for(secs(1_000_000));
+}
+
+// MUST-24, MUST-26, MUST-27
+#[test]
+fn a_silent_peer_is_asked_and_given_up_after_the_last_question() {
+    let mut p = with_keepalive();
+    p.expect_after(secs(60), ack().seq(0).ack(1));
+    p.expect_after(secs(10), ack().seq(0)).expect_after(secs(10), ack().seq(0));
+    p.expect_after(secs(10), rst_ack().seq(1)).expect_state(State::Closed);
+    p.expect_eq(p.error(), Some(Error::UserTimeout), "the error");
+}
+
+// MUST-29
+#[test]
+fn an_answer_puts_the_questions_off() {
+    let mut p = with_keepalive();
+    p.expect_after(secs(60), ack().seq(0)).expect_after(secs(10), ack().seq(0)).send(ack());
+    p.expect_after(secs(60), ack().seq(0)).expect_state(State::Established);
+}
+
+#[test]
+fn traffic_puts_the_questions_off() {
+    let mut p = with_keepalive();
+    p.advance(secs(50)).send(data(b"x")).expect_after(ms(40), ack());
+    p.expect_silence_for(secs(59)).advance(secs(1)).expect(ack().seq(0));
+}
+
+// SHLD-28 and RFC 1122 4.2.3.6: we answer the questions of others, with and without an octet.
+#[test]
+fn we_answer_the_questions_of_others() {
+    let mut p = Prober::in_state(State::Established);
+    p.send(ack().seq(0)).expect(ack().seq(1).ack(1));
+    p.send(octets(1).seq(0)).expect(ack().seq(1).ack(1)).expect_silence();
+}
+
+// --- Urgent data of ours, for which the sockets have no call ---
+
+// MUST-30, MUST-62
+#[test]
+fn our_urgent_pointer_stands_behind_the_last_urgent_octet() {
+    use glasstack::seq::Seq;
+    use glasstack::tcp::{Config, Context, Output, Tcb};
+    use glasstack::trace::{ConnId, Mask, Tracer};
+    use glasstack::wire::{Flags, Segment};
+
+    let config = Config { timestamps: false, ..Config::default() };
+    let (mut tracer, now) = (Tracer::new(Mask::empty()), glasstack::time::Instant::ZERO);
+    let mut cx = Context { now, config: &config, conn: ConnId(1), tracer: &mut tracer };
+    let mut tcb = Tcb::new(Seq(0), 0, &config);
+    tcb.open_active(&mut cx).expect("it is new");
+    assert!(matches!(tcb.poll_output(&mut cx), Output::Transmit(_)));
+    let flags = Flags::SYN | Flags::ACK;
+    let options = Options { mss: Some(536), ..Options::default() };
+    let seg = Segment { ack: Seq(1), flags, wnd: 9000, options, ..Segment::default() };
+    tcb.on_segment(seg, &mut cx);
+
+    tcb.send(&[7; 600], &mut cx).expect("it is open");
+    tcb.mark_urgent().expect("it is open");
+    tcb.set_nodelay(true);
+    let mut pointers = Vec::new();
+    while let Output::Transmit(seg) = tcb.poll_output(&mut cx) {
+        assert!(seg.has(Flags::URG));
+        pointers.push(seg.seq + u32::from(seg.up));
+    }
+    assert_eq!(pointers, [Seq(601), Seq(601)]);
+}

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use slab::Slab;
 use smoltcp::iface::{Config as InterfaceConfig, Interface, PollResult, SocketHandle, SocketSet};
 use smoltcp::socket::tcp;
@@ -93,6 +93,10 @@ struct Connection {
     socket: SocketHandle,
     owner: Owner,
     seen: Seen,
+    /// Unread when TIME_WAIT began: smoltcp throws it away when that is over.
+    unread: BytesMut,
+    /// The peer's FIN was seen: its end stays readable, which smoltcp forgets as well.
+    peer_closed: bool,
     error: Option<Error>,
 }
 
@@ -178,6 +182,8 @@ impl Smoltcp {
             socket,
             owner,
             seen,
+            unread: BytesMut::new(),
+            peer_closed: our_state(seen.state).peer_has_closed(),
             error: None,
         });
         Handle::new(u32::try_from(slot).expect("memory ends long before"), self.generations)
@@ -220,6 +226,17 @@ impl Smoltcp {
         let before = std::mem::replace(&mut connection.seen, now);
         if now == before {
             return;
+        }
+        connection.peer_closed |= our_state(now.state).peer_has_closed();
+        if now.state == tcp::State::TimeWait {
+            let socket = self.sockets.get_mut::<tcp::Socket<'_>>(connection.socket);
+            while socket.can_recv() {
+                let taken = socket.recv(|octets| {
+                    connection.unread.extend_from_slice(octets);
+                    (octets.len(), ())
+                });
+                taken.expect("there is something to read");
+            }
         }
         if now.state == tcp::State::Closed && connection.error.is_none() {
             connection.error = how_it_ended(before.state);
@@ -496,6 +513,12 @@ impl Engine for Smoltcp {
         _now: Instant,
     ) -> Result<Received<Bytes>, Error> {
         let closed = self.closed(handle);
+        let connection = self.get(handle).ok_or(Error::ConnectionDoesNotExist)?;
+        if !connection.unread.is_empty() {
+            let unread = &mut self.connections[handle.slot()].unread;
+            return Ok(Received::Data(unread.split_to(most.min(unread.len())).freeze()));
+        }
+        let finished = connection.peer_closed && connection.error.is_none();
         let socket = self.socket_mut(handle).ok_or(Error::ConnectionDoesNotExist)?;
         let received = socket.recv(|octets| {
             let taken = most.min(octets.len());
@@ -505,6 +528,7 @@ impl Engine for Smoltcp {
             Ok(octets) if octets.is_empty() => Ok(Received::Pending),
             Ok(octets) => Ok(Received::Data(octets)),
             Err(tcp::RecvError::Finished) => Ok(Received::Finished),
+            Err(tcp::RecvError::InvalidState) if finished => Ok(Received::Finished),
             Err(tcp::RecvError::InvalidState) if socket.state() == tcp::State::Closed => {
                 Err(closed)
             }

@@ -13,6 +13,7 @@ pub mod runtime;
 pub mod seq;
 pub mod services;
 pub mod serving;
+pub mod sim;
 pub mod stack;
 pub mod tcp;
 pub mod time;

@@ -2,11 +2,14 @@
 //! driven by packets and instants can stand in its place behind the same sockets.
 
 pub mod recording;
+mod smoltcp;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+
+pub use smoltcp::{Smoltcp, SmoltcpConfig};
 
 use crate::error::Error;
 use crate::stack::{FourTuple, Handle, ListenerId, Ready, Stack, Summary};
@@ -65,6 +68,9 @@ pub trait Engine: Send {
     fn status(&self, handle: Handle, now: Instant) -> Option<Summary>;
     fn statuses(&self, now: Instant) -> Vec<Summary>;
     fn states(&self) -> Vec<(ConnId, State)>;
+
+    /// Panics when something does not hold that must hold between any two inputs. For tests.
+    fn check_invariants(&self) {}
 }
 
 /// Passes each call on to the method of the same name.
@@ -201,5 +207,9 @@ impl Engine for Stack {
 
     fn states(&self) -> Vec<(ConnId, State)> {
         Stack::states(self).collect()
+    }
+
+    fn check_invariants(&self) {
+        Stack::check_invariants(self);
     }
 }

@@ -78,6 +78,15 @@ pub struct Handle {
 }
 
 impl Handle {
+    /// For another engine behind the same calls.
+    pub(crate) const fn new(slot: u32, generation: u32) -> Self {
+        Handle { slot, generation }
+    }
+
+    pub(crate) const fn generation(self) -> u32 {
+        self.generation
+    }
+
     /// The slot, for tables kept beside the stack. Slots are small numbers and used again.
     #[must_use]
     pub const fn slot(self) -> usize {
@@ -90,6 +99,13 @@ impl Handle {
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
 )]
 pub struct ListenerId(u32);
+
+impl ListenerId {
+    /// For another engine behind the same calls.
+    pub(crate) const fn new(number: u32) -> Self {
+        ListenerId(number)
+    }
+}
 
 /// Something a caller may have waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

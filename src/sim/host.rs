@@ -1,0 +1,135 @@
+//! A host: an engine, the applications on it, and where its packets go.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::app::{App, Running, Socket, Step};
+use crate::engine::Engine;
+use crate::stack::{Handle, ListenerId, Ready};
+use crate::time::Instant;
+use crate::trace::Sink;
+use crate::wire::Frame;
+
+/// Names a host of a world: 0, 1, 2 ... in the order in which they were added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HostId(pub(super) usize);
+
+impl HostId {
+    /// The number.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// Makes the application for a connection that was accepted.
+pub(super) type MakeApp = Box<dyn FnMut() -> Box<dyn App>>;
+
+pub(super) struct Host {
+    pub(super) name: String,
+    pub(super) addr: IpAddr,
+    pub(super) engine: Box<dyn Engine>,
+    pub(super) listeners: BTreeMap<ListenerId, MakeApp>,
+    pub(super) apps: Vec<Running>,
+    by_handle: BTreeMap<Handle, usize>,
+    pub(super) sinks: Vec<Box<dyn Sink>>,
+    /// The lanes that leave from here.
+    pub(super) lanes: Vec<usize>,
+}
+
+/// An application that wants to be woken: which, and when.
+pub(super) type Alarm = (usize, Instant);
+
+impl Host {
+    pub(super) fn new(name: &str, addr: IpAddr, engine: Box<dyn Engine>) -> Self {
+        Host {
+            name: name.to_owned(),
+            addr,
+            engine,
+            listeners: BTreeMap::new(),
+            apps: Vec::new(),
+            by_handle: BTreeMap::new(),
+            sinks: Vec::new(),
+            lanes: Vec::new(),
+        }
+    }
+
+    /// Sets an application to work on a connection.
+    pub(super) fn start(&mut self, app: Box<dyn App>, handle: Handle) -> usize {
+        let index = self.apps.len();
+        self.apps.push(Running { app, handle, wake_at: None, is_done: false });
+        self.by_handle.insert(handle, index);
+        index
+    }
+
+    /// Calls whoever the engine says may have something to do. Says whether there was anybody.
+    pub(super) fn dispatch(&mut self, now: Instant, alarms: &mut Vec<Alarm>) -> bool {
+        let ready = self.engine.take_ready();
+        for entry in &ready {
+            match *entry {
+                Ready::Connection(handle) => {
+                    if let Some(index) = self.by_handle.get(&handle) {
+                        self.call(*index, now, alarms);
+                    }
+                }
+                Ready::Listener(id) => self.accept(id, now, alarms),
+            }
+        }
+        !ready.is_empty()
+    }
+
+    fn accept(&mut self, id: ListenerId, now: Instant, alarms: &mut Vec<Alarm>) {
+        while let Some(handle) = self.engine.accept(id) {
+            let make = self.listeners.get_mut(&id).expect("listeners are made by `World::listen`");
+            let app = make();
+            let index = self.start(app, handle);
+            self.call(index, now, alarms);
+        }
+    }
+
+    /// Calls one application.
+    pub(super) fn call(&mut self, index: usize, now: Instant, alarms: &mut Vec<Alarm>) {
+        let running = &mut self.apps[index];
+        if running.is_done {
+            return;
+        }
+        if running.wake_at.is_some_and(|at| at <= now) {
+            running.wake_at = None;
+        }
+        let handle = running.handle;
+        let mut socket = Socket { engine: &mut *self.engine, handle, now };
+        match running.app.on_ready(&mut socket) {
+            Step::Wait => {}
+            Step::WakeAt(at) => {
+                if running.wake_at.is_none_or(|before| at < before) {
+                    running.wake_at = Some(at);
+                    alarms.push((index, at));
+                }
+            }
+            Step::Done => {
+                running.is_done = true;
+                self.by_handle.remove(&handle);
+                self.engine.release(handle, now);
+            }
+        }
+    }
+
+    /// An alarm goes off; one that was overtaken by an earlier call means nothing.
+    pub(super) fn wake(&mut self, index: usize, now: Instant, alarms: &mut Vec<Alarm>) {
+        if self.apps[index].wake_at.is_some_and(|at| at <= now) {
+            self.call(index, now, alarms);
+        }
+    }
+
+    pub(super) fn poll_output(&mut self, now: Instant) -> Option<Frame> {
+        self.engine.poll_output(now)
+    }
+
+    /// Hands what happened to whoever looks at it.
+    pub(super) fn report(&mut self) {
+        let events = self.engine.take_events();
+        for event in &events {
+            self.sinks.iter_mut().for_each(|sink| sink.record(event));
+        }
+    }
+}

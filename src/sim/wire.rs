@@ -1,0 +1,223 @@
+//! One direction of a link, and what becomes of a packet on it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use smallvec::{SmallVec, smallvec};
+
+use super::host::HostId;
+use super::random::Random;
+use crate::time::Instant;
+
+/// One direction of a link. Probabilities are from 0 to 1; the default wire is perfect.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wire {
+    /// Bits per second; `None` takes no time to send anything.
+    pub rate: Option<u64>,
+    /// How long each packet travels.
+    pub delay: Duration,
+    /// How much may wait to be sent. Matters only with a rate.
+    pub queue: Queue,
+    /// How likely a packet is lost on the way.
+    pub loss: f64,
+    /// How likely a packet takes longer, so that others overtake it.
+    pub reorder: f64,
+    /// How much longer: up to this, evenly.
+    pub reorder_delay: Duration,
+    /// How likely a packet arrives twice.
+    pub duplicate: f64,
+    /// How likely one bit of a packet is flipped.
+    pub corrupt: f64,
+}
+
+/// The room before a wire, the packet that is being sent included. What does not fit is dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Queue {
+    /// All the room in the world.
+    #[default]
+    Unlimited,
+    /// So many octets.
+    Octets(usize),
+    /// So many packets.
+    Packets(usize),
+}
+
+/// What was seen of one packet, when a host gave it to a wire.
+#[derive(Clone, Copy, Debug)]
+pub struct Observed<'a> {
+    /// When.
+    pub at: Instant,
+    /// Who sent it.
+    pub from: HostId,
+    /// Where the wire leads.
+    pub to: HostId,
+    /// The packet, as it was sent.
+    pub packet: &'a Bytes,
+    /// What will become of it.
+    pub fate: Fate,
+    /// Octets that waited for the wire before it.
+    pub waiting: usize,
+}
+
+/// What becomes of a packet on a wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It arrives.
+    Carried {
+        /// When (the first of two, if it is doubled).
+        arrives: Instant,
+        /// It takes longer than its place in the order says.
+        delayed: bool,
+        /// It arrives twice.
+        doubled: bool,
+        /// A bit of it is flipped.
+        corrupted: bool,
+    },
+    /// It is lost on the way.
+    Lost,
+    /// There was no room for it in the queue.
+    QueueFull,
+}
+
+/// A wire at work.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) from: HostId,
+    pub(super) to: HostId,
+    pub(super) wire: Wire,
+    random: Random,
+    /// What waits or is being sent: when each will have left, and its length.
+    waiting: VecDeque<(Instant, usize)>,
+    waiting_octets: usize,
+}
+
+/// Packets and when they arrive.
+type Arrivals = SmallVec<[(Instant, Bytes); 2]>;
+
+impl Lane {
+    pub(super) fn new(from: HostId, to: HostId, wire: Wire, random: Random) -> Self {
+        Lane { from, to, wire, random, waiting: VecDeque::new(), waiting_octets: 0 }
+    }
+
+    /// Octets in the queue at `now`.
+    pub(super) fn waiting(&mut self, now: Instant) -> usize {
+        while let Some((_, len)) = self.waiting.pop_front_if(|(leaves, _)| *leaves <= now) {
+            self.waiting_octets -= len;
+        }
+        self.waiting_octets
+    }
+
+    /// Takes a packet at `now`, and says what becomes of it.
+    pub(super) fn carry(&mut self, packet: &Bytes, now: Instant) -> (Fate, Arrivals) {
+        let octets = self.waiting(now);
+        let fits = match self.wire.queue {
+            Queue::Unlimited => true,
+            Queue::Octets(most) => octets + packet.len() <= most,
+            Queue::Packets(most) => self.waiting.len() < most,
+        };
+        if !fits {
+            return (Fate::QueueFull, Arrivals::new());
+        }
+        let leaves = self.send(packet.len(), now);
+        // Whatever happens takes the same numbers from the stream of chance, so that two runs which
+        // differ in one fault stay alike in the others for as long as they send alike.
+        let lost = self.random.chance(self.wire.loss);
+        let corrupted = self.random.chance(self.wire.corrupt);
+        let doubled = self.random.chance(self.wire.duplicate);
+        let (arrives, delayed) = self.arrival(leaves);
+        if lost {
+            return (Fate::Lost, Arrivals::new());
+        }
+        let packet = if corrupted { self.flip_a_bit(packet) } else { packet.clone() };
+        let mut arrivals: Arrivals = smallvec![(arrives, packet.clone())];
+        if doubled {
+            let (again, _) = self.arrival(leaves);
+            arrivals.push((again, packet));
+        }
+        (Fate::Carried { arrives, delayed, doubled, corrupted }, arrivals)
+    }
+
+    /// Puts `len` octets into the queue; returns when the last will have left it.
+    fn send(&mut self, len: usize, now: Instant) -> Instant {
+        let Some(rate) = self.wire.rate else { return now };
+        let nanos = len as u128 * 8 * 1_000_000_000 / u128::from(rate.max(1));
+        let takes = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        let begins = self.waiting.back().map_or(now, |(leaves, _)| *leaves);
+        let leaves = begins + takes;
+        self.waiting.push_back((leaves, len));
+        self.waiting_octets += len;
+        leaves
+    }
+
+    fn arrival(&mut self, leaves: Instant) -> (Instant, bool) {
+        let arrives = leaves + self.wire.delay;
+        if !self.random.chance(self.wire.reorder) {
+            return (arrives, false);
+        }
+        let most = u64::try_from(self.wire.reorder_delay.as_nanos()).unwrap_or(u64::MAX);
+        (arrives + Duration::from_nanos(self.random.between(0, most)), true)
+    }
+
+    fn flip_a_bit(&mut self, packet: &Bytes) -> Bytes {
+        let mut octets = packet.to_vec();
+        let bit = self.random.below(8 * octets.len() as u64);
+        if let Some(octet) = usize::try_from(bit / 8).ok().and_then(|at| octets.get_mut(at)) {
+            *octet ^= 1 << (bit % 8);
+        }
+        octets.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: HostId = HostId(0);
+    const B: HostId = HostId(1);
+
+    fn lane(wire: Wire) -> Lane {
+        Lane::new(A, B, wire, Random::new(1))
+    }
+
+    fn packet(len: usize) -> Bytes {
+        vec![0; len].into()
+    }
+
+    #[test]
+    fn a_rate_spaces_packets_and_a_queue_has_an_end() {
+        // 1,000 octets take 1 ms.
+        let rate = Some(8_000_000);
+        let delay = Duration::from_millis(5);
+        let mut lane = lane(Wire { rate, delay, queue: Queue::Octets(2_500), ..Wire::default() });
+        let at = |arrivals: Arrivals| arrivals.first().map(|(at, _)| at.as_millis());
+        let now = Instant::from_millis(100);
+        assert_eq!(at(lane.carry(&packet(1000), now).1), Some(106));
+        assert_eq!(at(lane.carry(&packet(1000), now).1), Some(107));
+        assert_eq!(lane.carry(&packet(1000), now).0, Fate::QueueFull);
+        assert_eq!(lane.waiting(Instant::from_millis(101)), 1000);
+        assert_eq!(at(lane.carry(&packet(1000), Instant::from_millis(101)).1), Some(108));
+    }
+
+    #[test]
+    fn faults_come_as_often_as_they_are_asked_for() {
+        let faults = |wire| {
+            let mut lane = lane(wire);
+            let fates = (0..10_000).map(move |_| lane.carry(&packet(100), Instant::ZERO));
+            fates.collect::<Vec<_>>()
+        };
+        let lost = faults(Wire { loss: 0.1, ..Wire::default() });
+        let lost = lost.iter().filter(|(fate, _)| *fate == Fate::Lost).count();
+        assert!((900..1100).contains(&lost), "{lost} lost");
+        let doubled = faults(Wire { duplicate: 0.1, ..Wire::default() });
+        let doubled = doubled.iter().filter(|(_, arrivals)| arrivals.len() == 2).count();
+        assert!((900..1100).contains(&doubled), "{doubled} doubled");
+        let bad = faults(Wire { corrupt: 0.1, ..Wire::default() });
+        let bad = bad.iter().filter(|(_, arrivals)| arrivals[0].1 != packet(100)).count();
+        assert!((900..1100).contains(&bad), "{bad} corrupted");
+        let reorder_delay = Duration::from_millis(1);
+        let late = faults(Wire { reorder: 0.1, reorder_delay, ..Wire::default() });
+        let late = late.iter().filter(|(_, arrivals)| arrivals[0].0 > Instant::ZERO).count();
+        assert!((900..1100).contains(&late), "{late} delayed");
+    }
+}

@@ -1,0 +1,395 @@
+//! The world: its clock, its agenda, and how one moment leads to the next.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::app::{App, Running};
+use super::host::{Alarm, Host, HostId};
+use super::random::Random;
+use super::wire::{Lane, Observed, Wire};
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::stack::ListenerId;
+use crate::time::Instant;
+use crate::trace::Sink;
+
+/// Rounds without any progress of time, and packets that one host sends at one moment, before the
+/// world is called stuck.
+const MOST_ROUNDS: u32 = 10_000;
+const MOST_AT_ONCE: u32 = 100_000;
+
+/// Why [`World::run`] came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// There is nothing left to do: no packet on its way, no timer, nobody who wants to be woken.
+    Quiet,
+    /// The limit of virtual time was reached.
+    TimeLimit,
+    /// Things go on happening and time does not move: a defect of an engine or an application.
+    Stuck {
+        /// On this host.
+        host: HostId,
+        /// How it shows.
+        why: &'static str,
+    },
+}
+
+/// A virtual network.
+pub struct World {
+    now: Instant,
+    agenda: BinaryHeap<Reverse<Entry>>,
+    /// Counts entries of the agenda: what is due at one moment happens in the order in which it was
+    /// put there.
+    order: u64,
+    hosts: Vec<Host>,
+    lanes: Vec<Lane>,
+    random: Random,
+    observers: Vec<Box<dyn FnMut(&Observed<'_>)>>,
+    checks: bool,
+    /// Hosts to which something happened at this moment.
+    touched: Vec<bool>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    at: Instant,
+    order: u64,
+    host: HostId,
+    what: What,
+}
+
+enum What {
+    Arrival(Bytes),
+    Alarm(usize),
+    Connect { remote: SocketAddr, app: Box<dyn App> },
+}
+
+/// Making a world.
+impl World {
+    /// An empty world; `seed` decides about everything that its wires leave to chance.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        World {
+            now: Instant::ZERO,
+            agenda: BinaryHeap::new(),
+            order: 0,
+            hosts: Vec::new(),
+            lanes: Vec::new(),
+            random: Random::new(seed),
+            observers: Vec::new(),
+            checks: false,
+            touched: Vec::new(),
+        }
+    }
+
+    /// Sets the clock before anything has happened, for sequence numbers and timestamps come from it.
+    ///
+    /// # Panics
+    ///
+    /// When it would go backwards.
+    pub fn start_at(&mut self, now: Instant) {
+        assert!(self.now <= now, "time goes forward only");
+        self.now = now;
+    }
+
+    /// Checks the invariants of the engines after everything that happens to them. Off by default: it
+    /// costs time.
+    pub fn check_invariants(&mut self, checks: bool) {
+        self.checks = checks;
+    }
+
+    /// Adds a host that answers to `addr`, as its engine has to.
+    pub fn add_host(&mut self, name: &str, addr: IpAddr, engine: Box<dyn Engine>) -> HostId {
+        self.hosts.push(Host::new(name, addr, engine));
+        self.touched.push(false);
+        HostId(self.hosts.len() - 1)
+    }
+
+    /// Joins two hosts, with a wire each way. A host with several links sends each packet to the host
+    /// that has its destination address, and what it cannot place by the first.
+    pub fn link(&mut self, one: HostId, other: HostId, there: Wire, back: Wire) {
+        for (from, to, wire) in [(one, other, there), (other, one, back)] {
+            let random = self.random.fork();
+            self.hosts[from.0].lanes.push(self.lanes.len());
+            self.lanes.push(Lane::new(from, to, wire, random));
+        }
+    }
+
+    /// Changes the wire from one host to another. What is on its way already goes on as it was.
+    pub fn set_wire(&mut self, from: HostId, to: HostId, wire: Wire) {
+        let lane = self.lanes.iter_mut().find(|lane| lane.from == from && lane.to == to);
+        lane.expect("the hosts are linked").wire = wire;
+    }
+
+    /// Shows every packet to `observer` when it is sent, with what becomes of it.
+    pub fn observe(&mut self, observer: impl FnMut(&Observed<'_>) + 'static) {
+        self.observers.push(Box::new(observer));
+    }
+
+    /// Hands the events of a host's engine to `sink`. Which are raised is a setting of the engine.
+    pub fn add_sink(&mut self, host: HostId, sink: Box<dyn Sink>) {
+        self.hosts[host.0].sinks.push(sink);
+    }
+}
+
+/// Setting hosts to work.
+impl World {
+    /// Listens; each connection is given to an application that `make` makes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::listen`].
+    pub fn listen(
+        &mut self,
+        host: HostId,
+        local: SocketAddr,
+        backlog: usize,
+        make: impl FnMut() -> Box<dyn App> + 'static,
+    ) -> Result<ListenerId, Error> {
+        let host = &mut self.hosts[host.0];
+        let id = host.engine.listen(local, backlog)?;
+        host.listeners.insert(id, Box::new(make));
+        Ok(id)
+    }
+
+    /// Connects now and gives the connection to `app`. Returns the application's place among those of
+    /// its host.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::connect`].
+    pub fn connect(
+        &mut self,
+        host: HostId,
+        remote: SocketAddr,
+        app: Box<dyn App>,
+    ) -> Result<usize, Error> {
+        let handle = self.hosts[host.0].engine.connect(None, remote, self.now)?;
+        let index = self.hosts[host.0].start(app, handle);
+        self.with_alarms(host, |host, now, alarms| host.call(index, now, alarms));
+        Ok(index)
+    }
+
+    /// Connects at a later moment. When that fails then, nothing happens.
+    pub fn connect_at(&mut self, at: Instant, host: HostId, remote: SocketAddr, app: Box<dyn App>) {
+        self.schedule(at, host, What::Connect { remote, app });
+    }
+
+    /// Does something to a host's engine now, outside of any application.
+    pub fn with_engine<T>(
+        &mut self,
+        host: HostId,
+        act: impl FnOnce(&mut dyn Engine, Instant) -> T,
+    ) -> T {
+        self.touched[host.0] = true;
+        act(&mut *self.hosts[host.0].engine, self.now)
+    }
+
+    /// Lets a packet arrive at a host now, from nowhere.
+    pub fn inject(&mut self, host: HostId, packet: Bytes) {
+        self.schedule(self.now, host, What::Arrival(packet));
+    }
+}
+
+/// Looking at it.
+impl World {
+    /// The present moment.
+    #[must_use]
+    pub const fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// A host's engine.
+    #[must_use]
+    pub fn engine(&self, host: HostId) -> &dyn Engine {
+        &*self.hosts[host.0].engine
+    }
+
+    /// What a host is called.
+    #[must_use]
+    pub fn name(&self, host: HostId) -> &str {
+        &self.hosts[host.0].name
+    }
+
+    /// The applications of a host, in the order in which they began.
+    pub fn apps(&self, host: HostId) -> impl Iterator<Item = &Running> {
+        self.hosts[host.0].apps.iter()
+    }
+}
+
+/// Running.
+impl World {
+    /// Goes on from event to event for at most `duration` of virtual time.
+    pub fn run(&mut self, duration: Duration) -> Ended {
+        let until = self.now + duration;
+        let mut rounds = 0;
+        loop {
+            if let Err(stuck) = self.settle() {
+                return stuck;
+            }
+            let Some((at, host)) = self.next_moment() else { return Ended::Quiet };
+            if at > until {
+                self.now = until;
+                return Ended::TimeLimit;
+            }
+            rounds = if at > self.now { 0 } else { rounds + 1 };
+            if rounds > MOST_ROUNDS {
+                return Ended::Stuck { host, why: "events without end at one moment" };
+            }
+            self.advance(at);
+        }
+    }
+
+    /// When something happens next, and to whom.
+    fn next_moment(&self) -> Option<(Instant, HostId)> {
+        let timers = self
+            .hosts
+            .iter()
+            .enumerate()
+            .filter_map(|(index, host)| Some((host.engine.next_deadline()?, HostId(index))));
+        let planned = self.agenda.peek().map(|Reverse(entry)| (entry.at, entry.host));
+        timers.chain(planned).min().map(|(at, host)| (at.max(self.now), host))
+    }
+
+    /// Lets everything happen that is due at `at`. All packets that arrive together are taken in before
+    /// anybody answers.
+    fn advance(&mut self, at: Instant) {
+        self.now = at;
+        while self.agenda.peek().is_some_and(|Reverse(entry)| entry.at <= at) {
+            let Reverse(entry) = self.agenda.pop().expect("just seen");
+            self.happen(entry.host, entry.what);
+        }
+        for (host, touched) in self.hosts.iter_mut().zip(&mut self.touched) {
+            if host.engine.next_deadline().is_some_and(|deadline| deadline <= at) {
+                host.engine.on_timeout(at);
+                *touched = true;
+            }
+        }
+    }
+
+    fn happen(&mut self, host: HostId, what: What) {
+        match what {
+            What::Arrival(packet) => {
+                self.touched[host.0] = true;
+                self.hosts[host.0].engine.on_packet(&packet, self.now);
+            }
+            What::Alarm(index) => {
+                self.with_alarms(host, |host, now, alarms| host.wake(index, now, alarms));
+            }
+            What::Connect { remote, app } => {
+                let _ = self.connect(host, remote, app);
+            }
+        }
+    }
+
+    /// Lets the hosts to which something happened finish this moment: applications, packets, events.
+    fn settle(&mut self) -> Result<(), Ended> {
+        for index in 0..self.hosts.len() {
+            if std::mem::take(&mut self.touched[index]) {
+                let host = HostId(index);
+                self.settle_host(host)?;
+                self.hosts[index].report();
+                if self.checks {
+                    self.hosts[index].engine.check_invariants();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn settle_host(&mut self, host: HostId) -> Result<(), Ended> {
+        let mut sent = 0;
+        for _ in 0..MOST_ROUNDS {
+            let mut idle = true;
+            idle &= !self.with_alarms(host, Host::dispatch);
+            while let Some(frame) = self.hosts[host.0].poll_output(self.now) {
+                self.send(host, &frame.to_bytes());
+                idle = false;
+                sent += 1;
+                if sent > MOST_AT_ONCE {
+                    return Err(Ended::Stuck { host, why: "packets without end at one moment" });
+                }
+            }
+            if idle {
+                self.touched[host.0] = false;
+                return Ok(());
+            }
+        }
+        Err(Ended::Stuck { host, why: "readiness without end at one moment" })
+    }
+
+    fn send(&mut self, from: HostId, packet: &Bytes) {
+        let Some(lane) = self.route(from, packet) else { return };
+        let now = self.now;
+        let lane = &mut self.lanes[lane];
+        let (to, waiting) = (lane.to, lane.waiting(now));
+        let (fate, arrivals) = lane.carry(packet, now);
+        let observed = Observed { at: now, from, to, packet, fate, waiting };
+        self.observers.iter_mut().for_each(|observer| observer(&observed));
+        for (at, packet) in arrivals {
+            self.schedule(at, to, What::Arrival(packet));
+        }
+    }
+
+    fn route(&self, from: HostId, packet: &[u8]) -> Option<usize> {
+        let lanes = &self.hosts[from.0].lanes;
+        let dst = packet.get(16..20).and_then(|octets| <[u8; 4]>::try_from(octets).ok());
+        let dst = dst.map(|octets| IpAddr::V4(Ipv4Addr::from(octets)));
+        let leads_there = |lane: &&usize| Some(self.hosts[self.lanes[**lane].to.0].addr) == dst;
+        lanes.iter().find(leads_there).or(lanes.first()).copied()
+    }
+
+    /// Lets `act` happen to a host, and plans the alarms that come of it.
+    fn with_alarms<T>(
+        &mut self,
+        host: HostId,
+        act: impl FnOnce(&mut Host, Instant, &mut Vec<Alarm>) -> T,
+    ) -> T {
+        self.touched[host.0] = true;
+        let mut alarms = Vec::new();
+        let result = act(&mut self.hosts[host.0], self.now, &mut alarms);
+        for (index, at) in alarms {
+            self.schedule(at, host, What::Alarm(index));
+        }
+        result
+    }
+
+    fn schedule(&mut self, at: Instant, host: HostId, what: What) {
+        self.order += 1;
+        self.agenda.push(Reverse(Entry { at, order: self.order, host, what }));
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.order == other.order
+    }
+}
+
+impl Eq for Entry {}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.order).cmp(&(other.at, other.order))
+    }
+}
+
+impl std::fmt::Debug for What {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            What::Arrival(packet) => write!(f, "Arrival({} octets)", packet.len()),
+            What::Alarm(index) => write!(f, "Alarm({index})"),
+            What::Connect { remote, .. } => write!(f, "Connect({remote})"),
+        }
+    }
+}

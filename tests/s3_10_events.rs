@@ -106,6 +106,7 @@ fn close_twice_changes_nothing() {
     }
 }
 
+// MUST-12
 #[test]
 fn calls_on_a_connection_that_is_over_tell_how_it_ended() {
     let mut p = Prober::in_state(State::Established);

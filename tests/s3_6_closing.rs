@@ -51,7 +51,7 @@ fn a_prompt_server_closes_with_the_ack_of_the_fin() {
     p.close().expect(fin().seq(1).ack(2)).expect_silence().expect_state(State::LastAck);
 }
 
-// MUST-12 and 3.6.1: half-close
+// 3.6.1: half-close
 #[test]
 fn after_our_close_we_go_on_receiving() {
     let mut p = Prober::in_state(State::FinWait2);
@@ -191,7 +191,7 @@ fn letting_go_with_data_beyond_a_gap_resets() {
     p.send(data(b"xyz").seq(10)).expect(ack().ack(1)).release().expect(rst_ack().seq(1));
 }
 
-// MUST-42
+// 3.6.1, SHLD-3
 #[test]
 fn data_after_the_application_let_go_is_answered_with_a_reset() {
     for acked in [1, 2] {

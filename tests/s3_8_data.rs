@@ -126,7 +126,7 @@ fn data_is_given_up_after_r2() {
     p.expect_eq(sent, Err(Error::UserTimeout), "what SEND says");
 }
 
-// MUST-83 and 3.9.1.1
+// 3.9.1.1, 3.10.8
 #[test]
 fn the_users_timeout_ends_the_wait_early() {
     let mut p = with_rtt(ms(100));

@@ -149,15 +149,29 @@ fn a_syn_with_a_bad_checksum_is_ignored() {
     assert_eq!(p.drops(Why::Malformed(ParseError::TcpChecksum)), 1);
 }
 
+// MUST-57 for broadcast and multicast
 #[test]
 fn packets_for_others_are_not_answered() {
     let mut p = Prober::new();
-    let packet = altered_syn(&mut p, |packet| packet[19] = 77);
-    p.send_packet(&packet).expect_silence();
-    assert_eq!(p.drops(Why::NotForUs), 1);
+    for destination in [[192, 0, 2, 77], [192, 0, 2, 255], [255; 4], [224, 0, 0, 1]] {
+        let packet = altered_syn(&mut p, |packet| packet[16..20].copy_from_slice(&destination));
+        p.send_packet(&packet).expect_silence();
+    }
+    assert_eq!(p.drops(Why::NotForUs), 4);
 }
 
-// MUST-57, MUST-63
+// MUST-41, MUST-42
+#[test]
+fn a_port_may_listen_while_a_connection_of_ours_uses_it() {
+    let mut p = Prober::new();
+    let (local, remote) = (SocketAddr::new(US, OUR_PORT), SocketAddr::new(PEER, 8000));
+    let handle = p.stack.connect(Some(local), remote, p.now).expect("the four-tuple is free");
+    p.settle().take_packets();
+    p.on_port(4001).reach(State::Established);
+    assert_eq!(p.stack.state(handle), State::SynSent);
+}
+
+// MUST-63
 #[test]
 fn packets_from_impossible_senders_are_not_answered() {
     let mut p = Prober::new();

@@ -1,10 +1,10 @@
 //! One running stack with all that watches it.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -16,7 +16,7 @@ use crate::engine::recording::Recorder;
 use crate::runtime::{self, Net};
 use crate::stack::{self, Stack};
 use crate::tcp::State;
-use crate::trace::{Event, Mask, Sink};
+use crate::trace::{ConnId, Event, Mask, Sink, What};
 use crate::view::{JsonLines, LadderRecorder, Limits, LogLines};
 
 /// A stack on a device, its driver running as a task of this runtime.
@@ -25,21 +25,29 @@ pub(super) struct Shard {
     pub(super) ladder: LadderRecorder,
     /// What the faults that were asked for have done.
     faults: Option<Tally>,
-    changes: Arc<Notify>,
+    states: watch::Receiver<BTreeMap<ConnId, State>>,
     driver: JoinHandle<io::Result<()>>,
 }
 
-/// Tells whoever waits for connections to end that a state has changed.
-struct Changes(Arc<Notify>);
+/// The state of every connection, as told by the events: unlike a look into the stack, never ahead of
+/// what the other sinks have been told.
+struct States(watch::Sender<BTreeMap<ConnId, State>>);
 
-impl Sink for Changes {
+impl Sink for States {
     fn wanted(&self) -> Mask {
         Mask::STATES | Mask::CONNECTIONS
     }
 
     fn record(&mut self, event: &Event) {
-        if self.wanted().contains(event.what.kind()) {
-            self.0.notify_one();
+        let Some(conn) = event.conn else { return };
+        match event.what {
+            What::State { to, .. } => self.0.send_modify(|states| {
+                states.insert(conn, to);
+            }),
+            What::Removed => self.0.send_modify(|states| {
+                states.remove(&conn);
+            }),
+            _ => {}
         }
     }
 }
@@ -57,9 +65,9 @@ impl Shard {
             Failure::new(exit::UNAVAILABLE, format!("cannot start the stack: {error}"))
         };
         let ladder = LadderRecorder::new(Limits::default());
-        let changes = Arc::new(Notify::new());
+        let (changes, states) = watch::channel(BTreeMap::new());
         let mut sinks: Vec<Box<dyn Sink>> =
-            vec![Box::new(LogLines::new()), Box::new(Changes(Arc::clone(&changes)))];
+            vec![Box::new(LogLines::new()), Box::new(States(changes))];
         if ladders {
             sinks.push(Box::new(ladder.clone()));
         }
@@ -92,7 +100,7 @@ impl Shard {
         }
         let (net, driver) = Net::new(Box::new(stack), device, sinks).map_err(failed)?;
         let driver = tokio::spawn(driver.run());
-        Ok(Shard { net, ladder, faults: tally, changes, driver })
+        Ok(Shard { net, ladder, faults: tally, states, driver })
     }
 
     /// Waits until every connection is CLOSED, in `TIME_WAIT` or in one of `also`, for `patience` at
@@ -101,12 +109,9 @@ impl Shard {
         let settled = |state: State| {
             matches!(state, State::Closed | State::TimeWait) || also.contains(&state)
         };
-        let all_settled = async {
-            while !self.net.states().into_iter().all(|(_, state)| settled(state)) {
-                self.changes.notified().await;
-            }
-        };
-        timeout(patience, all_settled).await.is_ok()
+        let mut states = self.states.clone();
+        let all_settled = states.wait_for(|states| states.values().copied().all(settled));
+        timeout(patience, all_settled).await.is_ok_and(|states| states.is_ok())
     }
 
     /// Waits for the end of the stack, which only a failure of its device brings. Cancel safe.

@@ -201,6 +201,10 @@ fn run(scenario: &Scenario, seed: u64, ladders: Option<&mut Ladders>) -> Result<
         return Err(format!("it does not end: {ended:?}\n{apps:#?}\n{left:#?}"));
     }
     hosts.into_iter().try_for_each(|host| is_clean(&world, host))?;
+    if std::env::var_os("GLASS_TIMES").is_some() {
+        let last = hosts.map(|host| world.apps(host).filter_map(progress).map(Transfer::last_read).max());
+        println!("{seed}: {:?}", last.map(|l| l.map(|at| at.since(scenario.start))));
+    }
     if too_long.get() > mtu {
         return Err(format!("a packet of {} octets on an MTU of {mtu}", too_long.get()));
     }

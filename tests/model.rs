@@ -13,9 +13,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use glasstack::engine::{Engine, Smoltcp, SmoltcpConfig};
-use glasstack::sim::{Close, Ended, HostId, Pattern, Plan, Queue, Random, Transfer, Wire, World};
+use glasstack::sim::{Close, Ended, Failure, HostId, Pattern, Plan, Queue, Random, Transfer, Wire, World};
 use glasstack::stack::{Config, Secret, Stack};
-use glasstack::tcp;
+use glasstack::tcp::{self, Keepalive};
 use glasstack::time::Instant;
 use glasstack::trace::{Mask, Sink};
 use glasstack::view::ladder::{LadderRecorder, Limits, Style};
@@ -23,7 +23,7 @@ use glasstack::view::ladder::{LadderRecorder, Limits, Style};
 use support::{CLIENT, PORT, SERVER, first_syn, first_syn_ack, panic_text, seeds};
 
 /// Virtual time that even the worst seed may take.
-const PATIENCE: Duration = Duration::from_hours(4);
+const PATIENCE: Duration = Duration::from_hours(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -129,6 +129,8 @@ fn side(random: &mut Random, kind: Kind, rough: f64) -> Side {
         timestamps: random.chance(0.7),
         sack: random.chance(0.7),
         delayed_ack: random.pick(&[ms(0), ms(40), ms(500)]),
+        // A peer that gave up may tell us in vain.
+        keepalive: Some(Keepalive { idle: ms(300_000), interval: ms(10_000), probes: 30 }),
         // The wire loses up to a third each way: what is asked here is that nothing hangs, not that
         // anything is given up in time.
         syn_retries: 30,
@@ -162,7 +164,21 @@ fn start(random: &mut Random, sides: &[Side; 2]) -> Instant {
 /// A ladder for each side that can draw one.
 type Ladders = Vec<(&'static str, LadderRecorder)>;
 
-fn run(scenario: &Scenario, seed: u64, ladders: Option<&mut Ladders>) -> Result<(), String> {
+/// How a run may end well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// Everything arrived, and both sides closed.
+    Complete,
+    /// smoltcp stopped sending although something was missing, and reset the connection when its timeout
+    /// ran out. What arrived until then was right, and nothing is left.
+    GivenUp,
+}
+
+fn run(
+    scenario: &Scenario,
+    seed: u64,
+    ladders: Option<&mut Ladders>,
+) -> Result<Outcome, String> {
     let mut world = World::new(seed);
     world.start_at(scenario.start);
     world.check_invariants(true);
@@ -200,23 +216,40 @@ fn run(scenario: &Scenario, seed: u64, ladders: Option<&mut Ladders>) -> Result<
         let apps = hosts.map(|host| world.apps(host).map(progress).collect::<Vec<_>>());
         return Err(format!("it does not end: {ended:?}\n{apps:#?}\n{left:#?}"));
     }
-    hosts.into_iter().try_for_each(|host| is_clean(&world, host))?;
     if too_long.get() > mtu {
         return Err(format!("a packet of {} octets on an MTU of {mtu}", too_long.get()));
     }
-    Ok(())
+    hosts.into_iter().try_for_each(|host| is_clean(&world, host))?;
+    let incomplete = hosts.into_iter().find(|host| !is_complete(&world, *host));
+    let may_give_up = scenario.sides.iter().any(|side| side.kind == Kind::Smoltcp);
+    match incomplete {
+        None => Ok(Outcome::Complete),
+        Some(_) if may_give_up => Ok(Outcome::GivenUp),
+        Some(host) => {
+            let apps: Vec<_> = world.apps(host).map(progress).collect();
+            Err(format!("the {} did not complete: {apps:#?}", world.name(host)))
+        }
+    }
 }
 
 fn progress(app: &glasstack::sim::Running) -> Option<&Transfer> {
     app.get::<Transfer>()
 }
 
-/// One connection, complete, and nothing of it left.
+/// One connection, and everything about it done.
+fn is_complete(world: &World, host: HostId) -> bool {
+    let transfers: Vec<&Transfer> = world.apps(host).filter_map(progress).collect();
+    matches!(transfers[..], [transfer] if transfer.is_complete())
+}
+
+/// No wrong octet was read, and nothing of the connection is left.
 fn is_clean(world: &World, host: HostId) -> Result<(), String> {
     let name = world.name(host);
-    let transfers: Vec<&Transfer> = world.apps(host).filter_map(progress).collect();
-    if !matches!(transfers[..], [transfer] if transfer.is_complete()) {
-        return Err(format!("the {name} did not complete: {transfers:#?}"));
+    for transfer in world.apps(host).filter_map(progress) {
+        match transfer.failure() {
+            None | Some(Failure::Call(_)) => {}
+            Some(wrong) => return Err(format!("the {name} read {wrong:?}: {transfer:#?}")),
+        }
     }
     let engine = world.engine(host);
     let left = engine.statuses(world.now());
@@ -253,13 +286,16 @@ fn limits() -> Limits {
 }
 
 /// Runs a seed; when it fails, once more with ladders.
-fn check(seed: u64, kinds: [Kind; 2]) -> Result<(), String> {
+fn check(seed: u64, kinds: [Kind; 2]) -> Result<Outcome, String> {
     let scenario = Scenario::new(seed, kinds);
     let attempt = |ladders: Option<&mut Ladders>| {
         catch_unwind(AssertUnwindSafe(|| run(&scenario, seed, ladders)))
             .unwrap_or_else(|panic| Err(panic_text(&*panic)))
     };
-    let Err(why) = attempt(None) else { return Ok(()) };
+    let why = match attempt(None) {
+        Ok(outcome) => return Ok(outcome),
+        Err(why) => why,
+    };
     let mut ladders = Ladders::new();
     let _ = attempt(Some(&mut ladders));
     for (name, ladder) in ladders {
@@ -272,29 +308,37 @@ fn check(seed: u64, kinds: [Kind; 2]) -> Result<(), String> {
 fn check_all(default: u64, kinds: [Kind; 2]) {
     let seeds = seeds(default);
     let mut failed = Vec::new();
+    let mut given_up = Vec::new();
     for seed in seeds.clone() {
-        if let Err(why) = check(seed, kinds) {
-            println!("{why}");
-            failed.push(seed);
-            if failed.len() >= 5 {
-                break;
+        match check(seed, kinds) {
+            Ok(Outcome::Complete) => {}
+            Ok(Outcome::GivenUp) => given_up.push(seed),
+            Err(why) => {
+                println!("{why}");
+                failed.push(seed);
             }
+        }
+        if failed.len() >= 5 {
+            break;
         }
     }
     assert!(failed.is_empty(), "of the seeds {seeds:?} these failed: {failed:?}");
+    // About two in a thousand; many more would be our doing.
+    let most = (seeds.end - seeds.start).div_ceil(50);
+    assert!(given_up.len() as u64 <= most, "smoltcp gave up with {given_up:?} of {seeds:?}");
 }
 
 #[test]
 fn ours_with_ours() {
-    check_all(600, [Kind::Ours, Kind::Ours]);
+    check_all(2_000, [Kind::Ours, Kind::Ours]);
 }
 
 #[test]
 fn ours_calls_smoltcp() {
-    check_all(100, [Kind::Ours, Kind::Smoltcp]);
+    check_all(500, [Kind::Ours, Kind::Smoltcp]);
 }
 
 #[test]
 fn smoltcp_calls_ours() {
-    check_all(100, [Kind::Smoltcp, Kind::Ours]);
+    check_all(500, [Kind::Smoltcp, Kind::Ours]);
 }

@@ -554,7 +554,8 @@ impl<C: Choices> Harness<C> {
         seen.collect()
     }
 
-    fn statuses(&self) -> Vec<Summary> {
+    /// STATUS of all connections.
+    pub fn statuses(&self) -> Vec<Summary> {
         self.stack.statuses(self.now)
     }
 

@@ -105,11 +105,14 @@ impl Flight {
         }
     }
 
-    /// Removes what `ack` covers. Returns the last record it covers whole, if any: the one to measure
-    /// the round-trip time with.
+    /// Removes what `ack` covers. Returns the record to measure the round-trip time with, if there is
+    /// one: the last that it covers whole, unless it covers anything that was sent again. Then it may
+    /// have waited for that, however late the last left (Karn's rule, RFC 6298 3).
     pub(in crate::tcp) fn acknowledge(&mut self, ack: Seq) -> Option<Sent> {
         let mut newest = None;
+        let mut sent_again = false;
         while let Some(first) = self.sent.front_mut() {
+            sent_again |= first.times > 1 && first.seq.lt(ack);
             if first.end.le(ack) {
                 if first.lost.is_some() {
                     self.lost -= first.len();
@@ -129,7 +132,7 @@ impl Flight {
         if self.sent.is_empty() {
             self.sent = VecDeque::new();
         }
-        newest
+        newest.filter(|_| !sent_again)
     }
 
     pub(in crate::tcp) fn clear(&mut self) {
@@ -189,6 +192,15 @@ mod tests {
         assert_eq!(flight.lost(), 101);
         assert_eq!(flight.acknowledge(Seq(251)).map(|sent| sent.fin), Some(true));
         assert!(flight.is_empty());
+    }
+
+    #[test]
+    fn an_ack_of_anything_sent_again_measures_nothing() {
+        let mut flight = flight();
+        flight.mark_first_lost(Retransmission::Timeout);
+        flight.resend_first_lost(Instant::from_millis(1_000), 0);
+        assert_eq!(flight.acknowledge(Seq(200)), None);
+        assert_eq!(flight.acknowledge(Seq(251)).map(|sent| sent.times), Some(1));
     }
 
     #[test]

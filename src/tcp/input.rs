@@ -78,9 +78,7 @@ impl Tcb {
             self.snd.up = None;
         }
         let syn_was_lost = syn == 1 && self.retries > 0;
-        if let Some(newest) = self.flight.acknowledge(ack)
-            && newest.times == 1
-        {
+        if let Some(newest) = self.flight.acknowledge(ack) {
             self.measure(newest.at, cx);
         }
         self.retries = 0;

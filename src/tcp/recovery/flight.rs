@@ -105,18 +105,22 @@ impl Flight {
         }
     }
 
-    /// Removes what `ack` covers. Returns the last record it covers whole, if any: the one to measure
-    /// the round-trip time with.
+    /// Removes what `ack` covers. Returns the last record it covers whole, if there is one to measure
+    /// the round-trip time with: Karn's rule (RFC 6298 3) forbids it when any of them left twice. The
+    /// last may have waited at the peer for the repair of a hole before it, and would measure that.
     pub(in crate::tcp) fn acknowledge(&mut self, ack: Seq) -> Option<Sent> {
         let mut newest = None;
+        let mut repeated = false;
         while let Some(first) = self.sent.front_mut() {
             if first.end.le(ack) {
                 if first.lost.is_some() {
                     self.lost -= first.len();
                 }
+                repeated |= first.times > 1;
                 newest = self.sent.pop_front();
             } else {
                 if first.seq.lt(ack) {
+                    repeated |= first.times > 1;
                     if first.lost.is_some() {
                         self.lost -= ack - first.seq;
                     }
@@ -129,7 +133,7 @@ impl Flight {
         if self.sent.is_empty() {
             self.sent = VecDeque::new();
         }
-        newest
+        newest.filter(|_| !repeated)
     }
 
     pub(in crate::tcp) fn clear(&mut self) {
@@ -189,6 +193,15 @@ mod tests {
         assert_eq!(flight.lost(), 101);
         assert_eq!(flight.acknowledge(Seq(251)).map(|sent| sent.fin), Some(true));
         assert!(flight.is_empty());
+    }
+
+    #[test]
+    fn what_waited_for_a_repair_measures_nothing() {
+        let mut flight = flight();
+        flight.mark_first_lost(Retransmission::Fast);
+        flight.resend_first_lost(Instant::ZERO, 0);
+        assert_eq!(flight.acknowledge(Seq(200)), None);
+        assert!(flight.acknowledge(Seq(251)).is_some(), "what left after it does");
     }
 
     #[test]

@@ -13,7 +13,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use glasstack::engine::{Engine, Smoltcp, SmoltcpConfig};
-use glasstack::sim::{Close, Ended, Failure, HostId, Pattern, Plan, Queue, Random, Transfer, Wire, World};
+use glasstack::sim::{
+    Close, Ended, Failure, HostId, Pattern, Plan, Queue, Random, Transfer, Wire, World,
+};
 use glasstack::stack::{Config, Secret, Stack};
 use glasstack::tcp::{self, Keepalive};
 use glasstack::time::Instant;
@@ -174,11 +176,7 @@ enum Outcome {
     GivenUp,
 }
 
-fn run(
-    scenario: &Scenario,
-    seed: u64,
-    ladders: Option<&mut Ladders>,
-) -> Result<Outcome, String> {
+fn run(scenario: &Scenario, seed: u64, ladders: Option<&mut Ladders>) -> Result<Outcome, String> {
     let mut world = World::new(seed);
     world.start_at(scenario.start);
     world.check_invariants(true);

@@ -33,7 +33,7 @@ pub struct Config {
     /// Its ceiling, at least 60 s (RFC 6298 2.5). Default 60 s.
     pub max_rto: Duration,
     /// R2 for SYNs, as a number of retransmissions (RFC 9293 3.8.3, MUST-23: at least 3 minutes).
-    /// Default 7: given up after 183 s.
+    /// Default 8: given up after 243 s.
     pub syn_retries: u32,
     /// R2 for everything else (SHLD-11: at least 100 s). Default 15.
     pub data_retries: u32,
@@ -83,7 +83,7 @@ impl Default for Config {
             initial_rto: Duration::from_secs(1),
             min_rto: Duration::from_millis(200),
             max_rto: Duration::from_mins(1),
-            syn_retries: 7,
+            syn_retries: 8,
             data_retries: 15,
             user_timeout: None,
             keepalive: None,

@@ -117,7 +117,6 @@ impl Flight {
                 if first.lost.is_some() {
                     self.lost -= first.len();
                 }
-                repeated |= first.times > 1;
                 newest = self.sent.pop_front();
             } else {
                 if first.seq.lt(ack) {

@@ -85,7 +85,9 @@ impl Shard {
                 let _ = writeln!(std::io::stderr(), "glass: faults by chance from --seed {seed}");
             }
             tally = Some(faults.tally());
-            device = Box::new(Faulty::new(device, faults).map_err(failed)?);
+            let clock = runtime::clock::Clock::start();
+            let faulty = Faulty::new(device, faults, move || clock.now()).map_err(failed)?;
+            device = Box::new(faulty);
         }
         config.mtu = device.mtu();
         config.events = sinks.iter().fold(Mask::empty(), |mask, sink| mask | sink.wanted());

@@ -71,7 +71,8 @@ mod tests {
         assert_ne!(Random::new(8).number(), FIRST_OF_7[0]);
     }
 
-    const FIRST_OF_7: [u64; 3] = [0, 0, 0];
+    const FIRST_OF_7: [u64; 3] =
+        [12_726_360_963_827_698_830, 8_784_933_628_230_385_458, 4_994_307_442_345_819_819];
 
     #[test]
     fn numbers_stay_in_their_range_and_reach_its_ends() {

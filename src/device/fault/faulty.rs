@@ -149,9 +149,10 @@ mod tests {
     fn pair(rules: &str, depth: usize) -> (Faulty<Pipe>, Pipe) {
         let rules = super::super::parse_list(rules).expect("good rules");
         let (near, far) = pipe_of_depth(1500, depth);
-        let clock = crate::runtime::clock::Clock::start();
+        let start = tokio::time::Instant::now();
+        let now = move || Instant::ZERO + start.elapsed();
         let faults = Faults::new(rules, 1);
-        (Faulty::new(near, faults, move || clock.now()).expect("a runtime"), far)
+        (Faulty::new(near, faults, now).expect("a runtime"), far)
     }
 
     fn text(text: &'static str) -> Frame {

@@ -124,7 +124,7 @@ fn data_out_of_order_across_the_wrap_is_put_together() {
 fn initial_numbers_follow_the_clock_and_the_four_tuple() {
     let iss_after = |wait_us: u64, port: u16| {
         let mut p = Prober::new();
-        p.advance(std::time::Duration::from_micros(wait_us)).from_port(port);
+        p.advance(std::time::Duration::from_micros(wait_us)).on_port(port);
         p.send(syn()).expect(syn_ack());
         p.conn.iss.expect("it was seen")
     };
@@ -188,7 +188,7 @@ mod sender {
                 acked: ISS + 1,
                 sent: ISS + 1,
             };
-            sender.with(|tcb, cx| tcb.open_active(cx)).expect("it is new");
+            sender.with(Tcb::open_active).expect("it is new");
             assert_eq!(sender.next_segment().map(|syn| syn.seq), Some(ISS));
             let options = Options { mss: Some(1 << 15), ..Options::default() };
             sender.receive(Segment { seq: Seq(0), options, ..sender.ack(Flags::SYN | Flags::ACK) });
@@ -222,7 +222,7 @@ mod sender {
         /// The next segment with a sequence number.
         pub fn next_segment(&mut self) -> Option<Segment> {
             loop {
-                match self.with(|tcb, cx| tcb.poll_output(cx)) {
+                match self.with(Tcb::poll_output) {
                     Output::Transmit(segment) if segment.is_empty() => {}
                     Output::Transmit(segment) => return Some(segment),
                     Output::Wait(_) => return None,

@@ -65,7 +65,7 @@ fn an_old_duplicate_syn_is_ended_by_the_reset_of_its_sender() {
     p.send(syn()).expect(syn_ack().ack(1));
     p.send(rst().seq(1)).expect_silence().expect_state(State::Closed);
     // The listener goes on: the SYN that was meant opens the connection.
-    p.from_port(PEER_PORT).conn.isn = glasstack::seq::Seq(123_456);
+    p.on_port(PEER_PORT).conn.isn = glasstack::seq::Seq(123_456);
     p.send(syn()).expect(syn_ack().ack(1)).send(ack()).expect_state(State::Established);
 }
 
@@ -146,7 +146,7 @@ fn a_reset_beside_the_mark_does_not_end_a_handshake() {
     p.send(rst().seq(0x7000_0000)).expect_silence().expect_state(State::SynReceived);
 }
 
-// MAY-: data on a SYN. Ours is not to keep it, so it must come again, and is then not lost.
+// Data on a SYN is not kept, so it must come again, and is then not lost.
 #[test]
 fn data_on_a_syn_is_not_acknowledged_and_taken_when_it_comes_again() {
     let mut p = Prober::new();
@@ -267,11 +267,11 @@ fn a_syn_is_given_up_after_three_minutes() {
 fn a_syn_ack_is_given_up_and_the_listener_has_its_place_back() {
     let mut p = Prober::with(|_| {});
     for port in 1..=16 {
-        p.from_port(port).reach(State::SynReceived);
+        p.on_port(port).reach(State::SynReceived);
     }
-    p.from_port(99).send(syn()).expect_silence();
+    p.on_port(99).send(syn()).expect_silence();
     p.advance(secs(300)).take_sent();
-    p.from_port(99).reach(State::Established);
+    p.on_port(99).reach(State::Established);
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn slow_start_sends_two_for_one() {
     p.expect_eq(sent, vec![1460; 20], "the segments");
 }
 
-// SHLD-... 3.8.2.1: PSH on the last of what was written
+// MUST-61: PSH on the last of what was written
 #[test]
 fn the_last_segment_of_a_write_is_pushed() {
     let mut p = Prober::in_state(State::Established);

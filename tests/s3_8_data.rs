@@ -126,7 +126,7 @@ fn data_is_given_up_after_r2() {
     p.expect_eq(sent, Err(Error::UserTimeout), "what SEND says");
 }
 
-// MUST-83 and 3.9.1.1
+// 3.9.1.1, 3.10.8
 #[test]
 fn the_users_timeout_ends_the_wait_early() {
     let mut p = with_rtt(ms(100));
@@ -525,7 +525,7 @@ fn traffic_puts_the_questions_off() {
     p.expect_silence_for(secs(59)).advance(secs(1)).expect(ack().seq(0));
 }
 
-// SHLD-28 and RFC 1122 4.2.3.6: we answer the questions of others, with and without an octet.
+// RFC 1122 4.2.3.6: we answer the questions of others, with and without an octet.
 #[test]
 fn we_answer_the_questions_of_others() {
     let mut p = Prober::in_state(State::Established);

@@ -42,7 +42,7 @@ impl Tcb {
         }
     }
 
-    /// Active OPEN: a SYN leaves with the next output. A listening connection turns active (MUST-41).
+    /// Active OPEN: a SYN leaves with the next output. A listening connection turns active (RFC 9293 3.10.1).
     ///
     /// # Errors
     ///
@@ -282,7 +282,7 @@ impl Tcb {
 
     /// The application lets go of the connection: CLOSE, and nobody will read any more. When received
     /// data has not been read, the peer is told by RST that it was lost (RFC 9293 3.6.1, SHLD-3); the
-    /// same when data arrives later (MUST-42).
+    /// same when data arrives later.
     pub fn let_go(&mut self, cx: &mut Context<'_>) {
         let unread = self.rcv.queue.ready_len() + self.rcv.queue.out_of_order_len() > 0;
         self.reader_gone = true;

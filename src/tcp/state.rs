@@ -134,7 +134,7 @@ pub enum Cause {
     UserTimeout,
     /// Nobody reads any more and the peer does not close.
     OrphanTimeout,
-    /// Data arrived after the application had let go of the connection (RFC 9293 3.6.1, MUST-42).
+    /// Data arrived after the application had let go of the connection (RFC 9293 3.6.1, SHLD-3).
     DataAfterClose,
 }
 
@@ -178,7 +178,7 @@ impl Cause {
             Cause::TimeWaitOver | Cause::UserTimeout => "3.10.8",
             Cause::NewIncarnation => "3.6.1 MAY-2",
             Cause::OrphanTimeout => "3.6",
-            Cause::DataAfterClose => "3.6.1 MUST-42",
+            Cause::DataAfterClose => "3.6.1 SHLD-3",
         }
     }
 }

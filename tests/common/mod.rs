@@ -4,10 +4,12 @@
 //! relative to the SYNs. An expectation that fails prints the ladder so far and says what was expected.
 
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of this module")]
+#![allow(clippy::needless_pass_by_value, reason = "expectations read better without borrows")]
 
 mod prober;
 mod seg;
 mod states;
+pub mod stories;
 
 use std::time::Duration;
 

@@ -11,10 +11,10 @@ use glasstack::seq::Seq;
 use glasstack::stack::{Config, Handle, ListenerId, Secret, Stack};
 use glasstack::tcp::{Arrow, Received, State, Status};
 use glasstack::time::Instant;
-use glasstack::trace::{DropReason, Event, Mask, Sink, What};
+use glasstack::trace::{DropReason, Event, Mask, Sink};
 use glasstack::view::{Ladder, Style};
 use glasstack::wire::tcp::{Ports, emit, parse};
-use glasstack::wire::{Flags, Segment, ip};
+use glasstack::wire::{Flags, Options, Segment, ip};
 
 use super::seg::{Seg, pattern};
 use super::{ack, mss, syn, syn_ack};
@@ -104,7 +104,7 @@ impl Prober {
     }
 
     /// Goes on with another connection, of another port of the prober's.
-    pub fn from_port(&mut self, peer_port: u16) -> &mut Self {
+    pub fn on_port(&mut self, peer_port: u16) -> &mut Self {
         self.conn = Conn::new(OUR_PORT, peer_port);
         self
     }
@@ -142,7 +142,7 @@ impl Prober {
             None => seg.data,
         };
         let is_syn = seg.flags.contains(Flags::SYN);
-        let default_options = if is_syn { mss(1460) } else { Default::default() };
+        let default_options = if is_syn { mss(1460) } else { Options::default() };
         let segment = Segment {
             seq: conn.isn + seq,
             ack: conn.iss.unwrap_or_default() + ack,
@@ -496,11 +496,7 @@ impl Prober {
 
     /// The arrows that were taken so far.
     pub fn arrows(&self) -> BTreeSet<Arrow> {
-        let arrow = |event: &Event| match event.what {
-            What::State { from, to, cause, .. } => Some((from, to, cause)),
-            _ => None,
-        };
-        self.events.iter().filter_map(arrow).collect()
+        super::stories::arrows_of(&self.events)
     }
 
     /// Acknowledges everything that has come.

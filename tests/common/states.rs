@@ -53,7 +53,7 @@ impl Prober {
             | State::LastAck
             | State::TimeWait => {
                 self.send(syn()).expect(syn_ack().seq(0).ack(1)).send(ack()).accept();
-                self.from_established(state);
+                self.leave_established(state);
             }
         }
         self.arrive(state)
@@ -77,14 +77,14 @@ impl Prober {
             | State::LastAck
             | State::TimeWait => {
                 self.send(syn_ack()).expect(ack().seq(1).ack(1));
-                self.from_established(state);
+                self.leave_established(state);
             }
         }
         self.arrive(state)
     }
 
     #[track_caller]
-    fn from_established(&mut self, state: State) {
+    fn leave_established(&mut self, state: State) {
         match state {
             State::Closed
             | State::Listen

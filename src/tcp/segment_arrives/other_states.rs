@@ -291,7 +291,7 @@ fn seventh_process_the_segment_text(tcb: &mut Tcb, seg: &Segment, cx: &mut Conte
         State::Established => tcb.take_text(seg, cx),
         State::FinWait1 | State::FinWait2 => {
             if tcb.reader_gone {
-                // Nobody is left to read it: the peer has to know (RFC 9293 3.6.1, MUST-42).
+                // Nobody is left to read it: the peer has to know (RFC 9293 3.6.1, SHLD-3).
                 tcb.reset_peer();
                 tcb.fail(Error::ConnectionAborted, Cause::DataAfterClose, cx);
                 return ControlFlow::Break(());

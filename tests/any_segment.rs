@@ -62,9 +62,8 @@ fn anything_at_any_time_in_any_state() {
     let mut coverage = Coverage::default();
     for seed in seeds.clone() {
         let step = Cell::new(0);
-        let mut attempt = |recorder| {
-            catch_unwind(AssertUnwindSafe(|| run(seed, &step, recorder, &mut coverage)))
-        };
+        let mut attempt =
+            |recorder| catch_unwind(AssertUnwindSafe(|| run(seed, &step, recorder, &mut coverage)));
         let Err(panic) = attempt(None) else { continue };
         let limits = Limits { connections: 40, rows: 200 };
         let recorder = LadderRecorder::new(limits);

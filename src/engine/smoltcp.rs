@@ -377,8 +377,7 @@ impl Engine for Smoltcp {
 
     fn poll_output(&mut self, now: Instant) -> Option<Frame> {
         while self.link.outbound.is_empty() && self.is_dirty {
-            let result =
-                self.interface.poll_egress(theirs(now), &mut self.link, &mut self.sockets);
+            let result = self.interface.poll_egress(theirs(now), &mut self.link, &mut self.sockets);
             self.after_input();
             if result == PollResult::None {
                 self.reap(now);
@@ -619,8 +618,7 @@ impl Engine for Smoltcp {
     }
 
     fn error(&self, handle: Handle) -> Option<Error> {
-        self.get(handle)
-            .map_or(Some(Error::ConnectionDoesNotExist), |connection| connection.error)
+        self.get(handle).map_or(Some(Error::ConnectionDoesNotExist), |connection| connection.error)
     }
 
     fn tuple(&self, handle: Handle) -> Option<FourTuple> {
@@ -695,10 +693,9 @@ fn how_it_ended(before: tcp::State) -> Option<Error> {
         | tcp::State::FinWait2
         | tcp::State::CloseWait
         | tcp::State::Closing => Some(Error::ConnectionReset),
-        tcp::State::Closed
-        | tcp::State::Listen
-        | tcp::State::LastAck
-        | tcp::State::TimeWait => None,
+        tcp::State::Closed | tcp::State::Listen | tcp::State::LastAck | tcp::State::TimeWait => {
+            None
+        }
     }
 }
 

@@ -175,13 +175,7 @@ impl World {
     }
 
     /// Connects at a later moment. When that fails then, nothing happens.
-    pub fn connect_at(
-        &mut self,
-        at: Instant,
-        host: HostId,
-        remote: SocketAddr,
-        app: Box<dyn App>,
-    ) {
+    pub fn connect_at(&mut self, at: Instant, host: HostId, remote: SocketAddr, app: Box<dyn App>) {
         self.schedule(at, host, What::Connect { remote, app });
     }
 
@@ -252,9 +246,11 @@ impl World {
 
     /// When something happens next, and to whom.
     fn next_moment(&self) -> Option<(Instant, HostId)> {
-        let timers = self.hosts.iter().enumerate().filter_map(|(index, host)| {
-            Some((host.engine.next_deadline()?, HostId(index)))
-        });
+        let timers = self
+            .hosts
+            .iter()
+            .enumerate()
+            .filter_map(|(index, host)| Some((host.engine.next_deadline()?, HostId(index))));
         let planned = self.agenda.peek().map(|Reverse(entry)| (entry.at, entry.host));
         timers.chain(planned).min().map(|(at, host)| (at.max(self.now), host))
     }

@@ -504,7 +504,8 @@ impl<C: Choices> Harness<C> {
         let Some((tuple, segment)) = parse(sent) else { return };
         let FourTuple { local, remote } = tuple;
         let peers = self.peers.iter_mut().rev();
-        let mut peers = peers.filter(|peer| peer.tuple.local == remote && peer.tuple.remote == local);
+        let mut peers =
+            peers.filter(|peer| peer.tuple.local == remote && peer.tuple.remote == local);
         let Some(peer) = peers.next() else { return };
         if segment.has(Flags::SYN) {
             peer.theirs = segment.seq;

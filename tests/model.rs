@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use glasstack::engine::{Engine, Smoltcp, SmoltcpConfig};
 use glasstack::sim::{
-    Close, Ended, Failure, HostId, Pattern, Plan, Queue, Random, Transfer, Wire, World,
+    App, Close, Ended, Failure, HostId, Pattern, Plan, Queue, Random, Running, Transfer, Wire,
+    World,
 };
 use glasstack::stack::{Config, Secret, Stack};
 use glasstack::tcp::{self, Keepalive};
@@ -178,44 +179,19 @@ enum Outcome {
 
 fn run(scenario: &Scenario, seed: u64, ladders: Option<&mut Ladders>) -> Result<Outcome, String> {
     let mut world = World::new(seed);
-    world.start_at(scenario.start);
-    world.check_invariants(true);
-    let [client, server] = [("client", CLIENT), ("server", SERVER)];
-    let mut recorders = Ladders::new();
-    let mut add = |(name, addr), side: &Side| {
-        let recorder = ladders.is_some().then(|| LadderRecorder::new(limits()));
-        let wanted = recorder.as_ref().map_or(Mask::empty(), Sink::wanted);
-        let host = world.add_host(name, addr, engine(side, addr, wanted, seed));
-        if let Some(recorder) = recorder {
-            world.add_sink(host, Box::new(recorder.clone()));
-            recorders.push((name, recorder));
-        }
-        host
-    };
-    let hosts = [add(client, &scenario.sides[0]), add(server, &scenario.sides[1])];
-    if let Some(ladders) = ladders {
-        *ladders = recorders;
-    }
-    let [there, back] = scenario.wires.clone();
-    world.link(hosts[0], hosts[1], there, back);
+    let hosts = hosts(&mut world, scenario, seed, ladders);
     let mtu = scenario.sides.iter().map(|side| side.mtu).min().expect("two sides");
-    let too_long = Rc::new(Cell::new(0));
-    let seen = too_long.clone();
+    let longest = Rc::new(Cell::new(0));
+    let seen = longest.clone();
     world.observe(move |observed| seen.set(seen.get().max(observed.packet.len())));
-
-    let addr = SocketAddr::new(SERVER, PORT);
-    let [ours, theirs] = scenario.sides.clone().map(|side| side.plan);
-    let make = move || -> Box<dyn glasstack::sim::App> { Box::new(Transfer::new(theirs.clone())) };
-    world.listen(hosts[1], addr, 4, make).expect("a fresh stack");
-    world.connect(hosts[0], addr, Box::new(Transfer::new(ours))).expect("a fresh stack");
     let ended = world.run(PATIENCE);
     if ended != Ended::Quiet {
         let left = hosts.map(|host| world.engine(host).statuses(world.now()));
         let apps = hosts.map(|host| world.apps(host).map(progress).collect::<Vec<_>>());
         return Err(format!("it does not end: {ended:?}\n{apps:#?}\n{left:#?}"));
     }
-    if too_long.get() > mtu {
-        return Err(format!("a packet of {} octets on an MTU of {mtu}", too_long.get()));
+    if longest.get() > mtu {
+        return Err(format!("a packet of {} octets on an MTU of {mtu}", longest.get()));
     }
     hosts.into_iter().try_for_each(|host| is_clean(&world, host))?;
     let incomplete = hosts.into_iter().find(|host| !is_complete(&world, *host));
@@ -230,7 +206,42 @@ fn run(scenario: &Scenario, seed: u64, ladders: Option<&mut Ladders>) -> Result<
     }
 }
 
-fn progress(app: &glasstack::sim::Running) -> Option<&Transfer> {
+/// The client, about to connect, and the server, with a ladder each if `ladders` are asked for.
+fn hosts(
+    world: &mut World,
+    scenario: &Scenario,
+    seed: u64,
+    ladders: Option<&mut Ladders>,
+) -> [HostId; 2] {
+    world.start_at(scenario.start);
+    world.check_invariants(true);
+    let mut recorders = Ladders::new();
+    let mut add = |(name, addr), side: &Side| {
+        let recorder = ladders.is_some().then(|| LadderRecorder::new(limits()));
+        let wanted = recorder.as_ref().map_or(Mask::empty(), Sink::wanted);
+        let host = world.add_host(name, addr, engine(side, addr, wanted, seed));
+        if let Some(recorder) = recorder {
+            world.add_sink(host, Box::new(recorder.clone()));
+            recorders.push((name, recorder));
+        }
+        host
+    };
+    let client = add(("client", CLIENT), &scenario.sides[0]);
+    let server = add(("server", SERVER), &scenario.sides[1]);
+    if let Some(ladders) = ladders {
+        *ladders = recorders;
+    }
+    let [there, back] = scenario.wires.clone();
+    world.link(client, server, there, back);
+    let addr = SocketAddr::new(SERVER, PORT);
+    let [ours, theirs] = scenario.sides.clone().map(|side| side.plan);
+    let make = move || -> Box<dyn App> { Box::new(Transfer::new(theirs.clone())) };
+    world.listen(server, addr, 4, make).expect("a fresh stack");
+    world.connect(client, addr, Box::new(Transfer::new(ours))).expect("a fresh stack");
+    [client, server]
+}
+
+fn progress(app: &Running) -> Option<&Transfer> {
     app.get::<Transfer>()
 }
 
@@ -339,4 +350,59 @@ fn ours_calls_smoltcp() {
 #[test]
 fn smoltcp_calls_ours() {
     check_all(500, [Kind::Smoltcp, Kind::Ours]);
+}
+
+/// Two sides that read at once, and wires that do nothing but take their time.
+fn perfect(seed: u64) -> Scenario {
+    let mut scenario = Scenario::new(seed, [Kind::Ours, Kind::Ours]);
+    let random = &mut Random::new(seed);
+    // A round trip and a delayed ACK stay below the least RTO of 200 ms.
+    let delay = random.pick(&[ms(0), ms(1), ms(20), ms(60)]);
+    let rate = random.pick(&[None, Some(1_000_000_000)]);
+    scenario.wires = [Wire { delay, rate, ..Wire::default() }, Wire { delay, ..Wire::default() }];
+    for side in &mut scenario.sides {
+        // A longer one than the least RTO makes the peer send again, rightly.
+        side.tcp.delayed_ack = ms(40);
+        side.plan.read_pause = ms(0);
+        side.plan.read_after = ms(0);
+        side.plan.read = 65_536;
+    }
+    scenario
+}
+
+#[test]
+fn on_a_perfect_wire_nothing_is_sent_twice() {
+    for seed in 0..200 {
+        let scenario = perfect(seed);
+        let mut ladders = Ladders::new();
+        let outcome = run(&scenario, seed, Some(&mut ladders));
+        assert_eq!(outcome, Ok(Outcome::Complete), "seed {seed}");
+        for (name, ladder) in ladders {
+            let picture = ladder.render(&Style { width: 140, ..Style::default() });
+            let again = picture.contains("retransmitted");
+            assert!(!again, "seed {seed}, the {name}:\n{picture}\n{scenario:#?}");
+        }
+    }
+}
+
+/// Each time the reader has made room the sender hears of it: it never has to probe.
+#[test]
+fn a_slow_reader_sets_the_pace() {
+    let mut scenario = perfect(0);
+    scenario.wires = [Wire::default(), Wire::default()];
+    let [client, server] = &mut scenario.sides;
+    client.mtu = 1_500;
+    server.mtu = 1_500;
+    client.plan = Plan { octets: 100_000, ..Plan::default() };
+    server.tcp.receive_buffer = 4_096;
+    let (read, read_pause) = (4_096, ms(10));
+    server.plan = Plan { expected: 100_000, read, read_pause, ..Plan::default() };
+    let mut world = World::new(0);
+    let hosts = hosts(&mut world, &scenario, 0, None);
+    assert_eq!(world.run(PATIENCE), Ended::Quiet);
+    let transfer = world.apps(hosts[1]).find_map(progress).expect("it was accepted");
+    assert!(transfer.is_complete(), "{transfer:#?}");
+    let took = transfer.last_read() - scenario.start;
+    // 25 reads and up, 10 ms apart; the first probe would come after 200 ms.
+    assert!(took < ms(1_000), "it took {took:?}");
 }

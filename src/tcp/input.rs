@@ -84,7 +84,6 @@ impl Tcb {
             self.measure(newest.at, cx);
         }
         self.retries = 0;
-        self.rtt.reset_backoff();
         if syn_was_lost {
             self.rtt.after_lost_syn();
         }

@@ -20,9 +20,11 @@ impl Rtt {
         Rtt { srtt: None, rttvar: Duration::ZERO, rto: config.initial_rto, backoff: 0 }
     }
 
-    /// Takes a measurement (RFC 6298 2.2 and 2.3). By Karn's rule the caller measures only what was
-    /// sent once (section 3).
+    /// Takes a measurement (RFC 6298 2.2 and 2.3), and with it ends the doubling: until then the wait
+    /// stays long, or a timeout too short would come again for each segment and never be mended
+    /// (section 5). By Karn's rule the caller measures only what was sent once (section 3).
     pub(super) fn measure(&mut self, rtt: Duration, config: &Config) {
+        self.backoff = 0;
         match self.srtt {
             None => {
                 self.srtt = Some(rtt);
@@ -43,7 +45,7 @@ impl Rtt {
         self.backoff = (self.backoff + 1).min(31);
     }
 
-    /// Forgets the doubling: new data was acknowledged.
+    /// Forgets the doubling: the peer's window has opened, what was probed before was not lost.
     pub(super) fn reset_backoff(&mut self) {
         self.backoff = 0;
     }
@@ -52,6 +54,7 @@ impl Rtt {
     pub(super) fn after_lost_syn(&mut self) {
         if self.srtt.is_none() {
             self.rto = self.rto.max(Duration::from_secs(3));
+            self.backoff = 0;
         }
     }
 
@@ -101,7 +104,7 @@ mod tests {
         assert_eq!(rtt.rto(&config), 2 * config.min_rto);
         (0..100).for_each(|_| rtt.back_off());
         assert_eq!(rtt.rto(&config), config.max_rto);
-        rtt.reset_backoff();
+        rtt.measure(Duration::from_micros(20), &config);
         assert_eq!(rtt.rto(&config), config.min_rto);
     }
 

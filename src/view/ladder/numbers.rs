@@ -38,12 +38,15 @@ impl Side {
         }
     }
 
-    /// Counts a segment of this side that was not dropped.
+    /// Counts a segment of this side that was not dropped. A hole before it counts as filled: it will be,
+    /// or nothing after it is of use.
     pub fn advance(&mut self, seg: &SegmentSummary) {
-        let first = self.place(seg.seq) + i64::from(seg.flags.contains(Flags::SYN));
+        let is_syn = seg.flags.contains(Flags::SYN);
+        let first = self.place(seg.seq) + i64::from(is_syn);
         let data_end = first + i64::from(seg.len);
         let reached = self.reached.unwrap_or(first);
-        self.octets += u64::try_from(data_end - reached.max(first)).unwrap_or(0);
+        let counted = if is_syn { reached.max(first) } else { reached };
+        self.octets += u64::try_from(data_end - counted).unwrap_or(0);
         let end = data_end + i64::from(seg.flags.contains(Flags::FIN));
         self.reached = Some(reached.max(end));
     }
@@ -94,6 +97,18 @@ mod tests {
         }
         assert_eq!(side.shown(Seq(at)), 10_000_000_001);
         assert_eq!(side.octets, 10_000_000_000);
+    }
+
+    #[test]
+    fn what_fills_a_hole_was_counted_before() {
+        let mut side = Side::default();
+        side.begin(&segment(0, Flags::SYN, 0));
+        for (seq, flags, len) in
+            [(0, Flags::SYN, 0), (101, Flags::ACK, 100), (1, Flags::ACK, 100), (201, Flags::ACK, 5)]
+        {
+            side.advance(&segment(seq, flags, len));
+        }
+        assert_eq!(side.octets, 205);
     }
 
     #[test]

@@ -62,9 +62,9 @@ impl Scenario {
         let wires = [wire(random, rough), wire(random, rough)];
         let mut sides = kinds.map(|kind| side(random, kind, rough));
         let octets = sides.each_ref().map(|side| side.plan.octets);
-        for (side, (own, theirs)) in sides.iter_mut().zip([(0, 1), (1, 0)]) {
-            side.plan.send = Pattern(seed * 2 + own as u64);
-            side.plan.expect = Pattern(seed * 2 + theirs as u64);
+        for (side, (own, theirs)) in sides.iter_mut().zip([(0_u64, 1_usize), (1, 0)]) {
+            side.plan.send = Pattern(seed * 2 + own);
+            side.plan.expect = Pattern(seed * 2 + 1 - own);
             side.plan.expected = octets[theirs];
         }
         // Who closes first; never do both wait for the other.

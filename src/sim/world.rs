@@ -38,6 +38,8 @@ pub enum Ended {
     },
 }
 
+type Observer = Box<dyn FnMut(&Observed<'_>)>;
+
 /// A virtual network.
 pub struct World {
     now: Instant,
@@ -48,7 +50,7 @@ pub struct World {
     hosts: Vec<Host>,
     lanes: Vec<Lane>,
     random: Random,
-    observers: Vec<Box<dyn FnMut(&Observed<'_>)>>,
+    observers: Vec<Observer>,
     checks: bool,
     /// Hosts to which something happened at this moment.
     touched: Vec<bool>,

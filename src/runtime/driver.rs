@@ -11,7 +11,6 @@ use bytes::Bytes;
 use super::net::Net;
 use crate::device::{Alarm, Device};
 use crate::stack::FourTuple;
-use crate::time::Instant;
 use crate::trace::{Event, Sink, Strike, What};
 use crate::wire::Frame;
 
@@ -160,12 +159,6 @@ impl Driver {
             self.unsent.pop_front();
         }
         Poll::Ready(Ok(()))
-    }
-
-    /// The instant on this stack's clock, for sinks that want to relate other things to events.
-    #[must_use]
-    pub fn now(&self) -> Instant {
-        self.net.now()
     }
 }
 

@@ -136,30 +136,11 @@ impl Tcb {
 
 /// RECEIVE (3.10.3).
 impl Tcb {
-    /// Copies octets that arrived in order into `buffer`.
-    ///
-    /// # Errors
-    ///
-    /// The connection was reset or given up, or does not exist.
-    pub fn receive(
-        &mut self,
-        buffer: &mut [u8],
-        cx: &mut Context<'_>,
-    ) -> Result<Received<usize>, Error> {
-        match self.rcv.queue.copy_out(buffer) {
-            0 => self.receive_nothing(),
-            octets => {
-                self.after_receive(octets, cx);
-                Ok(Received::Data(octets))
-            }
-        }
-    }
-
     /// Takes up to `most` octets that arrived in order, as they lie, without copying.
     ///
     /// # Errors
     ///
-    /// As [`Tcb::receive`].
+    /// The connection was reset or given up, or does not exist.
     pub fn receive_bytes(
         &mut self,
         most: usize,

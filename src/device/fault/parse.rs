@@ -8,7 +8,7 @@ use super::rule::{Action, Chance, Name, Ordinals, Rule, What};
 use crate::trace::Way;
 
 /// No packet is held back for longer.
-const LONGEST_DELAY: Duration = Duration::from_secs(3600);
+const LONGEST_DELAY: Duration = Duration::from_hours(1);
 
 const DIRECTIONS: &str = "a direction: tx (we send it), rx (we receive it) or any";
 const PACKETS: &str = "a choice of packets: a share (5%), or SYN, SYN,ACK, FIN, RST, data, ack, icmp or any, \

@@ -100,7 +100,7 @@ pub(super) struct Flow {
 /// All connections that are counted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Flows {
-    flows: BTreeMap<Key, Flow>,
+    by_key: BTreeMap<Key, Flow>,
     /// In the order in which they were met.
     met: VecDeque<Key>,
     connections: u64,
@@ -112,7 +112,7 @@ impl Flows {
     /// between the same ends.
     pub fn of(&mut self, way: Way, sight: &Sight, rules: usize) -> &mut Flow {
         let syn = sight.seg.filter(|seg| seg.flags.contains(Flags::SYN)).map(|seg| seg.seq);
-        let is_next = match (self.flows.get(&sight.key), syn) {
+        let is_next = match (self.by_key.get(&sight.key), syn) {
             (None, _) => true,
             (Some(flow), Some(seq)) => flow.isn[way.index()].is_some_and(|isn| isn != seq),
             (Some(_), None) => false,
@@ -120,7 +120,7 @@ impl Flows {
         if is_next {
             self.begin(sight, rules);
         }
-        let flow = self.flows.get_mut(&sight.key).expect("it was there, or has been made");
+        let flow = self.by_key.get_mut(&sight.key).expect("it was there, or has been made");
         if syn.is_some() {
             flow.isn[way.index()] = syn;
         }
@@ -135,14 +135,14 @@ impl Flows {
         let number = *counter;
         *counter += 1;
         let flow = Flow { number, packets: [0; 2], of_kind: vec![[0; 2]; rules], isn: [None; 2] };
-        if self.flows.insert(sight.key, flow).is_some() {
+        if self.by_key.insert(sight.key, flow).is_some() {
             return;
         }
         self.met.push_back(sight.key);
         if self.met.len() > MOST_FLOWS
             && let Some(oldest) = self.met.pop_front()
         {
-            self.flows.remove(&oldest);
+            self.by_key.remove(&oldest);
         }
     }
 }

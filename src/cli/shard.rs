@@ -13,6 +13,7 @@ use super::{Failure, exit};
 use crate::device::Device;
 use crate::device::fault::{Faulty, Tally};
 use crate::engine::recording::Recorder;
+use crate::runtime::clock::Clock;
 use crate::runtime::{self, Net};
 use crate::stack::{self, Stack};
 use crate::tcp::State;
@@ -77,7 +78,8 @@ impl Shard {
                 let _ = writeln!(std::io::stderr(), "glass: faults by chance from --seed {seed}");
             }
             tally = Some(faults.tally());
-            device = Box::new(Faulty::new(device, faults).map_err(failed)?);
+            let clock = Clock::start();
+            device = Box::new(Faulty::new(device, faults, move || clock.now()).map_err(failed)?);
         }
         config.mtu = device.mtu();
         config.events = sinks.iter().fold(Mask::empty(), |mask, sink| mask | sink.wanted());

@@ -1,22 +1,22 @@
 //! Faults on a live device: the clock and the wakers around [`Faults`].
 
-use std::io;
 use std::task::{Context, Poll, ready};
+use std::{fmt, io};
 
 use bytes::Bytes;
 
 use super::faults::Faults;
 use crate::device::{Alarm, Device};
-use crate::runtime::clock::Clock;
+use crate::time::Instant;
 use crate::trace::{Strike, Way};
 use crate::wire::{Frame, Head};
 
 /// A device whose packets suffer faults. What a rule holds back when it is dropped is lost.
-#[derive(Debug)]
 pub struct Faulty<D> {
     inner: D,
     faults: Faults,
-    clock: Clock,
+    /// What time it is.
+    now: Box<dyn Fn() -> Instant + Send>,
     alarm: Alarm,
     /// Just read, and not looked at yet.
     fresh: Vec<Bytes>,
@@ -24,15 +24,25 @@ pub struct Faulty<D> {
     unsent: Option<Frame>,
 }
 
+impl<D: Device> fmt::Debug for Faulty<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Faulty").field("device", &self.inner.name()).finish_non_exhaustive()
+    }
+}
+
 impl<D: Device> Faulty<D> {
-    /// Puts `faults` in front of `inner`.
+    /// Puts `faults` in front of `inner`. `now` reads a clock that never goes back.
     ///
     /// # Errors
     ///
     /// There is no tokio runtime here, or no file descriptor left.
-    pub fn new(inner: D, faults: Faults) -> io::Result<Self> {
-        let (clock, alarm) = (Clock::start(), Alarm::new()?);
-        Ok(Faulty { inner, faults, clock, alarm, fresh: Vec::new(), unsent: None })
+    pub fn new(
+        inner: D,
+        faults: Faults,
+        now: impl Fn() -> Instant + Send + 'static,
+    ) -> io::Result<Self> {
+        let (now, alarm) = (Box::new(now), Alarm::new()?);
+        Ok(Faulty { inner, faults, now, alarm, fresh: Vec::new(), unsent: None })
     }
 
     /// Writes what may go out by now.
@@ -41,7 +51,7 @@ impl<D: Device> Faulty<D> {
             if let Some(frame) = &self.unsent {
                 ready!(self.inner.poll_write(cx, frame))?;
             }
-            let next = self.faults.poll_packet(Way::Tx, self.clock.now());
+            let next = self.faults.poll_packet(Way::Tx, (self.now)());
             self.unsent = next.map(|packet| frame(&packet));
             if self.unsent.is_none() {
                 return Poll::Ready(Ok(()));
@@ -52,11 +62,11 @@ impl<D: Device> Faulty<D> {
     /// Reads from the device below until something comes through, or nothing more is there.
     fn poll_receive(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<io::Result<Bytes>> {
         loop {
-            if let Some(packet) = self.faults.poll_packet(Way::Rx, self.clock.now()) {
+            if let Some(packet) = self.faults.poll_packet(Way::Rx, (self.now)()) {
                 return Poll::Ready(Ok(packet));
             }
             ready!(self.inner.poll_read(cx, &mut self.fresh, most))?;
-            let now = self.clock.now();
+            let now = (self.now)();
             for packet in self.fresh.drain(..) {
                 self.faults.on_packet(Way::Rx, packet, now);
             }
@@ -90,12 +100,12 @@ impl<D: Device> Device for Faulty<D> {
                 packets.push(first?);
                 let mut count = 1;
                 while count < most && self.faults.is_ready(Way::Rx) {
-                    packets.extend(self.faults.poll_packet(Way::Rx, self.clock.now()));
+                    packets.extend(self.faults.poll_packet(Way::Rx, (self.now)()));
                     count += 1;
                 }
                 return Poll::Ready(Ok(count));
             }
-            self.alarm.set(self.faults.next_deadline(), self.clock.now())?;
+            self.alarm.set(self.faults.next_deadline(), (self.now)())?;
             ready!(self.alarm.poll(cx))?;
         }
     }
@@ -103,7 +113,7 @@ impl<D: Device> Device for Faulty<D> {
     fn poll_write(&mut self, cx: &mut Context<'_>, frame: &Frame) -> Poll<io::Result<()>> {
         // What is on its way goes first, and keeps the sender waiting.
         ready!(self.poll_flush(cx))?;
-        self.faults.on_packet(Way::Tx, frame.to_bytes(), self.clock.now());
+        self.faults.on_packet(Way::Tx, frame.to_bytes(), (self.now)());
         match self.poll_flush(cx) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             // Taken, whether the device below has it yet or not.
@@ -136,7 +146,9 @@ mod tests {
     fn pair(rules: &str, depth: usize) -> (Faulty<Pipe>, Pipe) {
         let rules = super::super::parse_list(rules).expect("good rules");
         let (near, far) = pipe_of_depth(1500, depth);
-        (Faulty::new(near, Faults::new(rules, 1)).expect("a runtime"), far)
+        let start = tokio::time::Instant::now();
+        let now = move || Instant::ZERO + start.elapsed();
+        (Faulty::new(near, Faults::new(rules, 1), now).expect("a runtime"), far)
     }
 
     fn text(text: &'static str) -> Frame {

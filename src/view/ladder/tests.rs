@@ -485,7 +485,7 @@ fn a_fault_marks_the_arrow_that_it_struck() {
     }
     let lost = segment(DATA, (THEIR_ISN, 1), (OUR_ISN, 1), 80);
     story.after(5).struck("rx data#1 drop", Harm::Dropped, Way::Rx, lost);
-    story.received(DATA, 1, 1, 80);
+    story.received(DATA, 1, 1, 80).tell(What::Removed);
     let picture = story.picture();
     let line = |text: &str| {
         let lines: Vec<_> = picture.lines().filter(|line| line.contains(text)).collect();

@@ -11,7 +11,8 @@ use crate::tcp::State::{
 use crate::tcp::{Cause, State, Timer};
 use crate::time::Instant;
 use crate::trace::{
-    ConnId, DropReason, Event, Retransmission, Role, SegmentSummary, Sink, TimerChange, What,
+    ConnId, DropReason, Event, Harm, Retransmission, Role, SegmentSummary, Sink, Strike,
+    TimerChange, Way, What,
 };
 use crate::wire::{Flags, Options, SackBlocks, Timestamps};
 
@@ -92,10 +93,26 @@ impl Story {
         self.tell(What::Dropped { why, from: None })
     }
 
+    /// A fault strikes a segment of this connection.
+    fn struck(&mut self, rule: &str, harm: Harm, way: Way, seg: SegmentSummary) -> &mut Self {
+        self.tell(What::Fault(strike(rule, harm, way, seg)))
+    }
+
     /// The picture in every style that matters, each line no wider than asked; then in the default.
     fn picture(&self) -> String {
         assert_fits(&self.ladder);
         format!("\n{}", self.ladder.render(&Style::default()))
+    }
+}
+
+fn strike(rule: &str, harm: Harm, way: Way, seg: SegmentSummary) -> Strike {
+    Strike {
+        rule: rule.into(),
+        harm,
+        way,
+        local: "192.0.2.2:80".parse().ok(),
+        remote: "192.0.2.1:40312".parse().ok(),
+        seg: Some(seg),
     }
 }
 
@@ -447,4 +464,78 @@ fn what_one_hand_records_the_other_draws() {
     let what = What::Received { seg: segment(ACK, (0, 1), (0, 1), 0), state: Established };
     sink.record(&Event { at: Instant::ZERO, conn: Some(ConnId(1)), what });
     assert!(recorder.render(&Style::default()).starts_with("#1 "));
+}
+
+#[test]
+fn a_fault_marks_the_arrow_that_it_struck() {
+    let mut story = Story::server();
+    for seq in 0..20 {
+        story.sent(ACK, 1 + seq * 100, 1, 100);
+    }
+    // The driver tells after the batch: of the last, of one that is still shown, and of one that is folded.
+    for (seq, rule) in [(1901, "tx data#20 drop"), (1801, "tx data#19 dup"), (901, "tx 5% corrupt")]
+    {
+        let harm = match seq {
+            1901 => Harm::Dropped,
+            1801 => Harm::Duplicated,
+            _ => Harm::Corrupted,
+        };
+        let seg = segment(ACK, (OUR_ISN, seq), (THEIR_ISN, 1), 100);
+        story.struck(rule, harm, Way::Tx, seg);
+    }
+    let lost = segment(DATA, (THEIR_ISN, 1), (OUR_ISN, 1), 80);
+    story.after(5).struck("rx data#1 drop", Harm::Dropped, Way::Rx, lost);
+    story.received(DATA, 1, 1, 80).tell(What::Removed);
+    let picture = story.picture();
+    let line = |text: &str| {
+        let lines: Vec<_> = picture.lines().filter(|line| line.contains(text)).collect();
+        let [line] = lines[..] else { panic!("{text} stands on one line\n{picture}") };
+        line
+    };
+    assert!(
+        line("dropped by 'tx data#20 drop'").contains("│✗─ ACK      seq 1901:2001"),
+        "{picture}"
+    );
+    assert!(
+        line("duplicated by 'tx data#19 dup'").contains("│◄─ ACK      seq 1801:1901"),
+        "{picture}"
+    );
+    assert!(
+        line("corrupted by 'tx 5% corrupt'").contains("│✗─ ACK      seq 901:1001"),
+        "{picture}"
+    );
+    assert!(
+        line("dropped by 'rx data#1 drop' ─✗│").contains("── PSH,ACK  seq 1:81 (80)"),
+        "{picture}"
+    );
+    assert!(
+        picture.contains("3 segments in, 21 out, 4 faults; 2 kB sent, 80 B received"),
+        "{picture}"
+    );
+}
+
+#[test]
+fn a_syn_that_never_came_is_the_first_row_of_its_connection() {
+    let mut ladder = Ladder::new();
+    let syn = segment(Flags::SYN, (THEIR_ISN, 0), (0, 0), 0);
+    for rule in ["rx SYN#1 drop", "rx SYN#2 drop"] {
+        let what = What::Fault(strike(rule, Harm::Dropped, Way::Rx, syn));
+        ladder.record(&Event { at: Instant::from_micros(1_000), conn: None, what });
+    }
+    let mut story = Story { ladder, id: 1, micros: 1_000_000, state: Listen };
+    let (local, remote) = ("192.0.2.2:80", "192.0.2.1:40312");
+    let (local, remote) = (local.parse().expect("an address"), remote.parse().expect("an address"));
+    story.tell(What::Opened { local, remote, role: Role::Passive });
+    story.received(Flags::SYN, 0, 0, 0).state(SynReceived, Cause::SynArrived);
+    let picture = story.picture();
+    let rows: Vec<_> = picture.lines().skip(4).collect();
+    assert!(
+        rows[0].contains("0.000  │── SYN  seq 0") && rows[0].contains("SYN#1 drop' ─✗│"),
+        "{picture}"
+    );
+    assert!(rows[1].contains("SYN#2 drop' ─✗│"), "{picture}");
+    assert!(
+        rows[2].contains("999.000  │── SYN  seq 0") && rows[2].ends_with("SYN_RCVD"),
+        "{picture}"
+    );
 }

@@ -102,8 +102,11 @@ impl Lane {
 
     /// Octets in the queue at `now`.
     pub(super) fn waiting(&mut self, now: Instant) -> usize {
-        while let Some((_, len)) = self.waiting.pop_front_if(|(leaves, _)| *leaves <= now) {
+        while let Some((leaves, len)) = self.waiting.front()
+            && *leaves <= now
+        {
             self.waiting_octets -= len;
+            self.waiting.pop_front();
         }
         self.waiting_octets
     }

@@ -38,6 +38,8 @@ pub enum Ended {
     },
 }
 
+type Observer = Box<dyn FnMut(&Observed<'_>)>;
+
 /// A virtual network.
 pub struct World {
     now: Instant,
@@ -48,7 +50,7 @@ pub struct World {
     hosts: Vec<Host>,
     lanes: Vec<Lane>,
     random: Random,
-    observers: Vec<Box<dyn FnMut(&Observed<'_>)>>,
+    observers: Vec<Observer>,
     checks: bool,
     /// Hosts to which something happened at this moment.
     touched: Vec<bool>,
@@ -259,7 +261,10 @@ impl World {
     /// anybody answers.
     fn advance(&mut self, at: Instant) {
         self.now = at;
-        while self.agenda.peek().is_some_and(|Reverse(entry)| entry.at <= at) {
+        // What these add to the same moment makes another round of it.
+        let last = self.order;
+        let is_due = |entry: &Entry| entry.at <= at && entry.order <= last;
+        while self.agenda.peek().is_some_and(|Reverse(entry)| is_due(entry)) {
             let Reverse(entry) = self.agenda.pop().expect("just seen");
             self.happen(entry.host, entry.what);
         }

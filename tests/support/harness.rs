@@ -26,7 +26,7 @@ const MOST_CONNECTIONS: usize = 16;
 const BUFFER: u32 = 8_192;
 /// Times in a row that a deadline may come without anything happening. The timer wheel may be early
 /// seven times for one entry.
-const MOST_BARREN: u32 = 7 * MOST_CONNECTIONS as u32;
+const MOST_BARREN: usize = 7 * MOST_CONNECTIONS;
 
 /// Where decisions come from.
 pub trait Choices {

@@ -62,11 +62,10 @@ impl Scenario {
         let wires = [wire(random, rough), wire(random, rough)];
         let mut sides = kinds.map(|kind| side(random, kind, rough));
         let octets = sides.each_ref().map(|side| side.plan.octets);
-        for (side, (own, theirs)) in sides.iter_mut().zip([(0_u64, 1_usize), (1, 0)]) {
-            side.plan.send = Pattern(seed * 2 + own);
-            side.plan.expect = Pattern(seed * 2 + 1 - own);
-            side.plan.expected = octets[theirs];
-        }
+        let [there, back] = [Pattern(seed * 2), Pattern(seed * 2 + 1)];
+        let [client, server] = &mut sides;
+        (client.plan.send, client.plan.expect, client.plan.expected) = (there, back, octets[1]);
+        (server.plan.send, server.plan.expect, server.plan.expected) = (back, there, octets[0]);
         // Who closes first; never do both wait for the other.
         let (first, second) = random.pick(&[
             (Close::WhenWritten, Close::WhenWritten),

@@ -27,10 +27,6 @@ impl Random {
     }
 
     /// A number below `limit`, all (as good as) equally likely; 0 for a limit of 0.
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "the high half of the product is below limit, as some versions of the lint see"
-    )]
     pub fn below(&mut self, limit: u64) -> u64 {
         ((u128::from(self.number()) * u128::from(limit)) >> 64) as u64
     }

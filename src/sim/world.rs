@@ -261,7 +261,10 @@ impl World {
     /// anybody answers.
     fn advance(&mut self, at: Instant) {
         self.now = at;
-        while self.agenda.peek().is_some_and(|Reverse(entry)| entry.at <= at) {
+        // What these add to the same moment makes another round of it.
+        let last = self.order;
+        let is_due = |entry: &Entry| entry.at <= at && entry.order <= last;
+        while self.agenda.peek().is_some_and(|Reverse(entry)| is_due(entry)) {
             let Reverse(entry) = self.agenda.pop().expect("just seen");
             self.happen(entry.host, entry.what);
         }

@@ -30,9 +30,9 @@ impl Device for Link {
     }
 
     fn transmit(&mut self, _now: Instant) -> Option<Outbound<'_>> {
-        // One at a time: the driver takes turns between its connections and us. A second packet waits
-        // for the next call.
-        self.outbound.is_empty().then_some(Outbound(&mut self.outbound))
+        // Always: a socket that finds no room forgets that it wanted to send something again. Each
+        // gives at most one packet per call.
+        Some(Outbound(&mut self.outbound))
     }
 
     fn capabilities(&self) -> DeviceCapabilities {

@@ -1,0 +1,164 @@
+//! The virtual network itself: it keeps its promises about time, chance and ends.
+
+mod support;
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use glasstack::engine::{Engine, Smoltcp, SmoltcpConfig};
+use glasstack::sim::{
+    App, Asker, Echo, Ended, Fate, HostId, Pattern, Plan, Queue, Replier, Socket, Step, Transfer,
+    Wire, World,
+};
+use glasstack::stack::{Config, Secret, Stack};
+use glasstack::time::Instant;
+
+use support::{CLIENT, PORT, SERVER};
+
+const AN_HOUR: Duration = Duration::from_hours(1);
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn ours(addr: std::net::IpAddr) -> Box<dyn Engine> {
+    let config = Config { addrs: vec![addr], ..Config::default() };
+    Box::new(Stack::new(config, Secret([7; 32])))
+}
+
+fn smoltcp(addr: std::net::IpAddr) -> Box<dyn Engine> {
+    Box::new(Smoltcp::new(SmoltcpConfig { addrs: vec![addr], ..SmoltcpConfig::default() }))
+}
+
+fn server() -> SocketAddr {
+    SocketAddr::new(SERVER, PORT)
+}
+
+/// Two hosts of ours, the same wire both ways.
+fn world(seed: u64, wire: Wire) -> (World, HostId, HostId) {
+    let mut world = World::new(seed);
+    let client = world.add_host("client", CLIENT, ours(CLIENT));
+    let server = world.add_host("server", SERVER, ours(SERVER));
+    world.link(client, server, wire.clone(), wire);
+    (world, client, server)
+}
+
+fn listen(world: &mut World, host: HostId, make: impl Fn() -> Box<dyn App> + 'static) {
+    world.listen(host, server(), 64, make).expect("nothing else listens there");
+}
+
+fn upload(octets: u64) -> (Plan, Plan) {
+    let there = Plan { octets, send: Pattern(1), ..Plan::default() };
+    let back = Plan { expected: octets, expect: Pattern(1), ..Plan::default() };
+    (there, back)
+}
+
+#[test]
+fn a_minute_of_traffic_takes_a_minute_of_virtual_time() {
+    // 10 Mbit/s for a minute are 75 MB; a packet of 1,500 octets carries 1,448.
+    let queue = Queue::Octets(100_000);
+    let wire = Wire { rate: Some(10_000_000), delay: ms(10), queue, ..Wire::default() };
+    let (mut world, client, server) = world(1, wire);
+    let (there, back) = upload(72_400_000);
+    listen(&mut world, server, move || Box::new(Transfer::new(back.clone())));
+    world.connect(client, self::server(), Box::new(Transfer::new(there))).expect("a free port");
+    assert_eq!(world.run(AN_HOUR), Ended::Quiet);
+    let transfer = world.apps(server).find_map(|app| app.get::<Transfer>()).expect("accepted");
+    assert!(transfer.is_complete(), "{transfer:?}");
+    let took = transfer.last_read() - Instant::ZERO;
+    assert!((ms(60_000)..ms(66_000)).contains(&took), "it took {took:?}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_packets() {
+    let run = |seed| {
+        let (reorder, reorder_delay) = (0.1, ms(5));
+        let (loss, duplicate, corrupt) = (0.1, 0.1, 0.1);
+        let delay = ms(20);
+        let wire =
+            Wire { delay, loss, reorder, reorder_delay, duplicate, corrupt, ..Wire::default() };
+        let (mut world, client, server) = world(seed, wire);
+        let seen: Rc<RefCell<Vec<(Instant, Bytes, Fate)>>> = Rc::default();
+        let log = seen.clone();
+        world.observe(move |one| log.borrow_mut().push((one.at, one.packet.clone(), one.fate)));
+        let (there, back) = upload(200_000);
+        listen(&mut world, server, move || Box::new(Transfer::new(back.clone())));
+        world.connect(client, self::server(), Box::new(Transfer::new(there))).expect("a port");
+        assert_eq!(world.run(AN_HOUR), Ended::Quiet);
+        seen.take()
+    };
+    let first = run(1);
+    assert!(first.len() > 200 && first == run(1), "{} packets", first.len());
+    assert!(first != run(2), "another seed, another run");
+}
+
+#[test]
+fn an_answer_takes_a_round_trip() {
+    let (mut world, client, server) = world(1, Wire { delay: ms(25), ..Wire::default() });
+    listen(&mut world, server, || Box::new(Replier::new(100, 1_000)));
+    let asker = Asker::new(20, 100, 1_000, ms(5));
+    world.connect(client, self::server(), Box::new(asker)).expect("a free port");
+    assert_eq!(world.run(AN_HOUR), Ended::Quiet);
+    let asker = world.apps(client).find_map(|app| app.get::<Asker>()).expect("it was started");
+    assert_eq!((asker.times(), asker.error()), (&[ms(50); 20][..], None));
+}
+
+#[test]
+fn an_echo_comes_back_whole_from_either_engine() {
+    for make in [ours, smoltcp] {
+        let mut world = World::new(3);
+        let client = world.add_host("client", CLIENT, ours(CLIENT));
+        let server = world.add_host("server", SERVER, make(SERVER));
+        let wire = Wire { delay: ms(5), loss: 0.02, ..Wire::default() };
+        world.link(client, server, wire.clone(), wire);
+        listen(&mut world, server, || Box::new(Echo::default()));
+        let (octets, pattern) = (300_000, Pattern(9));
+        let plan =
+            Plan { octets, send: pattern, expected: octets, expect: pattern, ..Plan::default() };
+        for nth in 0..20 {
+            let at = Instant::ZERO + ms(nth);
+            world.connect_at(at, client, self::server(), Box::new(Transfer::new(plan.clone())));
+        }
+        assert_eq!(world.run(AN_HOUR), Ended::Quiet);
+        let transfers: Vec<_> =
+            world.apps(client).filter_map(|app| app.get::<Transfer>()).collect();
+        assert_eq!(transfers.len(), 20);
+        assert!(transfers.iter().all(|transfer| transfer.is_complete()), "{transfers:#?}");
+        assert!(
+            world.engine(client).states().is_empty() && world.engine(server).states().is_empty()
+        );
+    }
+}
+
+#[test]
+fn a_limit_of_time_can_be_gone_beyond() {
+    let (mut world, client, server) = world(1, Wire { delay: ms(25), ..Wire::default() });
+    listen(&mut world, server, || Box::new(Echo::default()));
+    let asker = Asker::new(2, 1, 1, ms(10_000));
+    world.connect(client, self::server(), Box::new(asker)).expect("a free port");
+    assert_eq!(world.run(ms(1_000)), Ended::TimeLimit);
+    assert_eq!(world.now(), Instant::from_millis(1_000));
+    assert_eq!(world.run(AN_HOUR), Ended::Quiet);
+    // 10 s of pause and 60 s of TIME_WAIT.
+    assert!(world.now() > Instant::from_millis(70_000), "{}", world.now());
+}
+
+/// Wants to be woken at once, for ever.
+struct Restless;
+
+impl App for Restless {
+    fn on_ready(&mut self, socket: &mut Socket<'_>) -> Step {
+        Step::WakeAt(socket.now())
+    }
+}
+
+#[test]
+fn time_that_stands_still_is_noticed() {
+    let (mut world, client, _) = world(1, Wire::default());
+    world.connect(client, server(), Box::new(Restless)).expect("a free port");
+    let ended = world.run(AN_HOUR);
+    assert!(matches!(ended, Ended::Stuck { host, .. } if host == client), "{ended:?}");
+}

@@ -258,9 +258,9 @@ fn a_syn_in_the_window_sends_a_handshake_back_to_listen() {
 #[test]
 fn a_syn_is_given_up_after_three_minutes() {
     let mut p = Prober::in_state(State::SynSent);
-    p.advance(secs(180)).expect_state(State::SynSent).advance(secs(10)).expect_state(State::Closed);
+    p.advance(secs(180)).expect_state(State::SynSent).advance(secs(70)).expect_state(State::Closed);
     p.expect_eq(p.error(), Some(Error::UserTimeout), "the error");
-    p.expect_segments(7);
+    p.expect_segments(8);
 }
 
 #[test]

@@ -331,7 +331,10 @@ fn check_all(default: u64, kinds: [Kind; 2]) {
         }
     }
     assert!(failed.is_empty(), "of the seeds {seeds:?} these failed: {failed:?}");
-    // About two in a thousand; many more would be our doing.
+    if !given_up.is_empty() {
+        println!("smoltcp gave up with {given_up:?}");
+    }
+    // A few in a thousand; many more would be our doing.
     let most = (seeds.end - seeds.start).div_ceil(50);
     assert!(given_up.len() as u64 <= most, "smoltcp gave up with {given_up:?} of {seeds:?}");
 }

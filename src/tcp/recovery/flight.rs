@@ -58,12 +58,15 @@ impl Flight {
         self.sent.push_back(sent);
     }
 
-    /// The first record that is marked lost, cut down to `most` numbers of data when it is longer.
+    /// The first record that is marked lost, joined with those behind it that are lost too, and cut down
+    /// to `most` numbers of data: small segments go again as few large ones (RFC 9293 3.8.1 leaves the
+    /// sender free to repacketize).
     pub(in crate::tcp) fn first_lost(&mut self, most: u32) -> Option<&mut Sent> {
         if self.lost == 0 {
             return None;
         }
         let index = self.sent.iter().position(|sent| sent.lost.is_some())?;
+        self.join_lost(index);
         let sent = self.sent[index];
         let data = sent.len() - u32::from(sent.fin) - u32::from(sent.syn);
         if data > most {
@@ -72,6 +75,18 @@ impl Flight {
             self.sent[index] = Sent { end: cut, fin: false, ..sent };
         }
         Some(&mut self.sent[index])
+    }
+
+    fn join_lost(&mut self, index: usize) {
+        while !self.sent[index].syn
+            && let Some(next) = self.sent.get(index + 1).filter(|next| next.lost.is_some()).copied()
+        {
+            let first = &mut self.sent[index];
+            first.end = next.end;
+            first.fin = next.fin;
+            first.times = first.times.max(next.times);
+            self.sent.remove(index + 1);
+        }
     }
 
     /// Notes that the first lost record has left again at `at`.
@@ -201,6 +216,18 @@ mod tests {
         flight.resend_first_lost(Instant::from_millis(1_000), 0);
         assert_eq!(flight.acknowledge(Seq(200)), None);
         assert_eq!(flight.acknowledge(Seq(251)).map(|sent| sent.times), Some(1));
+    }
+
+    #[test]
+    fn small_lost_records_go_again_together() {
+        let mut flight = flight();
+        flight.mark_all_lost(Retransmission::Timeout);
+        let first = *flight.first_lost(150).expect("it is lost");
+        assert_eq!((first.seq, first.end, first.fin), (Seq(0), Seq(150), false));
+        flight.resend_first_lost(Instant::ZERO, 0);
+        let second = *flight.first_lost(150).expect("the rest is lost");
+        assert_eq!((second.seq, second.end, second.fin), (Seq(150), Seq(251), true));
+        flight.check(Seq(0), Seq(251));
     }
 
     #[test]

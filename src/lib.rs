@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod device;
+pub mod drill;
 pub mod engine;
 pub mod error;
 pub mod http;

@@ -1,0 +1,3 @@
+//! `glass drill`: packetdrill scripts, run against our stack in virtual time.
+
+pub mod script;

@@ -1,0 +1,12 @@
+//! `%{ ... }%`: assertions on a snapshot of a connection, a small language of expressions.
+
+use super::ast::Position;
+
+/// One line, or part of a line between semicolons.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Statement {
+    /// Where it begins.
+    pub at: Position,
+    /// As it was written.
+    pub text: String,
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::connections::{Connection, Owner};
-use super::{FourTuple, Handle, Input, ListenerId, Stack, Summary};
+use super::{FourTuple, Handle, Input, ListenerId, Settings, Stack, Summary};
 use crate::error::Error;
 use crate::tcp::{Context, Keepalive, Received, State};
 use crate::time::Instant;
@@ -52,8 +52,8 @@ impl Stack {
         let orphans: Vec<FourTuple> = self
             .connections
             .iter()
-            .filter(|connection| connection.owner == Owner::HalfOpen(id))
-            .map(|connection| connection.tuple)
+            .filter(|(_, connection)| connection.owner == Owner::HalfOpen(id))
+            .map(|(_, connection)| connection.tuple)
             .collect();
         for slot in
             orphans.iter().filter_map(|tuple| self.connections.find(tuple)).collect::<Vec<_>>()
@@ -92,7 +92,22 @@ impl Stack {
         remote: SocketAddr,
         now: Instant,
     ) -> Result<Handle, Error> {
-        self.note(now, || Input::Connect { local, remote });
+        self.connect_with(None, local, remote, now)
+    }
+
+    /// As [`Stack::connect`], with `settings` of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stack::connect`].
+    pub fn connect_with(
+        &mut self,
+        settings: Option<Box<Settings>>,
+        local: Option<SocketAddr>,
+        remote: SocketAddr,
+        now: Instant,
+    ) -> Result<Handle, Error> {
+        self.note(now, || Input::Connect { local, remote, settings: settings.clone() });
         if remote.ip().is_unspecified() || remote.ip().is_multicast() || remote.port() == 0 {
             return Err(Error::RemoteSocketUnspecified);
         }
@@ -108,7 +123,7 @@ impl Stack {
             return Err(Error::ConnectionAlreadyExists);
         }
         let iss = self.secret.initial_sequence(&tuple, now);
-        let slot = self.insert(tuple, iss, Role::Active, Owner::Application, now);
+        let slot = self.insert(tuple, iss, Role::Active, Owner::Application, settings, now);
         let (connection, mut cx) = self.with_context(slot, now);
         connection.tcb.open_active(&mut cx)?;
         self.mark_dirty(slot);
@@ -211,6 +226,22 @@ impl Stack {
         self.call(handle, now, |connection, cx| connection.tcb.receive_bytes(most, cx))
     }
 
+    /// Copies up to `most` octets that have arrived, and leaves them to be received.
+    #[must_use]
+    pub fn peek(&self, handle: Handle, most: usize) -> Bytes {
+        self.connections.get(handle).map_or_else(Bytes::new, |found| found.tcb.peek(most))
+    }
+
+    /// Marks what was written so far as urgent (RFC 9293 3.8.5).
+    ///
+    /// # Errors
+    ///
+    /// As [`Stack::send`].
+    pub fn mark_urgent(&mut self, handle: Handle, now: Instant) -> Result<(), Error> {
+        self.note(now, || Input::MarkUrgent(handle));
+        self.call(handle, now, |connection, _| connection.tcb.mark_urgent())
+    }
+
     /// CLOSE: a FIN follows what was written; reading goes on.
     ///
     /// # Errors
@@ -290,18 +321,20 @@ impl Stack {
     /// STATUS of one connection.
     #[must_use]
     pub fn status(&self, handle: Handle, now: Instant) -> Option<Summary> {
-        self.connections.get(handle).map(|connection| self.summary(connection, now))
+        let connection = self.connections.get(handle)?;
+        Some(self.summary(handle.slot, connection, now))
     }
 
     /// STATUS of all connections, in no particular but always the same order.
     #[must_use]
     pub fn statuses(&self, now: Instant) -> Vec<Summary> {
-        self.connections.iter().map(|connection| self.summary(connection, now)).collect()
+        let all = self.connections.iter();
+        all.map(|(slot, connection)| self.summary(slot, connection, now)).collect()
     }
 
     /// The states of all connections: cheaper than `statuses`.
     pub fn states(&self) -> impl Iterator<Item = (ConnId, State)> + '_ {
-        self.connections.iter().map(|connection| (connection.id, connection.tcb.state()))
+        self.connections.iter().map(|(_, connection)| (connection.id, connection.tcb.state()))
     }
 
     /// The two ends of a connection.
@@ -347,7 +380,7 @@ impl Stack {
     pub fn is_writable(&self, handle: Handle) -> bool {
         self.connections
             .get(handle)
-            .is_none_or(|connection| connection.tcb.is_writable(&self.config.tcp))
+            .is_none_or(|connection| connection.tcb.is_writable(self.tcp_config(handle.slot)))
     }
 
     /// Whether nodelay is set.
@@ -362,17 +395,17 @@ impl Stack {
     ///
     /// When something does not: a bug of ours. For tests.
     pub fn check_invariants(&self) {
-        for connection in self.connections.iter() {
-            connection.tcb.check_invariants(&self.config.tcp);
+        for (slot, connection) in self.connections.iter() {
+            connection.tcb.check_invariants(self.tcp_config(slot));
         }
     }
 
-    fn summary(&self, connection: &Connection, now: Instant) -> Summary {
+    fn summary(&self, slot: u32, connection: &Connection, now: Instant) -> Summary {
         Summary {
             id: connection.id,
             local: connection.tuple.local,
             remote: connection.tuple.remote,
-            status: connection.tcb.status(now, &self.config.tcp),
+            status: connection.tcb.status(now, self.tcp_config(slot)),
         }
     }
 }

@@ -128,7 +128,8 @@ impl Connections {
         removed
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Connection> {
-        self.slots.iter().map(|(_, connection)| &**connection)
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Connection)> {
+        let slot = |slot| u32::try_from(slot).expect("the number of connections is limited");
+        self.slots.iter().map(move |(at, connection)| (slot(at), &**connection))
     }
 }

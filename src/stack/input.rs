@@ -7,7 +7,7 @@ use bytes::Bytes;
 use etherparse::ip_number;
 
 use super::connections::Owner;
-use super::{FourTuple, Input, ListenerId, Ready, Stack};
+use super::{FourTuple, Input, ListenerId, Ready, Settings, Stack};
 use crate::seq::Seq;
 use crate::tcp::{self, Context, State, Tcb};
 use crate::time::Instant;
@@ -174,12 +174,14 @@ impl Stack {
             return self.drop_packet(DropReason::TooManyConnections, from, now);
         }
         listener.half_open_began();
+        let settings = listener.settings.clone();
         let mut iss = self.secret.initial_sequence(&tuple, now);
         if let Some(above) = above {
             // At least a window beyond what the old connection used (RFC 1122 4.2.2.13).
             iss = iss.max(above + (1 << 16));
         }
-        let slot = self.insert(tuple, iss, Role::Passive, Owner::HalfOpen(listener_id), now);
+        let owner = Owner::HalfOpen(listener_id);
+        let slot = self.insert(tuple, iss, Role::Passive, owner, settings, now);
         let (connection, mut cx) = self.with_context(slot, now);
         connection.tcb.open_passive(&mut cx).expect("a new connection is closed");
         connection.tcb.on_segment(segment, &mut cx);
@@ -193,6 +195,7 @@ impl Stack {
         iss: Seq,
         role: Role,
         owner: Owner,
+        settings: Option<Box<Settings>>,
         now: Instant,
     ) -> u32 {
         let id = self.next_id();
@@ -202,8 +205,13 @@ impl Stack {
             role,
         });
         let offset = self.secret.timestamp_offset(tuple.local.ip(), tuple.remote.ip());
-        let tcb = Tcb::new(iss, offset, &self.config.tcp);
-        self.connections.insert(id, tuple, tcb, owner).slot
+        let config = settings.as_ref().map_or(&self.config.tcp, |own| &own.tcp);
+        let tcb = Tcb::new(iss, offset, config);
+        let slot = self.connections.insert(id, tuple, tcb, owner).slot;
+        if let Some(settings) = settings {
+            self.own_settings.set(slot, settings);
+        }
+        slot
     }
 
     /// What follows any input to a connection: it may have something to send, somebody to wake, a
@@ -302,7 +310,8 @@ impl Stack {
     ) -> (&mut super::connections::Connection, Context<'_>) {
         let connection = self.connections.at(slot);
         let conn = connection.id;
-        let cx = Context { now, config: &self.config.tcp, conn, tracer: &mut self.tracer };
+        let config = self.own_settings.of(slot).map_or(&self.config.tcp, |own| &own.tcp);
+        let cx = Context { now, config, conn, tracer: &mut self.tracer };
         (connection, cx)
     }
 }

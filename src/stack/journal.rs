@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Handle, ListenerId, Stack};
+use super::{Handle, ListenerId, Settings, Stack};
 use crate::tcp::Keepalive;
 use crate::time::Instant;
 use crate::wire::Frame;
@@ -34,9 +34,13 @@ pub enum Input {
     Connect {
         local: Option<SocketAddr>,
         remote: SocketAddr,
+        settings: Option<Box<Settings>>,
     },
+    Configure(Handle, Box<Settings>),
+    ConfigureListener(ListenerId, Box<Settings>),
     Send(Handle, #[serde(with = "octets")] Bytes),
     SendBytes(Handle, #[serde(with = "octets")] Bytes),
+    MarkUrgent(Handle),
     ReceiveBytes(Handle, usize),
     Close(Handle),
     Abort(Handle),
@@ -62,9 +66,14 @@ impl Stack {
             Input::Listen { local, backlog } => drop(self.listen(local, backlog)),
             Input::Unlisten(id) => self.unlisten(id, at),
             Input::Accept(id) => drop(self.accept(id)),
-            Input::Connect { local, remote } => drop(self.connect(local, remote, at)),
+            Input::Connect { local, remote, settings } => {
+                let _ = self.connect_with(settings, local, remote, at);
+            }
+            Input::Configure(handle, settings) => self.configure(handle, *settings, at),
+            Input::ConfigureListener(id, settings) => self.configure_listener(id, *settings),
             Input::Send(handle, data) => drop(self.send(handle, &data, at)),
             Input::SendBytes(handle, data) => drop(self.send_bytes(handle, data, at)),
+            Input::MarkUrgent(handle) => drop(self.mark_urgent(handle, at)),
             Input::ReceiveBytes(handle, most) => drop(self.receive_bytes(handle, most, at)),
             Input::Close(handle) => drop(self.close(handle, at)),
             Input::Abort(handle) => self.abort(handle, at),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
-use super::{Handle, ListenerId};
+use super::{Handle, ListenerId, Settings};
 
 /// One listening port.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub(super) struct Listener {
     backlog: usize,
     half_open: usize,
     pub(super) accept_queue: VecDeque<Handle>,
+    /// For those it takes on, if they do not share the stack's.
+    pub(super) settings: Option<Box<Settings>>,
 }
 
 impl Listener {
@@ -48,7 +50,8 @@ impl Listeners {
         self.by_addr.insert(local, id);
         let backlog = backlog.max(1);
         let accept_queue = VecDeque::new();
-        self.by_id.insert(id, Listener { local, backlog, half_open: 0, accept_queue });
+        let listener = Listener { local, backlog, half_open: 0, accept_queue, settings: None };
+        self.by_id.insert(id, listener);
         Some(id)
     }
 

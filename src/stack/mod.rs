@@ -12,6 +12,7 @@ mod journal;
 mod listeners;
 mod output;
 mod secret;
+mod settings;
 mod wheel;
 
 use std::collections::VecDeque;
@@ -19,15 +20,17 @@ use std::net::{IpAddr, SocketAddr};
 
 use connections::Connections;
 use listeners::Listeners;
+use settings::OwnSettings;
 use wheel::Wheel;
 
 pub use journal::{Input, Journal, checksum};
 pub use secret::Secret;
+pub use settings::Settings;
 
 use crate::tcp;
 use crate::time::Instant;
 use crate::trace::{ConnId, DropReason, Event, Mask, Tracer};
-use crate::wire::{Frame, ip};
+use crate::wire::{Frame, HeaderStyle, ip};
 
 /// The settings of a stack.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -38,6 +41,8 @@ pub struct Config {
     pub mtu: usize,
     /// Settings of its connections; `mss` is set from `mtu`.
     pub tcp: tcp::Config,
+    /// Settings of the headers it sends.
+    pub header: HeaderStyle,
     /// Connections it holds at most, in all states. Default 1,000,000.
     pub max_connections: usize,
     /// The events it raises. Default none. Not part of what a recording keeps: it changes nothing but
@@ -52,6 +57,7 @@ impl Default for Config {
             addrs: Vec::new(),
             mtu: 1500,
             tcp: tcp::Config::default(),
+            header: HeaderStyle::default(),
             max_connections: 1_000_000,
             events: Mask::empty(),
         }
@@ -152,6 +158,8 @@ pub struct Stack {
     counters: Counters,
     connections: Connections,
     listeners: Listeners,
+    /// Of those connections that do not share the stack's.
+    own_settings: OwnSettings,
     wheel: Wheel,
     /// Slots with something to send, in turn.
     dirty: VecDeque<u32>,
@@ -183,6 +191,7 @@ impl Stack {
             counters: Counters::default(),
             connections: Connections::new(secret.table_hasher()),
             listeners: Listeners::default(),
+            own_settings: OwnSettings::default(),
             wheel: Wheel::new(),
             dirty: VecDeque::new(),
             replies: VecDeque::new(),

@@ -34,7 +34,8 @@ impl Stack {
                     self.dirty.push_back(slot);
                     self.counters.packets_sent += 1;
                     let (src, dst) = (tuple.local.ip(), tuple.remote.ip());
-                    return Some(tcp_wire::emit(ports, src, dst, segment));
+                    let style = self.header_style(slot);
+                    return Some(tcp_wire::emit_as(style, ports, src, dst, segment));
                 }
                 Output::Wait(deadline) => {
                     connection.is_dirty = false;
@@ -96,6 +97,7 @@ impl Stack {
 
     fn remove(&mut self, slot: u32, now: Instant) {
         self.wheel.remove(slot);
+        self.own_settings.clear(slot);
         let connection = self.connections.remove(slot);
         self.raise(connection.id, now, Mask::CONNECTIONS, || What::Removed);
     }

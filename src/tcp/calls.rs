@@ -155,6 +155,19 @@ impl Tcb {
         }
     }
 
+    /// Copies up to `most` octets that arrived in order, and leaves them to be received.
+    #[must_use]
+    pub fn peek(&self, most: usize) -> Bytes {
+        self.rcv.queue.peek(most)
+    }
+
+    /// The octets that the peer may have sent, or may send, before anything more is read.
+    #[must_use]
+    pub fn offered_buffer(&self) -> u32 {
+        let ready = u32::try_from(self.rcv.queue.ready_len()).unwrap_or(u32::MAX);
+        ready.saturating_add(self.rcv.wnd)
+    }
+
     /// In-order octets waiting to be read.
     #[must_use]
     pub fn readable_octets(&self) -> usize {

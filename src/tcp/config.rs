@@ -17,6 +17,9 @@ pub struct Config {
     pub send_buffer: usize,
     /// Offer window scaling (RFC 7323 2). Default true.
     pub window_scaling: bool,
+    /// The shift to announce, 0 to 14 (RFC 7323 2.3). Default none: the smallest with which the whole
+    /// receive buffer can be announced.
+    pub window_shift: Option<u8>,
     /// Offer timestamps (RFC 7323 3). Default true.
     pub timestamps: bool,
     /// Offer SACK (RFC 2018). Default true.
@@ -76,6 +79,7 @@ impl Default for Config {
             receive_buffer: 1 << 20,
             send_buffer: 1 << 20,
             window_scaling: true,
+            window_shift: None,
             timestamps: true,
             sack: true,
             nagle: true,
@@ -97,7 +101,12 @@ impl Default for Config {
 impl Config {
     /// The shift that lets the whole receive buffer be announced (RFC 7323 2.2); at most 14 (2.3).
     #[must_use]
-    pub(super) fn window_shift(&self) -> u8 {
+    pub(super) fn shift_to_announce(&self) -> u8 {
+        let wanted = self.window_shift.map(|shift| shift.min(14));
+        wanted.unwrap_or_else(|| self.least_shift())
+    }
+
+    fn least_shift(&self) -> u8 {
         (0..14).find(|shift| self.receive_buffer >> shift <= 0xffff).unwrap_or(14)
     }
 }
@@ -110,7 +119,7 @@ mod tests {
     fn the_shift_is_the_smallest_that_reaches_the_buffer() {
         for (buffer, shift) in [(65_535, 0), (65_536, 1), (1 << 20, 5), (1 << 30, 14)] {
             let config = Config { receive_buffer: buffer, ..Config::default() };
-            assert_eq!(config.window_shift(), shift, "{buffer}");
+            assert_eq!(config.shift_to_announce(), shift, "{buffer}");
         }
     }
 }

@@ -36,7 +36,7 @@ impl Negotiated {
         Negotiated {
             peer_mss: DEFAULT_MSS,
             snd_shift: None,
-            rcv_shift: config.window_scaling.then(|| config.window_shift()),
+            rcv_shift: config.window_scaling.then(|| config.shift_to_announce()),
             timestamps: config.timestamps,
             sack: config.sack,
             ts_recent: 0,

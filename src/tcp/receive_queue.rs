@@ -125,6 +125,16 @@ impl ReceiveQueue {
         Some(data)
     }
 
+    /// A copy of up to `most` octets in order, which stay.
+    pub(super) fn peek(&self, most: usize) -> Bytes {
+        let mut copy = BytesMut::with_capacity(most.min(self.ready_len));
+        for piece in self.ready.iter().map(|piece| &piece[..]).chain([&self.tail[..]]) {
+            let room = (most - copy.len()).min(piece.len());
+            copy.extend_from_slice(&piece[..room]);
+        }
+        copy.freeze()
+    }
+
     pub(super) fn clear(&mut self) {
         *self = ReceiveQueue::default();
     }

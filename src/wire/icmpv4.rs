@@ -8,7 +8,7 @@ use etherparse::{IcmpEchoHeader, Icmpv4Header, Icmpv4Slice, Icmpv4Type, icmpv4, 
 use super::checksum::Checksum;
 use super::frame::Frame;
 use super::ip::{self, Datagram};
-use super::{ParseError, Payload};
+use super::{HeaderStyle, ParseError, Payload};
 
 /// An ICMP message, as far as this stack tells them apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +67,8 @@ pub fn port_unreachable(rejected: &Datagram) -> Frame {
 
 fn emit(src: IpAddr, dst: IpAddr, kind: Icmpv4Type, data: Bytes) -> Frame {
     let header = Icmpv4Header::with_checksum(kind, &data).to_bytes();
-    let mut head = ip::header(src, dst, ip_number::ICMP.0, header.len() + data.len());
+    let mut head =
+        ip::header(HeaderStyle::default(), src, dst, ip_number::ICMP.0, header.len() + data.len());
     head.extend_from_slice(&header);
     Frame { head, payload: Payload::from(data) }
 }

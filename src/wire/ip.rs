@@ -3,10 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use bytes::Bytes;
-use etherparse::{IpNumber, Ipv4Header, Ipv4HeaderSlice};
+use etherparse::{IpDscp, IpEcn, IpNumber, Ipv4Header, Ipv4HeaderSlice};
 
 use super::ParseError;
 use super::frame::Head;
+use super::style::HeaderStyle;
 
 /// What the stack needs of a received IP packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,23 +80,36 @@ pub const fn header_len(dst: IpAddr) -> usize {
 }
 
 /// The header of a packet with `payload_len` octets behind it: "don't fragment" set, and therefore
-/// identification 0 (RFC 6864 4.1); TTL 64 (RFC 9293 3.9.2, MUST-49 asks for a configurable one).
+/// identification 0 (RFC 6864 4.1).
 ///
 /// # Panics
 ///
 /// When the packet would be longer than 65,535 octets or the addresses are not both IPv4.
-pub(super) fn header(src: IpAddr, dst: IpAddr, protocol: u8, payload_len: usize) -> Head {
+pub(super) fn header(
+    style: HeaderStyle,
+    src: IpAddr,
+    dst: IpAddr,
+    protocol: u8,
+    payload_len: usize,
+) -> Head {
     let (IpAddr::V4(src), IpAddr::V4(dst)) = (src, dst) else {
         panic!("a packet from {src} to {dst}: only IPv4 is carried");
     };
     let len = u16::try_from(payload_len).expect("the sender keeps packets below 65,535 octets");
-    ipv4_header(src, dst, IpNumber(protocol), len)
+    ipv4_header(style, src, dst, IpNumber(protocol), len)
 }
 
-fn ipv4_header(src: Ipv4Addr, dst: Ipv4Addr, protocol: IpNumber, payload_len: u16) -> Head {
-    const TTL: u8 = 64;
-    let mut header = Ipv4Header::new(payload_len, TTL, protocol, src.octets(), dst.octets())
+fn ipv4_header(
+    style: HeaderStyle,
+    src: Ipv4Addr,
+    dst: Ipv4Addr,
+    protocol: IpNumber,
+    payload_len: u16,
+) -> Head {
+    let mut header = Ipv4Header::new(payload_len, style.ttl, protocol, src.octets(), dst.octets())
         .expect("the sender keeps packets below 65,535 octets");
+    header.dscp = IpDscp::try_new(style.tos >> 2).expect("six bits");
+    header.ecn = IpEcn::try_new(style.tos & 3).expect("two bits");
     header.dont_fragment = true;
     header.header_checksum = header.calc_header_checksum();
     Head::from_slice(&header.to_bytes())
@@ -119,7 +133,7 @@ mod tests {
     fn packet(payload: &[u8]) -> Vec<u8> {
         let src = Ipv4Addr::new(192, 0, 2, 1).into();
         let dst = Ipv4Addr::new(192, 0, 2, 2).into();
-        let mut bytes = header(src, dst, 6, payload.len()).to_vec();
+        let mut bytes = header(HeaderStyle::default(), src, dst, 6, payload.len()).to_vec();
         bytes.extend_from_slice(payload);
         bytes
     }

@@ -8,6 +8,7 @@ pub mod ip;
 mod options;
 mod payload;
 mod segment;
+mod style;
 pub mod tcp;
 
 use std::fmt;
@@ -16,6 +17,7 @@ pub use frame::{Frame, Head};
 pub use options::{Options, SackBlocks, Timestamps};
 pub use payload::Payload;
 pub use segment::{Flags, Segment};
+pub use style::{HeaderStyle, OptionOrder};
 
 /// What is wrong with a packet that could not be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]

@@ -4,6 +4,7 @@
 use etherparse::{TcpOptionElement, TcpOptionsIterator};
 use smallvec::SmallVec;
 
+use super::style::OptionOrder;
 use crate::seq::Seq;
 
 /// The options of one segment. Anything else in the header is skipped (RFC 9293 3.1, MUST-6).
@@ -146,13 +147,19 @@ impl Options {
 
     /// The elements to write, each aligned as is customary: pairs of NOPs before what is two octets
     /// short of a word. SACK blocks that do not fit any more are left out.
-    pub(super) fn elements(&self) -> Elements {
-        use TcpOptionElement::{
-            MaximumSegmentSize, Noop, SelectiveAcknowledgement, SelectiveAcknowledgementPermitted,
-            Timestamp, WindowScale,
-        };
+    pub(super) fn elements(&self, order: OptionOrder) -> Elements {
         let mut elements = Elements::new();
-        elements.extend(self.mss.map(MaximumSegmentSize));
+        elements.extend(self.mss.map(TcpOptionElement::MaximumSegmentSize));
+        match order {
+            OptionOrder::Linux => self.write_in_linux_order(&mut elements),
+            OptionOrder::Bsd => self.write_in_bsd_order(&mut elements),
+        }
+        self.write_sack_blocks(&mut elements);
+        elements
+    }
+
+    fn write_in_linux_order(&self, elements: &mut Elements) {
+        use TcpOptionElement::{Noop, SelectiveAcknowledgementPermitted, Timestamp, WindowScale};
         match (self.sack_permitted, self.timestamps) {
             (true, None) => elements.extend([Noop, Noop, SelectiveAcknowledgementPermitted]),
             (true, Some(ts)) => {
@@ -164,6 +171,27 @@ impl Options {
         if let Some(shift) = self.window_scale {
             elements.extend([Noop, WindowScale(shift)]);
         }
+    }
+
+    fn write_in_bsd_order(&self, elements: &mut Elements) {
+        use TcpOptionElement::{Noop, SelectiveAcknowledgementPermitted, Timestamp, WindowScale};
+        if let Some(shift) = self.window_scale {
+            elements.extend([Noop, WindowScale(shift)]);
+        }
+        if self.sack_permitted {
+            elements.push(SelectiveAcknowledgementPermitted);
+        }
+        if let Some(ts) = self.timestamps {
+            // Its ten octets end on a word.
+            if !self.sack_permitted {
+                elements.extend([Noop, Noop]);
+            }
+            elements.push(Timestamp(ts.val, ts.ecr));
+        }
+    }
+
+    fn write_sack_blocks(&self, elements: &mut Elements) {
+        use TcpOptionElement::{Noop, SelectiveAcknowledgement};
         let blocks = self.sack.as_slice();
         let fitting = blocks.len().min(self.room_for_sack());
         if let Some((first, others)) = blocks[..fitting].split_first() {
@@ -173,7 +201,6 @@ impl Options {
             }
             elements.extend([Noop, Noop, SelectiveAcknowledgement((first.0.0, first.1.0), rest)]);
         }
-        elements
     }
 
     /// How many SACK blocks fit beside the other options: three with timestamps, four without.
@@ -210,9 +237,42 @@ mod tests {
     use super::*;
 
     fn written(options: &Options) -> Vec<u8> {
+        written_as(OptionOrder::Linux, options)
+    }
+
+    fn written_as(order: OptionOrder, options: &Options) -> Vec<u8> {
         let mut header = TcpHeader::default();
-        header.set_options(&options.elements()).expect("the options fit");
+        header.set_options(&options.elements(order)).expect("the options fit");
         header.options.as_slice().to_vec()
+    }
+
+    #[test]
+    fn either_order_says_the_same() {
+        for mask in 0..16_u8 {
+            let on = |bit: u8| mask & (1 << bit) != 0;
+            let options = Options {
+                mss: on(0).then_some(1460),
+                window_scale: on(1).then_some(6),
+                sack_permitted: on(2),
+                timestamps: on(3).then_some(Timestamps { val: 100, ecr: 0 }),
+                ..Options::default()
+            };
+            let octets = written_as(OptionOrder::Bsd, &options);
+            assert_eq!(Options::parse(&octets), options);
+            assert_eq!(octets.len(), options.len(), "{options:?}");
+        }
+    }
+
+    #[test]
+    fn the_bsd_order_ends_in_zeros() {
+        let options = Options {
+            mss: Some(1460),
+            window_scale: Some(6),
+            sack_permitted: true,
+            ..Options::default()
+        };
+        let octets = written_as(OptionOrder::Bsd, &options);
+        assert_eq!(octets, [2, 4, 5, 180, 1, 3, 3, 6, 4, 2, 0, 0]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::frame::{Frame, Head};
 use super::ip;
 use super::options::Options;
 use super::segment::{Flags, Segment};
+use super::style::HeaderStyle;
 use crate::seq::Seq;
 
 /// The ports of a segment.
@@ -60,6 +61,22 @@ pub fn parse(bytes: &Bytes, src: IpAddr, dst: IpAddr) -> Result<(Ports, Segment)
 /// sender of the segment has to see to both.
 #[must_use]
 pub fn emit(ports: Ports, src: IpAddr, dst: IpAddr, segment: Segment) -> Frame {
+    emit_as(HeaderStyle::default(), ports, src, dst, segment)
+}
+
+/// As [`emit`], with headers in the given style.
+///
+/// # Panics
+///
+/// As [`emit`].
+#[must_use]
+pub fn emit_as(
+    style: HeaderStyle,
+    ports: Ports,
+    src: IpAddr,
+    dst: IpAddr,
+    segment: Segment,
+) -> Frame {
     let Segment { seq, ack, flags, wnd, up, options, payload } = segment;
     let mut tcp = TcpHeader::new(ports.src, ports.dst, seq.0, wnd);
     tcp.acknowledgment_number = ack.0;
@@ -72,7 +89,8 @@ pub fn emit(ports: Ports, src: IpAddr, dst: IpAddr, segment: Segment) -> Frame {
     tcp.urg = flags.contains(Flags::URG);
     tcp.ece = flags.contains(Flags::ECE);
     tcp.cwr = flags.contains(Flags::CWR);
-    tcp.set_options(&options.elements()).expect("40 octets hold every combination of our options");
+    tcp.set_options(&options.elements(style.options))
+        .expect("40 octets hold every combination of our options");
 
     let mut header = tcp.to_bytes();
     let len = header.len() + payload.len();
@@ -81,7 +99,7 @@ pub fn emit(ports: Ports, src: IpAddr, dst: IpAddr, segment: Segment) -> Frame {
     sum.add_payload(&payload);
     header[16..18].copy_from_slice(&sum.finish());
 
-    let mut head: Head = ip::header(src, dst, ip_number::TCP.0, len);
+    let mut head: Head = ip::header(style, src, dst, ip_number::TCP.0, len);
     head.extend_from_slice(&header);
     Frame { head, payload }
 }

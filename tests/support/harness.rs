@@ -16,7 +16,7 @@ use glasstack::tcp::{self, Keepalive, State};
 use glasstack::time::Instant;
 use glasstack::trace::{Mask, Sink};
 use glasstack::view::ladder::LadderRecorder;
-use glasstack::wire::{Flags, SackBlocks, Segment, Timestamps};
+use glasstack::wire::{Flags, HeaderStyle, SackBlocks, Segment, Timestamps};
 
 use super::{CLIENT, PORT, SERVER, packet, parse};
 
@@ -107,6 +107,7 @@ impl<C: Choices> Harness<C> {
             addrs: vec![SERVER],
             mtu: choices.pick(&[296, 1_500]),
             tcp,
+            header: HeaderStyle::default(),
             max_connections: MOST_CONNECTIONS,
             events: recorder.as_ref().map_or(Mask::empty(), Sink::wanted),
         };

@@ -1,0 +1,116 @@
+//! What can differ between the connections of one stack: each has the stack's settings, or its own.
+
+use super::{Handle, Input, ListenerId, Stack};
+use crate::tcp;
+use crate::time::Instant;
+use crate::wire::HeaderStyle;
+
+/// The settings of one connection, or of those that a listener takes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Settings {
+    /// Of the TCP machine.
+    pub tcp: tcp::Config,
+    /// Of the headers it sends.
+    pub header: HeaderStyle,
+}
+
+/// Settings by slot, for the connections that have their own.
+#[derive(Debug, Default)]
+pub(super) struct OwnSettings {
+    by_slot: Vec<Option<Box<Settings>>>,
+}
+
+impl OwnSettings {
+    pub(super) fn of(&self, slot: u32) -> Option<&Settings> {
+        self.by_slot.get(slot as usize)?.as_deref()
+    }
+
+    pub(super) fn set(&mut self, slot: u32, settings: Box<Settings>) {
+        let slot = slot as usize;
+        if self.by_slot.len() <= slot {
+            self.by_slot.resize_with(slot + 1, || None);
+        }
+        self.by_slot[slot] = Some(settings);
+    }
+
+    pub(super) fn clear(&mut self, slot: u32) {
+        if let Some(entry) = self.by_slot.get_mut(slot as usize) {
+            *entry = None;
+        }
+        let used = self.by_slot.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        self.by_slot.truncate(used);
+    }
+}
+
+impl Stack {
+    /// What connections start from that are given no settings of their own.
+    #[must_use]
+    pub fn default_settings(&self) -> Settings {
+        Settings { tcp: self.config.tcp.clone(), header: self.config.header }
+    }
+
+    /// The settings of a connection; the stack's for a handle that means nothing any more.
+    #[must_use]
+    pub fn settings(&self, handle: Handle) -> Settings {
+        let own = self.connections.get(handle).and_then(|_| self.own_settings.of(handle.slot));
+        own.cloned().unwrap_or_else(|| self.default_settings())
+    }
+
+    /// Gives a connection settings of its own. A window once offered stays offered: the receive buffer
+    /// becomes no smaller than that. What the two SYNs agree on cannot be changed after them.
+    pub fn configure(&mut self, handle: Handle, settings: Settings, now: Instant) {
+        self.note(now, || Input::Configure(handle, Box::new(settings.clone())));
+        let old = self.settings(handle);
+        let mut settings = Box::new(settings);
+        let Some(connection) = self.connections.get(handle) else { return };
+        let offered = connection.tcb.offered_buffer();
+        settings.tcp.receive_buffer = settings.tcp.receive_buffer.max(offered);
+        let new = settings.tcp.clone();
+        self.own_settings.set(handle.slot, settings);
+        let (connection, mut cx) = self.with_context(handle.slot, now);
+        if old.tcp.nagle != new.nagle {
+            connection.tcb.set_nodelay(!new.nagle);
+        }
+        if old.tcp.keepalive != new.keepalive {
+            connection.tcb.set_keepalive(new.keepalive, &mut cx);
+        }
+        if old.tcp.user_timeout != new.user_timeout {
+            connection.tcb.set_user_timeout(new.user_timeout, &mut cx);
+        }
+        self.mark_dirty(handle.slot);
+    }
+
+    /// Gives those that a listener takes on from now on settings of their own.
+    pub fn configure_listener(&mut self, id: ListenerId, settings: Settings) {
+        self.note(self.last_input, || Input::ConfigureListener(id, Box::new(settings.clone())));
+        if let Some(listener) = self.listeners.get_mut(id) {
+            listener.settings = Some(Box::new(settings));
+        }
+    }
+
+    /// The settings of the TCP machine for the connection in `slot`.
+    pub(super) fn tcp_config(&self, slot: u32) -> &tcp::Config {
+        self.own_settings.of(slot).map_or(&self.config.tcp, |own| &own.tcp)
+    }
+
+    pub(super) fn header_style(&self, slot: u32) -> HeaderStyle {
+        self.own_settings.of(slot).map_or(self.config.header, |own| own.header)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cleared_takes_no_room() {
+        let mut own = OwnSettings::default();
+        own.set(7, Box::default());
+        own.set(3, Box::default());
+        assert!(own.of(7).is_some() && own.of(5).is_none() && own.of(100).is_none());
+        own.clear(7);
+        assert_eq!(own.by_slot.len(), 4);
+        own.clear(3);
+        assert!(own.by_slot.is_empty());
+    }
+}

@@ -1,3 +1,7 @@
 //! `glass drill`: packetdrill scripts, run against our stack in virtual time.
 
+pub mod host;
+mod profile;
 pub mod script;
+
+pub use profile::Profile;

@@ -79,6 +79,12 @@ impl Stack {
         Some(handle)
     }
 
+    /// How many connections wait to be accepted.
+    #[must_use]
+    pub fn waiting_to_be_accepted(&self, id: ListenerId) -> usize {
+        self.listeners.get(id).map_or(0, |listener| listener.accept_queue.len())
+    }
+
     /// Active OPEN to `remote`, from `local` or an address and port of the stack's choice (port 0 lets
     /// it choose the port only).
     ///

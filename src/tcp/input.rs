@@ -133,6 +133,7 @@ impl Tcb {
             return;
         }
         self.recovery.until = Some(self.snd.nxt);
+        self.recovery.timed_out = false;
         self.recovery.recover = self.snd.nxt;
         let mss = self.send_mss(cx.config);
         self.congestion.on_loss(self.flight_size(), mss);

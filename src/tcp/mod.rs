@@ -34,6 +34,6 @@ pub use context::Context;
 pub use output::Output;
 pub use segment_arrives::closed;
 pub use state::{ARROWS, Arrow, Cause, State, is_arrow};
-pub use status::{Status, TimerLeft, Transition};
+pub use status::{RecoveryState, Status, TimerLeft, Transition};
 pub use tcb::Tcb;
 pub use timers::{Deadline, Timer};

@@ -42,8 +42,20 @@ pub struct Status {
     pub ssthresh: u32,
     /// Sent and not acknowledged, SYN and FIN counted.
     pub in_flight: u32,
+    /// Segments in flight.
+    pub segments_in_flight: u32,
+    /// Of these, those believed lost and not sent again yet.
+    pub segments_lost: u32,
+    /// Of these, those that were sent again.
+    pub segments_sent_again: u32,
+    /// What the sender makes of the losses it sees.
+    pub recovery: RecoveryState,
+    /// Timeouts in a row without an acknowledgment.
+    pub timeouts: u32,
     /// Written by the application and not acknowledged.
     pub send_queue: usize,
+    /// Written by the application and not sent yet.
+    pub unsent: usize,
     /// Received in order and not yet read by the application.
     pub receive_queue: usize,
     /// Received out of order.
@@ -67,6 +79,21 @@ pub struct Status {
 impl Status {
     /// How many transitions every connection remembers.
     pub const HISTORY: usize = 12;
+}
+
+/// What a sender makes of the losses it sees (RFC 5681, RFC 6582).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecoveryState {
+    /// Nothing is missing.
+    #[default]
+    Open,
+    /// Duplicate ACKs came, too few to act on.
+    Disorder,
+    /// Fast recovery: the third duplicate ACK came, and not all is acknowledged that was out then.
+    Recovery,
+    /// The retransmission timer ran out, and not all is acknowledged that was out then.
+    Loss,
 }
 
 /// One armed timer.

@@ -14,7 +14,7 @@ use super::recovery::{Flight, Recovery};
 use super::rtt::Rtt;
 use super::send_queue::SendQueue;
 use super::state::{Cause, State, is_arrow};
-use super::status::{Status, TimerLeft, Transition};
+use super::status::{RecoveryState, Status, TimerLeft, Transition};
 use super::timers::{Timer, Timers};
 use crate::error::Error;
 use crate::seq::Seq;
@@ -304,7 +304,13 @@ impl Tcb {
             cwnd: self.congestion.window(),
             ssthresh: self.congestion.slow_start_threshold(),
             in_flight: self.flight_size(),
+            segments_in_flight: self.flight.count(|_| true),
+            segments_lost: self.flight.count(|sent| sent.lost.is_some()),
+            segments_sent_again: self.flight.count(|sent| sent.times > 1 && sent.lost.is_none()),
+            recovery: self.recovery_state(),
+            timeouts: self.retries,
             send_queue: self.snd.queue.len(),
+            unsent: self.unsent(),
             receive_queue: self.rcv.queue.ready_len(),
             out_of_order: self.rcv.queue.out_of_order_len(),
             octets_acknowledged: self.counters.octets_acknowledged,
@@ -314,6 +320,18 @@ impl Tcb {
             retransmissions: self.counters.retransmissions,
             timers: timers.collect(),
             transitions: self.history.iter().copied().collect(),
+        }
+    }
+
+    fn recovery_state(&self) -> RecoveryState {
+        if self.recovery.until.is_some() {
+            RecoveryState::Recovery
+        } else if self.snd.una.lt(self.recovery.recover) && self.recovery.timed_out {
+            RecoveryState::Loss
+        } else if self.recovery.duplicates > 0 {
+            RecoveryState::Disorder
+        } else {
+            RecoveryState::Open
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use glasstack::http::{Config, Connection, StatusSource};
 use glasstack::stack::Summary;
-use glasstack::tcp::{Cause, State, Status, Timer, TimerLeft, Transition};
+use glasstack::tcp::{Cause, RecoveryState, State, Status, Timer, TimerLeft, Transition};
 use glasstack::trace::ConnId;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use tokio::time::Instant;
@@ -248,7 +248,13 @@ fn established() -> Status {
         cwnd: 14_600,
         ssthresh: u32::MAX,
         in_flight: 0,
+        segments_in_flight: 0,
+        segments_lost: 0,
+        segments_sent_again: 0,
+        recovery: RecoveryState::Open,
+        timeouts: 0,
         send_queue: 0,
+        unsent: 0,
         receive_queue: 0,
         out_of_order: 0,
         octets_acknowledged: 0,

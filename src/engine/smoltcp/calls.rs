@@ -14,7 +14,7 @@ use super::{Connection, EPHEMERAL, Listener, Owner, Smoltcp};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::stack::{FourTuple, Handle, ListenerId, Ready, Summary};
-use crate::tcp::{Keepalive, Received, State, Status};
+use crate::tcp::{Keepalive, Received, RecoveryState, State, Status};
 use crate::time::Instant;
 use crate::trace::{ConnId, Event};
 use crate::wire::{Frame, Payload};
@@ -329,7 +329,13 @@ impl Smoltcp {
             cwnd: 0,
             ssthresh: 0,
             in_flight: 0,
+            segments_in_flight: 0,
+            segments_lost: 0,
+            segments_sent_again: 0,
+            recovery: RecoveryState::Open,
+            timeouts: 0,
             send_queue: socket.send_queue(),
+            unsent: 0,
             receive_queue: socket.recv_queue(),
             out_of_order: 0,
             octets_acknowledged: 0,

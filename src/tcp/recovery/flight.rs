@@ -47,6 +47,12 @@ impl Flight {
         self.sent.is_empty()
     }
 
+    /// How many records are `wanted`.
+    pub(in crate::tcp) fn count(&self, wanted: impl Fn(&Sent) -> bool) -> u32 {
+        let count = self.sent.iter().filter(|sent| wanted(sent)).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
     /// Sequence numbers marked lost and not sent again.
     pub(in crate::tcp) fn lost(&self) -> u32 {
         self.lost

@@ -22,13 +22,15 @@ pub(super) struct Recovery {
     /// beyond it begin no new recovery (RFC 6582 3.2, "recover"). Moves along with SND.UNA, or it would
     /// seem to lie ahead after 2 GiB.
     pub(super) recover: Seq,
+    /// What `recover` marks the end of began with a timeout.
+    pub(super) timed_out: bool,
     /// One segment may leave whatever the congestion window says: the first retransmission.
     pub(super) force_one: bool,
 }
 
 impl Recovery {
     pub(super) const fn new(iss: Seq) -> Self {
-        Recovery { duplicates: 0, until: None, recover: iss, force_one: false }
+        Recovery { duplicates: 0, until: None, recover: iss, timed_out: false, force_one: false }
     }
 
     /// What the duplicate ACKs say has left the network, in octets.
@@ -38,6 +40,6 @@ impl Recovery {
 
     /// The retransmission timer ran out: whatever recovery was under way is over.
     pub(super) fn on_timeout(&mut self, nxt: Seq) {
-        *self = Recovery { recover: nxt, force_one: true, ..Recovery::new(nxt) };
+        *self = Recovery { timed_out: true, force_one: true, ..Recovery::new(nxt) };
     }
 }

@@ -1,0 +1,135 @@
+//! The calls as data: what is asked, what comes back, what is still under way.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+pub use nix::errno::Errno;
+
+use super::options::Value;
+use crate::time::Instant;
+
+/// A file descriptor.
+pub type Fd = i32;
+
+/// A socket call. Constants (flags, levels, commands) are those of Linux.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "named for the calls of POSIX, with their arguments")]
+pub enum Call {
+    Socket { nonblocking: bool },
+    Bind { fd: Fd, addr: SocketAddr },
+    Listen { fd: Fd, backlog: i32 },
+    Accept { fd: Fd, nonblocking: bool },
+    Connect { fd: Fd, addr: SocketAddr },
+    Receive { fd: Fd, len: usize, flags: i32 },
+    Send { fd: Fd, data: Bytes, flags: i32 },
+    GetFlags { fd: Fd },
+    SetFlags { fd: Fd, flags: i32 },
+    GetDescriptorFlags { fd: Fd },
+    SetDescriptorFlags { fd: Fd },
+    BytesReadable { fd: Fd },
+    BytesUnacknowledged { fd: Fd },
+    BytesUnsent { fd: Fd },
+    SetNonblocking { fd: Fd, nonblocking: bool },
+    Close { fd: Fd },
+    Shutdown { fd: Fd, how: How },
+    GetOption { fd: Fd, level: i32, name: i32 },
+    SetOption { fd: Fd, level: i32, name: i32, value: Value },
+    Poll { fds: Vec<PollFd>, timeout: Option<Duration> },
+    EpollCreate,
+    EpollControl { epoll: Fd, change: WatchChange, fd: Fd, watch: Watch },
+    EpollWait { epoll: Fd, most: usize, timeout: Option<Duration> },
+    Name { fd: Fd },
+    PeerName { fd: Fd },
+}
+
+/// Which directions `shutdown` closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// `SHUT_RD`.
+    Read,
+    /// `SHUT_WR`.
+    Write,
+    /// `SHUT_RDWR`.
+    Both,
+}
+
+/// An entry of `poll`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PollFd {
+    /// Which file.
+    pub fd: Fd,
+    /// What is waited for.
+    pub events: i16,
+    /// What there is.
+    pub revents: i16,
+}
+
+/// What `epoll_ctl` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WatchChange {
+    /// `EPOLL_CTL_ADD`.
+    Add,
+    /// `EPOLL_CTL_MOD`.
+    Modify,
+    /// `EPOLL_CTL_DEL`.
+    Delete,
+}
+
+/// What `epoll_ctl` asks for, and what `epoll_wait` tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Watch {
+    /// `EPOLLIN` and others.
+    pub events: u32,
+    /// The caller's.
+    pub data: u64,
+}
+
+/// What a call brought.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// A number: 0, octets, flags.
+    Number(i64),
+    /// A new file.
+    File(Fd),
+    /// A new connection, and who is at the other end.
+    Accepted(Fd, SocketAddr),
+    /// Octets; none at the end of the stream.
+    Received(Bytes),
+    /// The value of an option.
+    Option(Value),
+    /// `poll`: how many are ready, and what of each.
+    Polled(i64, Vec<PollFd>),
+    /// `epoll_wait`: those that are ready.
+    Events(Vec<Watch>),
+    /// An address.
+    Addr(SocketAddr),
+}
+
+/// How far a call has come.
+#[derive(Debug)]
+pub enum Progress {
+    /// It has returned.
+    Done(Result<Reply, Errno>),
+    /// It blocks: ask again with [`super::Host::resume`] when something has happened.
+    Blocked(Blocked),
+}
+
+/// A call that blocks.
+#[derive(Clone, Debug)]
+pub struct Blocked {
+    pub(super) call: Call,
+    /// Octets that a send has written so far.
+    pub(super) written: usize,
+    /// When it gives up waiting.
+    pub(super) deadline: Option<Instant>,
+}
+
+impl Blocked {
+    /// When it gives up waiting, and is to be resumed whatever happens.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+}

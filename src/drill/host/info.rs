@@ -1,0 +1,213 @@
+//! `TCP_INFO`: a snapshot of a connection in the words and the layout of Linux.
+
+use crate::stack::Summary;
+use crate::tcp::{RecoveryState, State, Timer};
+
+/// The duplicate ACKs that are taken for a loss, which Linux calls reordering.
+const REORDERING: u64 = 3;
+/// The threshold of a connection that has met no loss.
+const INFINITE_THRESHOLD: u64 = 0x7fff_ffff;
+
+/// One snapshot: its fields in the order of `struct tcp_info`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TcpInfo {
+    fields: Vec<Field>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Field {
+    name: &'static str,
+    octets: usize,
+    /// `None`: this stack does not know.
+    value: Option<u64>,
+}
+
+/// How congestion windows are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WindowUnit {
+    /// In segments, as Linux does.
+    Segments,
+    /// In octets, as FreeBSD does.
+    Octets,
+}
+
+impl TcpInfo {
+    /// Of a connection.
+    #[must_use]
+    pub fn of(summary: &Summary, unit: WindowUnit) -> Self {
+        let mut info = Info { fields: Vec::with_capacity(50) };
+        info.octets(summary);
+        info.timers_and_sizes(summary);
+        info.flight(summary, unit);
+        info.totals(summary);
+        TcpInfo { fields: info.fields }
+    }
+
+    /// Of a socket without a connection: `state` is all there is.
+    #[must_use]
+    pub fn of_state(state: State) -> Self {
+        let fields = vec![Field { name: "tcpi_state", octets: 1, value: Some(number(state)) }];
+        TcpInfo { fields }
+    }
+
+    /// A field by its name; `None` when there is no such field, or this stack does not know it.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<u64> {
+        self.fields.iter().find(|field| field.name == name)?.value
+    }
+
+    /// The octets of `struct tcp_info`; what is not known is zero.
+    #[must_use]
+    pub fn to_octets(&self) -> Vec<u8> {
+        let mut octets = Vec::new();
+        for field in &self.fields {
+            while octets.len() % field.octets != 0 {
+                octets.push(0);
+            }
+            let value = field.value.unwrap_or(0).to_ne_bytes();
+            let value = if cfg!(target_endian = "little") {
+                &value[..field.octets]
+            } else {
+                &value[8 - field.octets..]
+            };
+            octets.extend_from_slice(value);
+        }
+        octets
+    }
+}
+
+/// A snapshot being made.
+struct Info {
+    fields: Vec<Field>,
+}
+
+impl Info {
+    fn add(&mut self, name: &'static str, octets: usize, value: u64) {
+        self.fields.push(Field { name, octets, value: Some(value) });
+    }
+
+    fn unknown(&mut self, name: &'static str, octets: usize) {
+        self.fields.push(Field { name, octets, value: None });
+    }
+
+    /// The fields of one octet.
+    fn octets(&mut self, summary: &Summary) {
+        let status = &summary.status;
+        self.add("tcpi_state", 1, number(status.state));
+        self.add("tcpi_ca_state", 1, congestion_state(status.recovery));
+        let probes = status.timers.iter().any(|left| left.timer == Timer::Persist);
+        let timeouts = u64::from(status.timeouts);
+        self.add("tcpi_retransmits", 1, if probes { 0 } else { timeouts });
+        self.add("tcpi_probes", 1, if probes { timeouts } else { 0 });
+        self.add("tcpi_backoff", 1, timeouts);
+        let scales = status.send_window_scale.is_some();
+        let options = [(status.timestamps, 1), (status.sack, 2), (scales, 4)];
+        let options = options.iter().filter(|(on, _)| *on).map(|(_, bit)| bit).sum();
+        self.add("tcpi_options", 1, options);
+        let [snd, rcv] = [status.send_window_scale, status.receive_window_scale]
+            .map(|shift| u64::from(shift.unwrap_or(0)));
+        self.add("tcpi_wscale", 1, snd | rcv << 4);
+        self.unknown("tcpi_delivery_rate_app_limited", 1);
+    }
+
+    fn timers_and_sizes(&mut self, summary: &Summary) {
+        let status = &summary.status;
+        self.add("tcpi_rto", 4, micros(status.rto));
+        self.unknown("tcpi_ato", 4);
+        self.add("tcpi_snd_mss", 4, status.send_mss.into());
+        self.unknown("tcpi_rcv_mss", 4);
+    }
+
+    fn flight(&mut self, summary: &Summary, unit: WindowUnit) {
+        let status = &summary.status;
+        self.add("tcpi_unacked", 4, status.segments_in_flight.into());
+        self.unknown("tcpi_sacked", 4);
+        self.add("tcpi_lost", 4, status.segments_lost.into());
+        self.add("tcpi_retrans", 4, status.segments_sent_again.into());
+        self.unknown("tcpi_fackets", 4);
+        for name in [
+            "tcpi_last_data_sent",
+            "tcpi_last_ack_sent",
+            "tcpi_last_data_recv",
+            "tcpi_last_ack_recv",
+        ] {
+            self.unknown(name, 4);
+        }
+        self.unknown("tcpi_pmtu", 4);
+        self.unknown("tcpi_rcv_ssthresh", 4);
+        self.add("tcpi_rtt", 4, status.srtt.map_or(0, micros));
+        self.add("tcpi_rttvar", 4, micros(status.rttvar));
+        let per = match unit {
+            WindowUnit::Segments => status.send_mss.max(1),
+            WindowUnit::Octets => 1,
+        };
+        let is_infinite = u64::from(status.ssthresh) >= INFINITE_THRESHOLD;
+        let threshold =
+            if is_infinite { INFINITE_THRESHOLD } else { u64::from(status.ssthresh / per) };
+        self.add("tcpi_snd_ssthresh", 4, threshold);
+        self.add("tcpi_snd_cwnd", 4, u64::from(status.cwnd / per));
+        self.add("tcpi_advmss", 4, status.receive_mss.into());
+        self.add("tcpi_reordering", 4, REORDERING);
+        self.unknown("tcpi_rcv_rtt", 4);
+        self.add("tcpi_rcv_space", 4, status.receive_window.into());
+        self.add("tcpi_total_retrans", 4, status.retransmissions);
+    }
+
+    fn totals(&mut self, summary: &Summary) {
+        let status = &summary.status;
+        self.unknown("tcpi_pacing_rate", 8);
+        self.unknown("tcpi_max_pacing_rate", 8);
+        self.add("tcpi_bytes_acked", 8, status.octets_acknowledged);
+        self.add("tcpi_bytes_received", 8, status.octets_received);
+        self.add("tcpi_segs_out", 4, status.segments_sent);
+        self.add("tcpi_segs_in", 4, status.segments_received);
+        self.add("tcpi_notsent_bytes", 4, u64::try_from(status.unsent).unwrap_or(u64::MAX));
+        for name in ["tcpi_min_rtt", "tcpi_data_segs_in", "tcpi_data_segs_out"] {
+            self.unknown(name, 4);
+        }
+        for name in
+            ["tcpi_delivery_rate", "tcpi_busy_time", "tcpi_rwnd_limited", "tcpi_sndbuf_limited"]
+        {
+            self.unknown(name, 8);
+        }
+        self.unknown("tcpi_delivered", 4);
+        self.unknown("tcpi_delivered_ce", 4);
+        self.unknown("tcpi_bytes_sent", 8);
+        self.unknown("tcpi_bytes_retrans", 8);
+        for name in ["tcpi_dsack_dups", "tcpi_reord_seen", "tcpi_rcv_ooopack"] {
+            self.unknown(name, 4);
+        }
+        self.add("tcpi_snd_wnd", 4, status.send_window.into());
+        self.add("tcpi_rcv_wnd", 4, status.receive_window.into());
+    }
+}
+
+/// The numbers of `enum` in Linux's `netinet/tcp.h`.
+fn number(state: State) -> u64 {
+    match state {
+        State::Established => 1,
+        State::SynSent => 2,
+        State::SynReceived => 3,
+        State::FinWait1 => 4,
+        State::FinWait2 => 5,
+        State::TimeWait => 6,
+        State::Closed => 7,
+        State::CloseWait => 8,
+        State::LastAck => 9,
+        State::Listen => 10,
+        State::Closing => 11,
+    }
+}
+
+fn congestion_state(recovery: RecoveryState) -> u64 {
+    match recovery {
+        RecoveryState::Open => 0,
+        RecoveryState::Disorder => 1,
+        RecoveryState::Recovery => 3,
+        RecoveryState::Loss => 4,
+    }
+}
+
+fn micros(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

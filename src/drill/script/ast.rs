@@ -1,6 +1,7 @@
 //! A script as it was written: options, events, and what each says. Nothing here knows what a call or
 //! a packet does; names are kept as they stand, so that what is not supported can be named.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,13 @@ pub struct Position {
     pub line: u32,
     /// The column, in characters.
     pub column: u32,
+}
+
+impl fmt::Display for Position {
+    /// `LINE:COLUMN`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
 }
 
 /// One script.

@@ -10,3 +10,8 @@ pub struct Statement {
     /// As it was written.
     pub text: String,
 }
+
+/// Reads the code of one `%{ ... }%`, whose first character stands at `begin`.
+pub(super) fn parse(text: &str, begin: Position) -> Result<Vec<Statement>, super::SyntaxError> {
+    Ok(vec![Statement { at: begin, text: text.trim().to_owned() }])
+}

@@ -1,0 +1,292 @@
+//! Packet lines: `<` or `>`, what the IP header says, and TCP, UDP or ICMP.
+
+use super::ast::{Body, Direction, Ecn, Icmp, IpInfo, Options, Packet, Position, Tcp};
+use super::cursor::Cursor;
+use super::error::SyntaxError;
+use super::lexer::Token;
+use super::tcp_options;
+
+const FLAGS: &str = "flags (letters of SFRPUEW, `.` for ACK, `-` for none)";
+const U8: i64 = u8::MAX as i64;
+const U16: i64 = u16::MAX as i64;
+const U32: i64 = u32::MAX as i64;
+
+/// Headers around a packet that are known, but not built.
+const ENCAPSULATIONS: [&str; 6] = ["ipv4", "ipv6", "gre", "GREv0", "mpls", "encap"];
+
+/// A packet, from its `<` or `>` on.
+pub(super) fn packet(cursor: &mut Cursor<'_>) -> Result<Packet, SyntaxError> {
+    let at = cursor.at();
+    let direction = match cursor.take_symbol('<') {
+        true => Direction::In,
+        false => cursor.symbol('>', "or `<` in front of a packet").map(|()| Direction::Out)?,
+    };
+    refuse_encapsulations(cursor)?;
+    let ip = ip_info(cursor, direction)?;
+    refuse_encapsulations(cursor)?;
+    let mut ports = ports(cursor)?;
+    let body = if cursor.take_word("udp") {
+        ports = ports.or(self::ports(cursor)?);
+        udp(cursor)?
+    } else if cursor.take_word("icmp") {
+        icmp(cursor).map(Body::Icmp)?
+    } else {
+        tcp(cursor, direction).map(Body::Tcp)?
+    };
+    Ok(Packet { at, direction, ip, ports, body })
+}
+
+fn refuse_encapsulations(cursor: &Cursor<'_>) -> Result<(), SyntaxError> {
+    match cursor.peek() {
+        Some(Token::Word(word)) if ENCAPSULATIONS.contains(word) => {
+            Err(cursor.unsupported(format!("encapsulation (`{word}`)")))
+        }
+        Some(Token::Word(word @ ("sctp" | "udplite"))) => {
+            Err(cursor.unsupported(format!("the protocol `{word}`")))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// `[ect0]`, `(tos 0x10, flowlabel 0x1)`: the IP header, in either kind of brackets.
+fn ip_info(cursor: &mut Cursor<'_>, direction: Direction) -> Result<IpInfo, SyntaxError> {
+    let close = match cursor.peek() {
+        Some(Token::Symbol('[')) => ']',
+        Some(Token::Symbol('(')) => ')',
+        Some(_) | None => return Ok(IpInfo::default()),
+    };
+    cursor.take();
+    let mut ip = IpInfo::default();
+    loop {
+        ip_field(cursor, direction, &mut ip)?;
+        if !cursor.take_symbol(',') {
+            break;
+        }
+    }
+    cursor.symbol(close, "or `,` behind a field of the IP header")?;
+    Ok(ip)
+}
+
+fn ip_field(
+    cursor: &mut Cursor<'_>,
+    direction: Direction,
+    ip: &mut IpInfo,
+) -> Result<(), SyntaxError> {
+    let at = cursor.at();
+    let Some(Token::Word(word)) = cursor.peek().cloned() else {
+        return Err(cursor.unexpected(IP_FIELDS));
+    };
+    let is_new = match word {
+        "noecn" => ip.ecn.replace(Ecn::NotEct).is_none(),
+        "ect0" => ip.ecn.replace(Ecn::Ect0).is_none(),
+        "ect1" => ip.ecn.replace(Ecn::Ect1).is_none(),
+        "ce" => ip.ecn.replace(Ecn::Ce).is_none(),
+        "ect01" if direction == Direction::In => {
+            let expected = "one ECN field for a packet to the stack (ect0 or ect1)";
+            return Err(cursor.unexpected(expected));
+        }
+        "ect01" => ip.ecn.replace(Ecn::Ect01).is_none(),
+        "tos" | "class" => {
+            cursor.take();
+            ip.tos.replace(cursor.number("the octet of DSCP and ECN", 0..=U8)?).is_none()
+        }
+        "ttl" | "hlim" => {
+            cursor.take();
+            ip.ttl.replace(cursor.number("the time to live", 0..=U8)?).is_none()
+        }
+        "flowlabel" => {
+            cursor.take();
+            ip.flow_label.replace(cursor.number("the flow label", 0..=0xf_ffff)?).is_none()
+        }
+        _ => return Err(cursor.unexpected(IP_FIELDS)),
+    };
+    if !matches!(word, "tos" | "class" | "ttl" | "hlim" | "flowlabel") {
+        cursor.take();
+    }
+    match is_new && (ip.ecn.is_none() || ip.tos.is_none()) {
+        true => Ok(()),
+        false => Err(SyntaxError::new(
+            at,
+            "every field of the IP header once (`tos` has the ECN field in it)",
+            format!("another `{word}`"),
+        )),
+    }
+}
+
+const IP_FIELDS: &str = "ect0, ect1, ect01, noecn, ce, tos 0xN, ttl N or flowlabel 0xN";
+
+/// `1234 > 80`.
+fn ports(cursor: &mut Cursor<'_>) -> Result<Option<(u16, u16)>, SyntaxError> {
+    let at = cursor.at();
+    let Some(Token::Integer(_)) = cursor.peek() else { return Ok(None) };
+    let first = cursor.found();
+    let source = cursor.number("the port of the sender", 0..=U16)?;
+    if cursor.peek() == Some(&Token::Symbol(':')) {
+        return Err(SyntaxError::new(at, FLAGS, first));
+    }
+    cursor.symbol('>', "between two ports")?;
+    Ok(Some((source, cursor.number("the port of the receiver", 0..=U16)?)))
+}
+
+/// `(LEN)`.
+fn udp(cursor: &mut Cursor<'_>) -> Result<Body, SyntaxError> {
+    cursor.symbol('(', "in front of the octets of a datagram")?;
+    let len = cursor.number("the octets of a datagram", 0..=U16)?;
+    cursor.symbol(')', "behind the octets of a datagram")?;
+    Ok(Body::Udp { len })
+}
+
+fn icmp(cursor: &mut Cursor<'_>) -> Result<Icmp, SyntaxError> {
+    let Some(Token::Word(kind)) = cursor.peek().cloned() else {
+        return Err(cursor.unexpected("the type of an ICMP message (unreachable)"));
+    };
+    cursor.take();
+    let code = match cursor.peek().cloned() {
+        Some(Token::Word(word)) if !matches!(word, "mtu" | "id") => {
+            cursor.take();
+            Some(word.to_owned())
+        }
+        Some(_) | None => None,
+    };
+    let mtu = match cursor.take_word("mtu") {
+        true => Some(cursor.number("the MTU of the next hop", 0..=U32)?),
+        false => None,
+    };
+    if cursor.peek() == Some(&Token::Word("id")) {
+        return Err(cursor.unsupported("the identifier of an echo (`id`)"));
+    }
+    Ok(Icmp { kind: kind.to_owned(), code, mtu, quoted: quoted(cursor)? })
+}
+
+/// `[seq:end(len)]`.
+fn quoted(cursor: &mut Cursor<'_>) -> Result<Option<(u32, u16)>, SyntaxError> {
+    if !cursor.take_symbol('[') {
+        return Ok(None);
+    }
+    if let Some(Token::Word(word @ ("udp" | "raw" | "sctp"))) = cursor.peek() {
+        return Err(cursor.unsupported(format!("to quote anything but TCP (`{word}`)")));
+    }
+    let quoted = sequence(cursor)?;
+    refuse_udp_encapsulation(cursor)?;
+    cursor.symbol(']', "behind the segment that an ICMP message quotes")?;
+    Ok(Some(quoted))
+}
+
+fn tcp(cursor: &mut Cursor<'_>, direction: Direction) -> Result<Tcp, SyntaxError> {
+    let flags = flags(cursor)?;
+    let (seq, len) = sequence(cursor)?;
+    if cursor.peek() == Some(&Token::Symbol('!')) {
+        return Err(cursor.unsupported("an absolute sequence number (`!`)"));
+    }
+    let ack = match cursor.take_word("ack") {
+        true => Some(cursor.number("an acknowledgment number", 0..=U32)?),
+        false => None,
+    };
+    let win = match (cursor.take_word("win"), direction) {
+        (true, _) => Some(cursor.number("a window", 0..=U16)?),
+        (false, Direction::Out) => None,
+        (false, Direction::In) => {
+            return Err(cursor.unexpected("`win N`, which every segment to the stack needs"));
+        }
+    };
+    let urg = match cursor.take_word("urg") {
+        true => Some(cursor.number("an urgent pointer", 0..=U16)?),
+        false => None,
+    };
+    let options = match cursor.peek() == Some(&Token::Symbol('<')) {
+        true => tcp_options::options(cursor, direction)?,
+        false => Options::Exactly(Vec::new()),
+    };
+    refuse_udp_encapsulation(cursor)?;
+    Ok(Tcp { flags, seq, len, ack, win, urg, options })
+}
+
+/// `/udp(1 > 2)`.
+fn refuse_udp_encapsulation(cursor: &Cursor<'_>) -> Result<(), SyntaxError> {
+    match cursor.peek() {
+        Some(Token::Symbol('/')) => Err(cursor.unsupported("TCP in UDP (`/udp`)")),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn flags(cursor: &mut Cursor<'_>) -> Result<u8, SyntaxError> {
+    let at = cursor.at();
+    if cursor.take_symbol('-') {
+        return Ok(0);
+    }
+    let mut flags = 0;
+    let mut is_empty = true;
+    loop {
+        match cursor.peek().cloned() {
+            Some(Token::Symbol('.')) => add_flag(&mut flags, '.', at)?,
+            Some(Token::Word(letters)) => {
+                for letter in letters.chars() {
+                    refuse_ace(cursor, letter)?;
+                    match flag(letter) {
+                        Some(_) => add_flag(&mut flags, letter, at)?,
+                        None => return Err(cursor.unexpected(FLAGS)),
+                    }
+                }
+            }
+            Some(Token::Float(ace)) if ace.starts_with('.') => refuse_ace(cursor, '0')?,
+            Some(_) | None if is_empty => return Err(cursor.unexpected(FLAGS)),
+            Some(_) | None => return Ok(flags),
+        }
+        is_empty = false;
+        cursor.take();
+    }
+}
+
+fn add_flag(flags: &mut u8, letter: char, at: Position) -> Result<(), SyntaxError> {
+    let bit = flag(letter).unwrap_or_default();
+    if *flags & bit != 0 {
+        let found = format!("`{letter}` again");
+        return Err(SyntaxError::new(at, "every flag once", found));
+    }
+    *flags |= bit;
+    Ok(())
+}
+
+/// Accurate ECN has a flag more, and counts in the three of them.
+fn refuse_ace(cursor: &Cursor<'_>, letter: char) -> Result<(), SyntaxError> {
+    match letter {
+        'A' => Err(cursor.unsupported("the flag `A` of accurate ECN")),
+        '0'..='9' => Err(cursor.unsupported("the counter of accurate ECN in the flags")),
+        _ => Ok(()),
+    }
+}
+
+/// The bit in octet 13 of the header.
+fn flag(letter: char) -> Option<u8> {
+    match letter {
+        'F' => Some(1),
+        'S' => Some(2),
+        'R' => Some(4),
+        'P' => Some(8),
+        '.' => Some(16),
+        'U' => Some(32),
+        'E' => Some(64),
+        'W' => Some(128),
+        _ => None,
+    }
+}
+
+/// `seq:end(len)`: the first number and the octets.
+fn sequence(cursor: &mut Cursor<'_>) -> Result<(u32, u16), SyntaxError> {
+    if cursor.peek() == Some(&Token::Ellipsis) {
+        return Err(cursor.unsupported("any sequence number (`...`)"));
+    }
+    let seq: u32 = cursor.number("the first sequence number in seq:end(len)", 0..=U32)?;
+    cursor.symbol(':', "in seq:end(len)")?;
+    let at = cursor.at();
+    let end: u32 = cursor.number("the end in seq:end(len)", 0..=U32)?;
+    cursor.symbol('(', "in seq:end(len)")?;
+    let len: u16 = cursor.number("the octets of payload in seq:end(len)", 0..=U16)?;
+    cursor.symbol(')', "in seq:end(len)")?;
+    let sum = seq.wrapping_add(u32::from(len));
+    if sum != end {
+        let expected = format!("{sum} as the end of seq:end(len), for {seq} + {len} = {sum}");
+        return Err(SyntaxError::new(at, expected, end.to_string()));
+    }
+    Ok((seq, len))
+}

@@ -2,6 +2,7 @@
 
 pub mod host;
 mod packet;
+pub mod plan;
 mod profile;
 pub mod script;
 

@@ -48,6 +48,9 @@ pub struct Config {
     pub orphan_timeout: Duration,
     /// The initial congestion window in segments (RFC 6928). Default 10.
     pub initial_window: u32,
+    /// After a pause of more than an RTO, begin again with the initial window (RFC 5681 4.1). Default
+    /// true.
+    pub restart_after_idle: bool,
     /// Immediate ACKs that unacceptable segments can draw from one connection in a second (RFC 5961 7).
     /// Default 10.
     pub challenge_acks: u32,
@@ -93,6 +96,7 @@ impl Default for Config {
             keepalive: None,
             orphan_timeout: Duration::from_mins(1),
             initial_window: 10,
+            restart_after_idle: true,
             challenge_acks: 10,
         }
     }

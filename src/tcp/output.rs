@@ -306,7 +306,8 @@ impl Tcb {
     fn slow_down_after_idling(&mut self, cx: &mut Context<'_>) {
         let pause = cx.now.since(self.snd.last_sent);
         let sent_before = self.counters.octets_acknowledged > 0;
-        if self.flight.is_empty() && sent_before && pause > self.rtt.rto(cx.config) {
+        let is_wanted = cx.config.restart_after_idle && sent_before;
+        if self.flight.is_empty() && is_wanted && pause > self.rtt.rto(cx.config) {
             let before = self.congestion.window();
             self.congestion.on_idle(self.send_mss(cx.config));
             if self.congestion.window() != before {

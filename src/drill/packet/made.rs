@@ -17,19 +17,10 @@ pub struct Unmakeable(pub String);
 /// # Errors
 ///
 /// The addresses are not both IPv4, or the packet would be longer than 65,535 octets.
-pub fn tcp(
-    ends: Ends,
-    ip: &IpInfo,
-    line: &Tcp,
-    numbers: &Numbers,
-) -> Result<Bytes, Unmakeable> {
+pub fn tcp(ends: Ends, ip: &IpInfo, line: &Tcp, numbers: &Numbers) -> Result<Bytes, Unmakeable> {
     let (src, dst) = v4(ends)?;
-    let mut header = TcpHeader::new(
-        ends.src.port(),
-        ends.dst.port(),
-        numbers.seq,
-        line.win.unwrap_or(0),
-    );
+    let mut header =
+        TcpHeader::new(ends.src.port(), ends.dst.port(), numbers.seq, line.win.unwrap_or(0));
     header.acknowledgment_number = numbers.ack;
     header.urgent_pointer = line.urg.unwrap_or(0);
     let too_long = |_| Unmakeable("the options do not fit into a header".to_owned());

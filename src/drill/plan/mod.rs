@@ -1,0 +1,182 @@
+//! From a script to what is to be done: names become numbers, calls become [`Call`]s, sysctls become
+//! settings. Everything that this stack cannot do is found here, before anything runs, and named.
+
+mod calls;
+mod commands;
+mod constants;
+mod icmp;
+mod options;
+mod sysctl;
+mod values;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use calls::{Expected, Out, PlannedCall};
+pub use commands::Order;
+pub use constants::information_constant;
+pub use icmp::kind_and_code as icmp_kind_and_code;
+pub use sysctl::documented as documented_sysctls;
+
+use super::Profile;
+use super::host::{Call, Habits, How, PollFd, Value, Watch, WatchChange};
+use super::script::ast::{Action, Body, Packet, Position, Script, Time};
+use super::script::code::Statement;
+use super::script::{Definitions, SyntaxError};
+use crate::stack::Settings;
+
+/// Why a script cannot be run: it cannot be read, or asks for what is not supported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Where.
+    pub at: Position,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+impl Refusal {
+    pub(super) fn new(at: Position, message: impl Into<String>) -> Self {
+        Refusal { at, message: message.into() }
+    }
+
+    fn unsupported(at: Position, what: impl std::fmt::Display) -> Self {
+        Refusal { at, message: format!("{what} is not supported") }
+    }
+}
+
+impl From<SyntaxError> for Refusal {
+    fn from(error: SyntaxError) -> Self {
+        Refusal { at: error.at, message: error.to_string() }
+    }
+}
+
+/// What the command line says about all scripts.
+#[derive(Clone, Debug, Default)]
+pub struct Choices {
+    /// Whose choices the stack makes.
+    pub profile: Profile,
+    /// `--define`.
+    pub definitions: Definitions,
+    /// How far times may be off, in microseconds; a script may say otherwise.
+    pub tolerance_usecs: Option<u64>,
+}
+
+/// What a script needs before its first event, from its options.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setup {
+    /// What sockets start from.
+    pub settings: Settings,
+    /// How socket calls behave.
+    pub habits: Habits,
+    /// The address of the stack, and the port that `bind(3, ..., ...)` takes.
+    pub local: SocketAddr,
+    /// The address of the other side, and the port that `connect(3, ..., ...)` goes to.
+    pub remote: SocketAddr,
+    /// The longest IP packet of the link, in octets.
+    pub mtu: u16,
+    /// How far a time may be off.
+    pub tolerance: Duration,
+    /// How far it may be off in percent of the time since the event before, where that is more.
+    pub tolerance_percent: f64,
+    /// Segments have to be as long as the script says, not together as long.
+    pub strict_segments: bool,
+    /// A packet that is not as expected is noted, and the script goes on.
+    pub packets_are_non_fatal: bool,
+    /// As for packets, a call.
+    pub calls_are_non_fatal: bool,
+    /// How long a tick of the stack's timestamps has to be; not checked if `None`.
+    pub timestamp_tick: Option<Duration>,
+}
+
+/// A script, ready to run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What has to be so before the first event.
+    pub setup: Setup,
+    /// The commands in front of the first event.
+    pub init: Vec<Order>,
+    /// The events.
+    pub steps: Vec<Step>,
+}
+
+/// One event.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Where it stands.
+    pub at: Position,
+    /// When.
+    pub time: Time,
+    /// As it was written.
+    pub text: Arc<str>,
+    /// What.
+    pub deed: Deed,
+}
+
+/// What there is to do.
+#[derive(Clone, Debug)]
+pub enum Deed {
+    /// A packet goes to the stack.
+    Inject(Packet),
+    /// A packet has to come from the stack.
+    Expect(Packet),
+    /// A call.
+    Call(Box<PlannedCall>),
+    /// Commands.
+    Orders(Vec<Order>),
+    /// Assertions about the connection.
+    Assert(Vec<Statement>),
+}
+
+/// Makes a plan of a script.
+///
+/// # Errors
+///
+/// The first thing in the script that is not supported.
+pub fn plan(script: Script, choices: &Choices) -> Result<Plan, Refusal> {
+    let setup = options::setup(&script.options, choices)?;
+    let mut orders = commands::Orders::new(&setup);
+    let init =
+        script.init.iter().map(|command| orders.read(command)).collect::<Result<Vec<_>, _>>()?;
+    let init = init.concat();
+    let mut steps = Vec::with_capacity(script.events.len());
+    for event in script.events {
+        let deed = match event.action {
+            Action::Packet(packet) => expect_or_inject(packet)?,
+            Action::Call(call) => Deed::Call(Box::new(calls::plan(&call, &setup)?)),
+            Action::Command(command) => Deed::Orders(orders.read(&command)?),
+            Action::Code(statements) => Deed::Assert(known_names(statements)?),
+        };
+        steps.push(Step { at: event.at, time: event.time, text: event.text, deed });
+    }
+    if let Some(cleanup) = &script.cleanup {
+        // It would undo what the script has set, for scripts that come after: none does here.
+        orders.read(cleanup)?;
+    }
+    Ok(Plan { setup, init, steps })
+}
+
+fn expect_or_inject(packet: Packet) -> Result<Deed, Refusal> {
+    use super::script::ast::Direction;
+    if packet.ip.flow_label.is_some() {
+        return Err(Refusal::unsupported(packet.at, "a flow label: IPv6"));
+    }
+    if let Body::Icmp(line) = &packet.body {
+        icmp::check(packet.at, line)?;
+    }
+    match (packet.direction, &packet.body) {
+        (Direction::In, _) => Ok(Deed::Inject(packet)),
+        (Direction::Out, Body::Tcp(_)) => Ok(Deed::Expect(packet)),
+        (Direction::Out, Body::Udp { .. }) => {
+            Err(Refusal::unsupported(packet.at, "a UDP datagram from the stack"))
+        }
+        (Direction::Out, Body::Icmp(_)) => {
+            Err(Refusal::unsupported(packet.at, "an ICMP message from the stack"))
+        }
+    }
+}
+
+/// Assertions may ask for what `TCP_INFO` tells, and for the constants that go with it.
+fn known_names(statements: Vec<Statement>) -> Result<Vec<Statement>, Refusal> {
+    Ok(statements)
+}

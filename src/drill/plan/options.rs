@@ -1,0 +1,115 @@
+//! The options in front of a script.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use super::{Choices, Refusal, Setup};
+use crate::drill::script::ast::ScriptOption;
+
+/// Addresses and port when a script names none: those of the public tool.
+const LOCAL: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 1);
+const REMOTE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const PORT: u16 = 8080;
+
+/// How far times may be off, when nobody says otherwise.
+const TOLERANCE_USECS: u64 = 4_000;
+const TOLERANCE_PERCENT: f64 = 12.5;
+
+pub(super) fn setup(options: &[ScriptOption], choices: &Choices) -> Result<Setup, Refusal> {
+    let mut setup = Setup {
+        settings: choices.profile.settings(),
+        habits: choices.profile.habits(),
+        local: SocketAddr::new(LOCAL.into(), PORT),
+        remote: SocketAddr::new(REMOTE.into(), PORT),
+        mtu: 1500,
+        tolerance: Duration::from_micros(choices.tolerance_usecs.unwrap_or(TOLERANCE_USECS)),
+        tolerance_percent: TOLERANCE_PERCENT,
+        strict_segments: false,
+        packets_are_non_fatal: false,
+        calls_are_non_fatal: false,
+        timestamp_tick: None,
+    };
+    for option in options {
+        take(option, &mut setup)?;
+    }
+    setup.settings.tcp.mss = setup.mtu - 40;
+    Ok(setup)
+}
+
+fn take(option: &ScriptOption, setup: &mut Setup) -> Result<(), Refusal> {
+    match option.name.as_str() {
+        "ip_version" => match value(option)? {
+            "ipv4" | "ipv4-mapped-ipv6" => {}
+            "ipv6" => return Err(Refusal::unsupported(option.at, "IPv6 (--ip_version=ipv6)")),
+            other => return Err(bad(option, "ipv4 or ipv6", other)),
+        },
+        "local_ip" => setup.local.set_ip(addr(option)?),
+        "remote_ip" | "connect_ip" => setup.remote.set_ip(addr(option)?),
+        "bind_port" => setup.local.set_port(number(option, 1, 65_535)?),
+        "connect_port" => setup.remote.set_port(number(option, 1, 65_535)?),
+        "gateway_ip" | "netmask_ip" | "speed" | "wire_protocol" | "init_scripts" => {}
+        "mtu" => setup.mtu = number(option, 68, 65_535)?,
+        "mss" => setup.mtu = number::<u16>(option, 28, 65_495)? + 40,
+        "tolerance_usecs" => {
+            setup.tolerance = Duration::from_micros(number(option, 0, u64::MAX)?);
+        }
+        "tolerance_percent" => {
+            let percent: f64 = value(option)?.parse().unwrap_or(-1.0);
+            if !(0.0..=1_000.0).contains(&percent) {
+                return Err(bad(option, "a number from 0 to 1000", value(option)?));
+            }
+            setup.tolerance_percent = percent;
+        }
+        "tcp_ts_tick_usecs" => {
+            let micros = number(option, 0, 1_000_000)?;
+            setup.timestamp_tick = (micros > 0).then(|| Duration::from_micros(micros));
+        }
+        "strict_segments" => setup.strict_segments = true,
+        "non_fatal" => non_fatal(option, setup)?,
+        // The parser has seen to it.
+        "define" | "D" => {}
+        "verbose" | "debug" | "dry_run" => {}
+        other => {
+            return Err(Refusal::unsupported(option.at, format!("the option --{other}")));
+        }
+    }
+    Ok(())
+}
+
+fn non_fatal(option: &ScriptOption, setup: &mut Setup) -> Result<(), Refusal> {
+    for kind in value(option)?.split(',') {
+        match kind {
+            "packet" => setup.packets_are_non_fatal = true,
+            "syscall" => setup.calls_are_non_fatal = true,
+            other => return Err(bad(option, "packet or syscall", other)),
+        }
+    }
+    Ok(())
+}
+
+fn addr(option: &ScriptOption) -> Result<IpAddr, Refusal> {
+    match value(option)?.parse() {
+        Ok(IpAddr::V4(addr)) => Ok(addr.into()),
+        Ok(IpAddr::V6(_)) => Err(Refusal::unsupported(option.at, "an IPv6 address")),
+        Err(_) => Err(bad(option, "an IPv4 address", value(option)?)),
+    }
+}
+
+fn number<T>(option: &ScriptOption, least: T, most: T) -> Result<T, Refusal>
+where
+    T: std::str::FromStr + PartialOrd + std::fmt::Display + Copy,
+{
+    let text = value(option)?;
+    let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| bad(option, &format!("a number from {least} to {most}"), text))
+}
+
+fn value(option: &ScriptOption) -> Result<&str, Refusal> {
+    let missing = || Refusal::new(option.at, format!("--{} needs a value", option.name));
+    option.value.as_deref().ok_or_else(missing)
+}
+
+fn bad(option: &ScriptOption, expected: &str, found: &str) -> Refusal {
+    let message = format!("--{} takes {expected}, found \"{found}\"", option.name);
+    Refusal::new(option.at, message)
+}

@@ -1,0 +1,334 @@
+//! The sysctls that scripts set, and what each means here. A sysctl that is not in the tables, or a
+//! value that this stack cannot honour, is refused by name.
+
+use std::time::Duration;
+
+use crate::drill::host::Habits;
+use crate::stack::Settings;
+
+/// What a sysctl changes: sockets made later start from it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Target {
+    pub(super) settings: Settings,
+    pub(super) habits: Habits,
+}
+
+/// One sysctl.
+struct Sysctl {
+    name: &'static str,
+    /// What it means here, for the documentation.
+    means: &'static str,
+    effect: Effect,
+}
+
+/// What a value does.
+enum Effect {
+    /// The numbers of the value, as many as there have to be, change settings.
+    Set(usize, fn(&mut Target, &[u64])),
+    /// One of these is what this stack does anyway.
+    Only(&'static [u64]),
+    /// Any value will do: nothing here depends on it.
+    Nothing,
+}
+
+use Effect::{Nothing, Only, Set};
+
+const fn entry(name: &'static str, means: &'static str, effect: Effect) -> Sysctl {
+    Sysctl { name, means, effect }
+}
+
+const LINUX: &[Sysctl] = &[
+    entry(
+        "net.ipv4.tcp_rmem",
+        "half of the second number is the receive buffer; the third decides the window scale",
+        Set(3, |to, n| {
+            to.settings.tcp.receive_buffer = clamp(n[1] / 2);
+            to.settings.tcp.window_shift = Some(linux_shift(n[2]));
+        }),
+    ),
+    entry(
+        "net.ipv4.tcp_wmem",
+        "the third number is the send buffer",
+        Set(3, |to, n| to.settings.tcp.send_buffer = clamp(n[2]) as usize),
+    ),
+    entry("net.ipv4.tcp_timestamps", "timestamps on or off", Set(1, |to, n| set_ts(to, n[0] != 0))),
+    entry("net.ipv4.tcp_sack", "SACK on or off", Set(1, |to, n| set_sack(to, n[0] != 0))),
+    entry(
+        "net.ipv4.tcp_window_scaling",
+        "window scaling on or off",
+        Set(1, |to, n| to.settings.tcp.window_scaling = n[0] != 0),
+    ),
+    entry(
+        "net.ipv4.tcp_syn_retries",
+        "how often a SYN is sent again",
+        Set(1, |to, n| to.settings.tcp.syn_retries = clamp(n[0])),
+    ),
+    entry(
+        "net.ipv4.tcp_synack_retries",
+        "how often a SYN is sent again",
+        Set(1, |to, n| to.settings.tcp.syn_retries = clamp(n[0])),
+    ),
+    entry(
+        "net.ipv4.tcp_retries2",
+        "how often data is sent again",
+        Set(1, |to, n| to.settings.tcp.data_retries = clamp(n[0])),
+    ),
+    entry(
+        "net.ipv4.tcp_fin_timeout",
+        "seconds in FIN_WAIT_2 when nobody reads",
+        Set(1, |to, n| to.settings.tcp.orphan_timeout = Duration::from_secs(n[0])),
+    ),
+    entry(
+        "net.ipv4.tcp_keepalive_time",
+        "seconds of silence before the first keep-alive probe",
+        Set(1, |to, n| to.habits.keepalive.idle = Duration::from_secs(n[0])),
+    ),
+    entry(
+        "net.ipv4.tcp_keepalive_intvl",
+        "seconds between keep-alive probes",
+        Set(1, |to, n| to.habits.keepalive.interval = Duration::from_secs(n[0])),
+    ),
+    entry(
+        "net.ipv4.tcp_keepalive_probes",
+        "keep-alive probes without an answer",
+        Set(1, |to, n| to.habits.keepalive.probes = clamp(n[0])),
+    ),
+    entry(
+        "net.ipv4.tcp_slow_start_after_idle",
+        "whether a pause brings back the initial window",
+        Set(1, |to, n| to.settings.tcp.restart_after_idle = n[0] != 0),
+    ),
+    entry(
+        "net.ipv4.tcp_rto_min_us",
+        "the least retransmission timeout in microseconds",
+        Set(1, |to, n| to.settings.tcp.min_rto = Duration::from_micros(n[0])),
+    ),
+    entry(
+        "net.ipv4.ip_default_ttl",
+        "the time to live",
+        Set(1, |to, n| to.settings.header.ttl = u8::try_from(n[0]).unwrap_or(u8::MAX)),
+    ),
+    entry("net.ipv4.tcp_reordering", "3 duplicate ACKs, and nothing else", Only(&[3])),
+    entry("net.ipv4.tcp_ecn", "off, or only when asked: there is no ECN", Only(&[0, 2])),
+    entry("net.ipv4.tcp_mtu_probing", "off", Only(&[0])),
+    entry("net.ipv4.tcp_abort_on_overflow", "off", Only(&[0])),
+    entry("net.ipv4.tcp_rfc1337", "on", Only(&[1])),
+    entry("net.ipv4.tcp_congestion_control", "nothing: it is NewReno", Nothing),
+    entry("net.ipv4.tcp_autocorking", "nothing", Nothing),
+    entry("net.ipv4.tcp_dsack", "nothing: duplicates are not reported", Nothing),
+    entry("net.ipv4.tcp_early_retrans", "nothing: there is no tail loss probe", Nothing),
+    entry("net.ipv4.tcp_ecn_option", "nothing", Nothing),
+    entry("net.ipv4.tcp_fack", "nothing", Nothing),
+    entry("net.ipv4.tcp_fastopen", "nothing: there is no TCP Fast Open", Nothing),
+    entry("net.ipv4.tcp_fastopen_key", "nothing", Nothing),
+    entry("net.ipv4.tcp_frto", "nothing", Nothing),
+    entry("net.ipv4.tcp_min_tso_segs", "nothing: segments leave one by one", Nothing),
+    entry("net.ipv4.tcp_moderate_rcvbuf", "nothing: buffers keep their size", Nothing),
+    entry("net.ipv4.tcp_no_metrics_save", "nothing: every script begins afresh", Nothing),
+    entry("net.ipv4.tcp_notsent_lowat", "nothing", Nothing),
+    entry("net.ipv4.tcp_pacing_ca_ratio", "nothing: there is no pacing", Nothing),
+    entry("net.ipv4.tcp_pacing_ss_ratio", "nothing: there is no pacing", Nothing),
+    entry("net.ipv4.tcp_recovery", "nothing: losses are found by duplicate ACKs", Nothing),
+    entry("net.ipv4.tcp_syncookies", "nothing", Nothing),
+    entry("net.ipv4.tcp_tso_win_divisor", "nothing", Nothing),
+    entry("net.core.rmem_max", "nothing", Nothing),
+    entry("net.core.wmem_max", "nothing", Nothing),
+    entry("net.core.default_qdisc", "nothing", Nothing),
+];
+
+const FREEBSD: &[Sysctl] = &[
+    entry(
+        "net.inet.tcp.rfc1323",
+        "window scaling and timestamps on or off",
+        Set(1, |to, n| {
+            to.settings.tcp.window_scaling = n[0] != 0 && n[0] != 3;
+            to.settings.tcp.timestamps = n[0] != 0 && n[0] != 2;
+        }),
+    ),
+    entry("net.inet.tcp.sack.enable", "SACK on or off", Set(1, |to, n| set_sack(to, n[0] != 0))),
+    entry(
+        "net.inet.tcp.recvspace",
+        "the receive buffer",
+        Set(1, |to, n| to.settings.tcp.receive_buffer = clamp(n[0])),
+    ),
+    entry(
+        "net.inet.tcp.sendspace",
+        "the send buffer",
+        Set(1, |to, n| to.settings.tcp.send_buffer = clamp(n[0]) as usize),
+    ),
+    entry(
+        "kern.ipc.maxsockbuf",
+        "decides the window scale",
+        Set(1, |to, n| to.settings.tcp.window_shift = Some(freebsd_shift(n[0]))),
+    ),
+    entry(
+        "net.inet.tcp.delacktime",
+        "milliseconds that an ACK may wait",
+        Set(1, |to, n| to.settings.tcp.delayed_ack = Duration::from_millis(n[0])),
+    ),
+    entry(
+        "net.inet.tcp.msl",
+        "the maximum segment lifetime in milliseconds",
+        Set(1, |to, n| to.settings.tcp.msl = Duration::from_millis(n[0])),
+    ),
+    entry(
+        "net.inet.tcp.finwait2_timeout",
+        "milliseconds in FIN_WAIT_2 when nobody reads",
+        Set(1, |to, n| to.settings.tcp.orphan_timeout = Duration::from_millis(n[0])),
+    ),
+    entry(
+        "net.inet.tcp.rexmit_initial",
+        "the first retransmission timeout in milliseconds",
+        Set(1, |to, n| to.settings.tcp.initial_rto = Duration::from_millis(n[0])),
+    ),
+    entry(
+        "net.inet.tcp.rexmit_min",
+        "the least retransmission timeout in milliseconds",
+        Set(1, |to, n| to.settings.tcp.min_rto = Duration::from_millis(n[0])),
+    ),
+    entry(
+        "net.inet.tcp.keepidle",
+        "milliseconds of silence before the first keep-alive probe",
+        Set(1, |to, n| to.habits.keepalive.idle = Duration::from_millis(n[0])),
+    ),
+    entry(
+        "net.inet.tcp.keepintvl",
+        "milliseconds between keep-alive probes",
+        Set(1, |to, n| to.habits.keepalive.interval = Duration::from_millis(n[0])),
+    ),
+    entry(
+        "net.inet.tcp.keepcnt",
+        "keep-alive probes without an answer",
+        Set(1, |to, n| to.habits.keepalive.probes = clamp(n[0])),
+    ),
+    entry(
+        "net.inet.tcp.initcwnd_segments",
+        "the initial congestion window in segments",
+        Set(1, |to, n| to.settings.tcp.initial_window = clamp(n[0])),
+    ),
+    entry(
+        "net.inet.ip.ttl",
+        "the time to live",
+        Set(1, |to, n| to.settings.header.ttl = u8::try_from(n[0]).unwrap_or(u8::MAX)),
+    ),
+    entry("net.inet.tcp.blackhole", "off: what is for nobody draws a RST", Only(&[0])),
+    entry("net.inet.tcp.ecn.enable", "off, or only when asked: there is no ECN", Only(&[0, 2])),
+    entry("net.inet.tcp.insecure_rst", "off: RSTs as RFC 5961 says", Only(&[0])),
+    entry("net.inet.tcp.insecure_syn", "off: SYNs as RFC 5961 says", Only(&[0])),
+    entry("net.inet.tcp.drop_synfin", "off", Only(&[0])),
+    entry("net.inet.tcp.fastopen.client_enable", "off", Only(&[0])),
+    entry("net.inet.tcp.fastopen.server_enable", "off", Only(&[0])),
+    entry("net.inet.tcp.udp_tunneling_port", "off", Only(&[0])),
+    entry("net.inet.tcp.rexmit_drop_options", "off: a SYN keeps its options", Only(&[0])),
+    entry("net.inet.tcp.syncookies_only", "off", Only(&[0])),
+    entry("net.inet.tcp.always_keepalive", "off", Only(&[0])),
+    entry("net.inet.tcp.hostcache.purgenow", "nothing: every script begins afresh", Nothing),
+    entry("net.inet.tcp.hostcache.enable", "nothing", Nothing),
+    entry("net.inet.tcp.icmp_may_rst", "nothing: ICMP errors are not acted on", Nothing),
+    entry("net.inet.tcp.path_mtu_discovery", "nothing", Nothing),
+    entry("net.inet.tcp.pmtud_blackhole_detection", "nothing", Nothing),
+    entry("net.inet.tcp.rexmit_slop", "nothing", Nothing),
+    entry("net.inet.tcp.syncookies", "nothing", Nothing),
+    entry("net.inet.tcp.tso", "nothing: segments leave one by one", Nothing),
+    entry("net.inet.tcp.cc.algorithm", "nothing: it is NewReno", Nothing),
+];
+
+/// Names and meanings of all sysctls that are honoured, for the documentation.
+pub fn documented() -> impl Iterator<Item = (&'static str, &'static str)> {
+    LINUX.iter().chain(FREEBSD).map(|sysctl| (sysctl.name, sysctl.means))
+}
+
+/// Sets `name` to `value`.
+///
+/// # Errors
+///
+/// What is not supported, in words.
+pub(super) fn set(target: &mut Target, name: &str, value: &str) -> Result<(), String> {
+    let known = LINUX.iter().chain(FREEBSD).find(|sysctl| sysctl.name == name);
+    let known = known.ok_or_else(|| format!("the sysctl {name} is not supported"))?;
+    match &known.effect {
+        Nothing => Ok(()),
+        Only(values) => match numbers(value)[..] {
+            [Some(number)] if values.contains(&number) => Ok(()),
+            _ => {
+                let values: Vec<_> = values.iter().map(u64::to_string).collect();
+                let values = values.join(" or ");
+                Err(format!("the sysctl {name}={value} is not supported, only {values}"))
+            }
+        },
+        Set(count, effect) => {
+            let numbers: Option<Vec<u64>> = numbers(value).into_iter().collect();
+            let numbers = numbers.filter(|numbers| numbers.len() == *count).ok_or_else(|| {
+                format!("the sysctl {name} takes {count} number(s), found \"{value}\"")
+            })?;
+            effect(target, &numbers);
+            Ok(())
+        }
+    }
+}
+
+fn numbers(value: &str) -> Vec<Option<u64>> {
+    let number = |word: &str| match word.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16).ok(),
+        None => word.parse().ok(),
+    };
+    value.split_whitespace().map(number).collect()
+}
+
+fn clamp(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX >> 2).min(u32::MAX >> 2)
+}
+
+fn set_ts(target: &mut Target, on: bool) {
+    target.settings.tcp.timestamps = on;
+}
+
+fn set_sack(target: &mut Target, on: bool) {
+    target.settings.tcp.sack = on;
+}
+
+/// The shift with which the largest buffer fits into the window field.
+fn linux_shift(largest: u64) -> u8 {
+    (0..14).find(|shift| largest >> shift <= 0xffff).unwrap_or(14)
+}
+
+/// The shift with which the largest window reaches the largest buffer.
+fn freebsd_shift(largest: u64) -> u8 {
+    (0..14).find(|shift| 0xffff << shift >= largest).unwrap_or(14)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drill::Profile;
+
+    fn target() -> Target {
+        Target { settings: Profile::Linux.settings(), habits: Profile::Linux.habits() }
+    }
+
+    #[test]
+    fn buffers_decide_the_window_scale() {
+        let mut target = target();
+        set(&mut target, "net.ipv4.tcp_rmem", "4096 540000 15728640").expect("it is known");
+        assert_eq!(target.settings.tcp.window_shift, Some(8));
+        assert_eq!(target.settings.tcp.receive_buffer, 270_000);
+        set(&mut target, "kern.ipc.maxsockbuf", "2097152").expect("it is known");
+        assert_eq!(target.settings.tcp.window_shift, Some(6));
+    }
+
+    #[test]
+    fn what_cannot_be_honoured_is_named() {
+        let refusal = |name, value| set(&mut target(), name, value).expect_err("it is refused");
+        assert!(refusal("net.ipv4.tcp_new", "1").contains("net.ipv4.tcp_new is not supported"));
+        assert!(refusal("net.ipv4.tcp_ecn", "1").contains("only 0 or 2"));
+        assert!(refusal("net.ipv4.tcp_rmem", "4096").contains("3 number(s)"));
+        assert!(refusal("net.ipv4.tcp_sack", "on").contains("found \"on\""));
+    }
+
+    #[test]
+    fn every_name_is_there_once() {
+        let mut names: Vec<_> = documented().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+}

@@ -33,20 +33,21 @@ pub(super) struct Cursor<'a> {
 enum Next<'a> {
     Token(Token<'a>),
     /// A word that is defined, and what it stands for.
-    Defined(Token<'a>),
+    Defined(Token<'a>, &'a str),
     Trouble(Trouble),
     End,
 }
 
 /// A place in the text. It only moves forward, so that counting lines costs as much as reading them.
 #[derive(Clone, Copy)]
-struct Place {
-    offset: usize,
-    at: Position,
+pub(super) struct Place {
+    pub(super) offset: usize,
+    pub(super) at: Position,
 }
 
 impl Place {
-    fn advance(&mut self, text: &str, to: usize) {
+    /// Moves to the octet `to` of the text.
+    pub(super) fn advance(&mut self, text: &str, to: usize) {
         for char in text[self.offset..to].chars() {
             match char {
                 '\n' => self.at = Position { line: self.at.line + 1, column: 1 },
@@ -78,7 +79,7 @@ impl<'a> Cursor<'a> {
     /// Hands out the next token. `None` at the end, and where there is no token.
     pub(super) fn take(&mut self) -> Option<Token<'a>> {
         let next = match std::mem::replace(&mut self.next, Next::End) {
-            Next::Token(token) | Next::Defined(token) => token,
+            Next::Token(token) | Next::Defined(token, _) => token,
             other @ (Next::Trouble(_) | Next::End) => {
                 self.next = other;
                 return None;
@@ -103,10 +104,10 @@ impl<'a> Cursor<'a> {
 
     /// The sign has to come next. `what` it is for is told otherwise.
     pub(super) fn symbol(&mut self, symbol: char, what: &str) -> Result<(), SyntaxError> {
-        match self.take_symbol(symbol) {
-            true => Ok(()),
-            false => Err(self.unexpected(format!("`{symbol}` {what}"))),
+        if self.take_symbol(symbol) {
+            return Ok(());
         }
+        Err(self.unexpected(format!("`{symbol}` {what}")))
     }
 
     /// A number within `range` has to come next, decimal or hex.
@@ -122,10 +123,20 @@ impl<'a> Cursor<'a> {
             _ => return Err(self.unexpected(expected())),
         };
         let number = number.filter(|number| range.contains(number));
-        match number.and_then(|number| N::try_from(number).ok()) {
-            Some(number) => self.take().map(|_| number).ok_or_else(|| self.unexpected(expected())),
-            None => Err(self.unexpected(expected())),
-        }
+        let number = number.and_then(|number| N::try_from(number).ok());
+        let number = number.ok_or_else(|| self.unexpected(expected()))?;
+        self.take();
+        Ok(number)
+    }
+
+    /// The number behind `word`, if the word comes next.
+    pub(super) fn number_behind<N: TryFrom<i64>>(
+        &mut self,
+        word: &str,
+        what: &str,
+        range: RangeInclusive<i64>,
+    ) -> Result<Option<N>, SyntaxError> {
+        if self.take_word(word) { self.number(what, range).map(Some) } else { Ok(None) }
     }
 
     /// The rest of a note whose `(` comes next: anything up to a `)` on the same line.
@@ -167,14 +178,14 @@ impl<'a> Cursor<'a> {
     }
 
     /// What was handed out since, as it stands, with runs of blanks as one.
-    pub(super) fn recorded(&self) -> &str {
-        &self.written
+    pub(super) fn stop_recording(&mut self) -> String {
+        std::mem::take(&mut self.written)
     }
 
     /// The next token; `None` at the end, and where there is no token.
     pub(super) fn peek(&self) -> Option<&Token<'a>> {
         match &self.next {
-            Next::Token(token) | Next::Defined(token) => Some(token),
+            Next::Token(token) | Next::Defined(token, _) => Some(token),
             Next::Trouble(_) | Next::End => None,
         }
     }
@@ -202,10 +213,10 @@ impl<'a> Cursor<'a> {
         }
         let line_ended = self.begin.at.line > self.end.at.line && self.nesting == 0;
         let is_last = line_ended && !self.written.is_empty();
-        match is_last && !self.is_at_end() {
-            true => SyntaxError::new(self.end.at, expected, "the end of the line"),
-            false => SyntaxError::new(self.at(), expected, self.found()),
+        if is_last && !self.is_at_end() {
+            return SyntaxError::new(self.end.at, expected, "the end of the line");
         }
+        SyntaxError::new(self.at(), expected, self.found())
     }
 
     /// The error that `what`, which begins with the next token, is not supported.
@@ -224,7 +235,7 @@ impl<'a> Cursor<'a> {
             shown.push_str("...");
         }
         match &self.next {
-            Next::Defined(token) => format!("`{shown}`, which is defined as {token:?}"),
+            Next::Defined(_, value) => format!("`{shown}`, which is defined as `{value}`"),
             Next::Token(_) | Next::Trouble(_) | Next::End => format!("`{shown}`"),
         }
     }
@@ -258,7 +269,7 @@ impl<'a> Cursor<'a> {
             None => Next::End,
             Some(Err(trouble)) => Next::Trouble(trouble),
             Some(Ok(Token::Word(word))) => match self.definitions.token_for(word) {
-                Some(token) => Next::Defined(token),
+                Some((token, value)) => Next::Defined(token, value),
                 None => Next::Token(Token::Word(word)),
             },
             Some(Ok(token)) => Next::Token(token),

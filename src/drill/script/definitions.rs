@@ -70,9 +70,10 @@ impl Definitions {
         self.0.contains_key(name)
     }
 
-    /// The token that stands for `name`.
-    pub(super) fn token_for(&self, name: &str) -> Option<Token<'_>> {
-        token(self.0.get(name)?.as_ref()?)
+    /// The token that stands for `name`, and how it was written.
+    pub(super) fn token_for(&self, name: &str) -> Option<(Token<'_>, &str)> {
+        let value = self.0.get(name)?.as_ref()?;
+        Some((token(value)?, value))
     }
 }
 

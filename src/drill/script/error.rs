@@ -36,10 +36,10 @@ impl SyntaxError {
 impl fmt::Display for SyntaxError {
     /// Without the place, which callers show as they show places.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.unsupported {
-            true => write!(f, "{} is not supported", self.found),
-            false => write!(f, "expected {}, found {}", self.expected, self.found),
+        if self.unsupported {
+            return write!(f, "{} is not supported", self.found);
         }
+        write!(f, "expected {}, found {}", self.expected, self.found)
     }
 }
 

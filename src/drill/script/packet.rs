@@ -7,8 +7,11 @@ use super::lexer::Token;
 use super::tcp_options;
 
 const FLAGS: &str = "flags (letters of SFRPUEW, `.` for ACK, `-` for none)";
+const IP_FIELDS: &str =
+    "ect0, ect1, ect01, noecn, ce, tos 0xN (class), ttl N (hlim) or flowlabel 0xN";
 const U8: i64 = u8::MAX as i64;
 const U16: i64 = u16::MAX as i64;
+const U20: i64 = 0xf_ffff;
 const U32: i64 = u32::MAX as i64;
 
 /// Headers around a packet that are known, but not built.
@@ -17,10 +20,7 @@ const ENCAPSULATIONS: [&str; 6] = ["ipv4", "ipv6", "gre", "GREv0", "mpls", "enca
 /// A packet, from its `<` or `>` on.
 pub(super) fn packet(cursor: &mut Cursor<'_>) -> Result<Packet, SyntaxError> {
     let at = cursor.at();
-    let direction = match cursor.take_symbol('<') {
-        true => Direction::In,
-        false => cursor.symbol('>', "or `<` in front of a packet").map(|()| Direction::Out)?,
-    };
+    let direction = direction(cursor)?;
     refuse_encapsulations(cursor)?;
     let ip = ip_info(cursor, direction)?;
     refuse_encapsulations(cursor)?;
@@ -34,6 +34,14 @@ pub(super) fn packet(cursor: &mut Cursor<'_>) -> Result<Packet, SyntaxError> {
         tcp(cursor, direction).map(Body::Tcp)?
     };
     Ok(Packet { at, direction, ip, ports, body })
+}
+
+fn direction(cursor: &mut Cursor<'_>) -> Result<Direction, SyntaxError> {
+    if cursor.take_symbol('<') {
+        return Ok(Direction::In);
+    }
+    cursor.symbol('>', "or `<` in front of a packet")?;
+    Ok(Direction::Out)
 }
 
 fn refuse_encapsulations(cursor: &Cursor<'_>) -> Result<(), SyntaxError> {
@@ -76,44 +84,49 @@ fn ip_field(
     let Some(Token::Word(word)) = cursor.peek().cloned() else {
         return Err(cursor.unexpected(IP_FIELDS));
     };
-    let is_new = match word {
-        "noecn" => ip.ecn.replace(Ecn::NotEct).is_none(),
-        "ect0" => ip.ecn.replace(Ecn::Ect0).is_none(),
-        "ect1" => ip.ecn.replace(Ecn::Ect1).is_none(),
-        "ce" => ip.ecn.replace(Ecn::Ce).is_none(),
-        "ect01" if direction == Direction::In => {
-            let expected = "one ECN field for a packet to the stack (ect0 or ect1)";
-            return Err(cursor.unexpected(expected));
-        }
-        "ect01" => ip.ecn.replace(Ecn::Ect01).is_none(),
-        "tos" | "class" => {
-            cursor.take();
-            ip.tos.replace(cursor.number("the octet of DSCP and ECN", 0..=U8)?).is_none()
-        }
-        "ttl" | "hlim" => {
-            cursor.take();
-            ip.ttl.replace(cursor.number("the time to live", 0..=U8)?).is_none()
-        }
-        "flowlabel" => {
-            cursor.take();
-            ip.flow_label.replace(cursor.number("the flow label", 0..=0xf_ffff)?).is_none()
-        }
-        _ => return Err(cursor.unexpected(IP_FIELDS)),
-    };
-    if !matches!(word, "tos" | "class" | "ttl" | "hlim" | "flowlabel") {
+    if word == "ect01" && direction == Direction::In {
+        return Err(cursor.unexpected("one value for a packet to the stack (ect0 or ect1)"));
+    }
+    let is_new = if let Some(ecn) = ecn(word) {
         cursor.take();
+        ip.ecn.replace(ecn).is_none()
+    } else if let Some(tos) = either(cursor, ["tos", "class"], "DSCP and ECN", U8)? {
+        ip.tos.replace(tos).is_none()
+    } else if let Some(ttl) = either(cursor, ["ttl", "hlim"], "the time to live", U8)? {
+        ip.ttl.replace(ttl).is_none()
+    } else if let Some(label) = cursor.number_behind("flowlabel", "the flow label", 0..=U20)? {
+        ip.flow_label.replace(label).is_none()
+    } else {
+        return Err(cursor.unexpected(IP_FIELDS));
+    };
+    if is_new && (ip.ecn.is_none() || ip.tos.is_none()) {
+        return Ok(());
     }
-    match is_new && (ip.ecn.is_none() || ip.tos.is_none()) {
-        true => Ok(()),
-        false => Err(SyntaxError::new(
-            at,
-            "every field of the IP header once (`tos` has the ECN field in it)",
-            format!("another `{word}`"),
-        )),
-    }
+    let expected = "every field of the IP header once (`tos` has the ECN field in it)";
+    Err(SyntaxError::new(at, expected, format!("another `{word}`")))
 }
 
-const IP_FIELDS: &str = "ect0, ect1, ect01, noecn, ce, tos 0xN, ttl N or flowlabel 0xN";
+/// A number behind its name in IPv4 or in IPv6.
+fn either<N: TryFrom<i64>>(
+    cursor: &mut Cursor<'_>,
+    words: [&str; 2],
+    what: &str,
+    max: i64,
+) -> Result<Option<N>, SyntaxError> {
+    let number = cursor.number_behind(words[0], what, 0..=max)?;
+    if number.is_some() { Ok(number) } else { cursor.number_behind(words[1], what, 0..=max) }
+}
+
+fn ecn(word: &str) -> Option<Ecn> {
+    match word {
+        "noecn" => Some(Ecn::NotEct),
+        "ect0" => Some(Ecn::Ect0),
+        "ect1" => Some(Ecn::Ect1),
+        "ect01" => Some(Ecn::Ect01),
+        "ce" => Some(Ecn::Ce),
+        _ => None,
+    }
+}
 
 /// `1234 > 80`.
 fn ports(cursor: &mut Cursor<'_>) -> Result<Option<(u16, u16)>, SyntaxError> {
@@ -148,10 +161,7 @@ fn icmp(cursor: &mut Cursor<'_>) -> Result<Icmp, SyntaxError> {
         }
         Some(_) | None => None,
     };
-    let mtu = match cursor.take_word("mtu") {
-        true => Some(cursor.number("the MTU of the next hop", 0..=U32)?),
-        false => None,
-    };
+    let mtu = cursor.number_behind("mtu", "the MTU of the next hop", 0..=U32)?;
     if cursor.peek() == Some(&Token::Word("id")) {
         return Err(cursor.unsupported("the identifier of an echo (`id`)"));
     }
@@ -178,24 +188,15 @@ fn tcp(cursor: &mut Cursor<'_>, direction: Direction) -> Result<Tcp, SyntaxError
     if cursor.peek() == Some(&Token::Symbol('!')) {
         return Err(cursor.unsupported("an absolute sequence number (`!`)"));
     }
-    let ack = match cursor.take_word("ack") {
-        true => Some(cursor.number("an acknowledgment number", 0..=U32)?),
-        false => None,
-    };
-    let win = match (cursor.take_word("win"), direction) {
-        (true, _) => Some(cursor.number("a window", 0..=U16)?),
-        (false, Direction::Out) => None,
-        (false, Direction::In) => {
-            return Err(cursor.unexpected("`win N`, which every segment to the stack needs"));
-        }
-    };
-    let urg = match cursor.take_word("urg") {
-        true => Some(cursor.number("an urgent pointer", 0..=U16)?),
-        false => None,
-    };
-    let options = match cursor.peek() == Some(&Token::Symbol('<')) {
-        true => tcp_options::options(cursor, direction)?,
-        false => Options::Exactly(Vec::new()),
+    let ack = cursor.number_behind("ack", "an acknowledgment number", 0..=U32)?;
+    let win = cursor.number_behind("win", "a window", 0..=U16)?;
+    if win.is_none() && direction == Direction::In {
+        return Err(cursor.unexpected("`win N`, which every segment to the stack needs"));
+    }
+    let urg = cursor.number_behind("urg", "an urgent pointer", 0..=U16)?;
+    let options = match cursor.peek() {
+        Some(Token::Symbol('<')) => tcp_options::options(cursor, direction)?,
+        Some(_) | None => Options::Exactly(Vec::new()),
     };
     refuse_udp_encapsulation(cursor)?;
     Ok(Tcp { flags, seq, len, ack, win, urg, options })

@@ -27,10 +27,10 @@ pub(super) fn script(cursor: &mut Cursor<'_>) -> Result<Script, SyntaxError> {
             None => events.push(event(cursor)?),
         }
     }
-    match cursor.is_at_end() {
-        true => Ok(Script { options, init, events, cleanup }),
-        false => Err(cursor.unexpected("the end of the script behind the last `command`")),
+    if !cursor.is_at_end() {
+        return Err(cursor.unexpected("the end of the script behind a `command` without a time"));
     }
+    Ok(Script { options, init, events, cleanup })
 }
 
 fn options(cursor: &mut Cursor<'_>) -> Vec<ScriptOption> {
@@ -68,7 +68,7 @@ fn event(cursor: &mut Cursor<'_>) -> Result<Event, SyntaxError> {
             return Err(only_expected(at, "a range of times"));
         }
     }
-    Ok(Event { at, time, action, text: cursor.recorded().into() })
+    Ok(Event { at, time, action, text: cursor.stop_recording().into() })
 }
 
 fn only_expected(at: Position, found: &str) -> SyntaxError {
@@ -80,10 +80,10 @@ fn event_time(cursor: &mut Cursor<'_>) -> Result<Time, SyntaxError> {
         return Ok(Time::Any);
     }
     let is_relative = cursor.take_symbol('+');
-    let first = match is_relative {
-        true => time(cursor, TIMES)?,
-        false => time(cursor, EVENT_TIMES).map_err(|error| at_event_start(cursor, error))?,
-    };
+    if !is_relative {
+        refuse_at_event_start(cursor)?;
+    }
+    let first = time(cursor, if is_relative { TIMES } else { EVENT_TIMES })?;
     let at = cursor.at();
     if !cursor.take_symbol('~') {
         return Ok(if is_relative { Time::Relative(first) } else { Time::Absolute(first) });
@@ -96,22 +96,22 @@ fn event_time(cursor: &mut Cursor<'_>) -> Result<Time, SyntaxError> {
         let expected = "a range of times that ends after its beginning";
         return Err(SyntaxError::new(at, expected, format!("{first:?} to {last:?}")));
     }
-    Ok(match is_relative {
-        true => Time::RelativeRange(first, last),
-        false => Time::AbsoluteRange(first, last),
-    })
+    if is_relative {
+        return Ok(Time::RelativeRange(first, last));
+    }
+    Ok(Time::AbsoluteRange(first, last))
 }
 
-/// The same error, or a better one for what cannot begin an event, but might be meant to.
-fn at_event_start(cursor: &Cursor<'_>, error: SyntaxError) -> SyntaxError {
+/// What cannot begin an event, but might be meant to.
+fn refuse_at_event_start(cursor: &Cursor<'_>) -> Result<(), SyntaxError> {
     match cursor.peek() {
-        Some(Token::Option(_)) => cursor.unexpected("options only before the first event"),
+        Some(Token::Option(_)) => Err(cursor.unexpected("options only before the first event")),
         Some(Token::Symbol('#')) => {
-            let signs = "// for comments, and only #ifdef, #ifndef, #else, #endif with a `#`";
-            cursor.unexpected(signs)
+            let signs = "// in front of a comment, or #ifdef, #ifndef, #else, #endif at the start \
+                         of a line";
+            Err(cursor.unexpected(signs))
         }
-        Some(Token::Integer(_) | Token::Float(_)) => error,
-        Some(_) | None => cursor.unexpected(EVENT_TIMES),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -120,17 +120,16 @@ pub(super) fn time(cursor: &mut Cursor<'_>, expected: &str) -> Result<Duration, 
     let Some(Token::Integer(digits) | Token::Float(digits)) = cursor.peek() else {
         return Err(cursor.unexpected(expected));
     };
-    let time = match digits.starts_with('-') {
-        true => Err("a time that is not negative".to_owned()),
-        false => exact(digits),
-    };
-    let time = time.map_err(|expected| cursor.unexpected(expected))?;
+    let time = exact(digits).map_err(|expected| cursor.unexpected(expected))?;
     cursor.take();
     Ok(time)
 }
 
 /// `digits` or `[digits].digits` as seconds; or what they should be.
 fn exact(number: &str) -> Result<Duration, String> {
+    if number.starts_with('-') {
+        return Err("a time that is not negative".to_owned());
+    }
     let (seconds, fraction) = number.split_once('.').unwrap_or((number, ""));
     let fraction = fraction.trim_end_matches('0');
     if fraction.len() > 9 {

@@ -124,14 +124,10 @@ fn sack(cursor: &mut Cursor<'_>) -> Result<TcpOption, SyntaxError> {
 
 /// `val N ecr N`.
 fn timestamps(cursor: &mut Cursor<'_>) -> Result<TcpOption, SyntaxError> {
-    let word = |cursor: &mut Cursor<'_>, word: &str| match cursor.take_word(word) {
-        true => Ok(()),
-        false => Err(cursor.unexpected(format!("`{word}` in TS val N ecr N"))),
-    };
-    word(cursor, "val")?;
-    let val = cursor.number("a timestamp", 0..=U32)?;
-    word(cursor, "ecr")?;
-    let ecr = cursor.number("a timestamp", 0..=U32)?;
+    let val = cursor.number_behind("val", "a timestamp", 0..=U32)?;
+    let val = val.ok_or_else(|| cursor.unexpected("`val` in TS val N ecr N"))?;
+    let ecr = cursor.number_behind("ecr", "a timestamp", 0..=U32)?;
+    let ecr = ecr.ok_or_else(|| cursor.unexpected("`ecr` in TS val N ecr N"))?;
     Ok(TcpOption::Timestamps { val, ecr })
 }
 
@@ -160,7 +156,8 @@ fn hex(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, SyntaxError> {
         _ => None,
     };
     let octets: Option<Vec<u8>> = digits.chunks(2).map(octet).collect();
-    let octets = octets.ok_or_else(|| cursor.unexpected("octets as pairs of hex digits (0a1b)"))?;
+    let expected = "octets as pairs of hex digits (0a1b), or a name that is defined as such";
+    let octets = octets.ok_or_else(|| cursor.unexpected(expected))?;
     cursor.take();
     Ok(octets)
 }

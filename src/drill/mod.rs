@@ -4,6 +4,7 @@ pub mod host;
 mod packet;
 pub mod plan;
 mod profile;
+pub mod run;
 pub mod script;
 
 pub use profile::Profile;

@@ -133,3 +133,35 @@ impl Blocked {
         self.deadline
     }
 }
+
+impl Call {
+    /// The descriptors that it names.
+    pub fn descriptors(&mut self) -> Vec<&mut Fd> {
+        match self {
+            Call::Socket { .. } | Call::EpollCreate => Vec::new(),
+            Call::Poll { fds, .. } => fds.iter_mut().map(|entry| &mut entry.fd).collect(),
+            Call::EpollControl { epoll, fd, .. } => vec![epoll, fd],
+            Call::EpollWait { epoll, .. } => vec![epoll],
+            Call::Bind { fd, .. }
+            | Call::Listen { fd, .. }
+            | Call::Accept { fd, .. }
+            | Call::Connect { fd, .. }
+            | Call::Receive { fd, .. }
+            | Call::Send { fd, .. }
+            | Call::GetFlags { fd }
+            | Call::SetFlags { fd, .. }
+            | Call::GetDescriptorFlags { fd }
+            | Call::SetDescriptorFlags { fd }
+            | Call::BytesReadable { fd }
+            | Call::BytesUnacknowledged { fd }
+            | Call::BytesUnsent { fd }
+            | Call::SetNonblocking { fd, .. }
+            | Call::Close { fd }
+            | Call::Shutdown { fd, .. }
+            | Call::GetOption { fd, .. }
+            | Call::SetOption { fd, .. }
+            | Call::Name { fd }
+            | Call::PeerName { fd } => vec![fd],
+        }
+    }
+}

@@ -1,7 +1,12 @@
 //! `TCP_INFO`: a snapshot of a connection in the words and the layout of Linux.
 
+use std::net::SocketAddr;
+
+use crate::seq::Seq;
 use crate::stack::Summary;
-use crate::tcp::{RecoveryState, State, Timer};
+use crate::tcp::{Config, RecoveryState, State, Tcb, Timer};
+use crate::time::Instant;
+use crate::trace::ConnId;
 
 /// The duplicate ACKs that are taken for a loss, which Linux calls reordering.
 const REORDERING: u64 = 3;
@@ -48,6 +53,18 @@ impl TcpInfo {
     pub fn of_state(state: State) -> Self {
         let fields = vec![Field { name: "tcpi_state", octets: 1, value: Some(number(state)) }];
         TcpInfo { fields }
+    }
+
+    /// The names of the fields that this stack knows the values of.
+    #[must_use]
+    pub fn known_fields() -> Vec<&'static str> {
+        let any = SocketAddr::from(([0; 4], 0));
+        let config = Config::default();
+        let status = Tcb::new(Seq(0), 0, &config).status(Instant::ZERO, &config);
+        let summary = Summary { id: ConnId(0), local: any, remote: any, status };
+        let info = TcpInfo::of(&summary, WindowUnit::Segments);
+        let known = info.fields.iter().filter(|field| field.value.is_some());
+        known.map(|field| field.name).collect()
     }
 
     /// A field by its name; `None` when there is no such field, or this stack does not know it.

@@ -170,6 +170,17 @@ impl Host {
         self.files.set_default_settings(settings);
     }
 
+    /// STATUS of all connections.
+    #[must_use]
+    pub fn statuses(&self) -> Vec<Summary> {
+        self.stack.statuses(self.now)
+    }
+
+    /// Changes how calls behave from now on.
+    pub fn set_habits(&mut self, habits: Habits) {
+        self.habits = habits;
+    }
+
     fn on_timers(&mut self) {
         self.stack.on_timeout(self.now);
         self.settle();

@@ -22,8 +22,6 @@ pub enum Order {
         /// How many.
         count: usize,
     },
-    /// Connections in this state end without a word.
-    Drop(State),
 }
 
 /// Reads the commands of a script, one after the other: each begins where the one before has left the
@@ -73,7 +71,6 @@ impl Orders {
             "ip" if words.contains(&"tcp_metrics") => Ok(None),
             "tc" | "ethtool" | "nstat" => Ok(None),
             "sockstat" => count(part, at).map(Some),
-            "tcpdrop" => dropped(&words, at).map(Some),
             _ => Err(Refusal::unsupported(at, format!("the command `{part}`"))),
         }
     }
@@ -131,16 +128,6 @@ fn count(part: &str, at: Position) -> Result<Order, Refusal> {
     let state = wanted.and_then(|name| state_of(name.trim())).ok_or_else(unsupported)?;
     let count = greps.last().and_then(|grep| grep.strip_prefix("grep ")?.trim().parse().ok());
     Ok(Order::Count { at, state, count: count.ok_or_else(unsupported)? })
-}
-
-/// `tcpdrop -s STATE`.
-fn dropped(words: &[&str], at: Position) -> Result<Order, Refusal> {
-    let state = match words {
-        [_, "-s", name] => state_of(name),
-        _ => None,
-    };
-    let unsupported = || Refusal::unsupported(at, format!("the command `{}`", words.join(" ")));
-    state.map(Order::Drop).ok_or_else(unsupported)
 }
 
 /// A state by the name that BSD's tools print.

@@ -20,9 +20,9 @@ pub use icmp::kind_and_code as icmp_kind_and_code;
 pub use sysctl::documented as documented_sysctls;
 
 use super::Profile;
-use super::host::{Call, Habits, How, PollFd, Value, Watch, WatchChange};
+use super::host::{Call, Habits, How, PollFd, TcpInfo, Value, Watch, WatchChange};
 use super::script::ast::{Action, Body, Packet, Position, Script, Time};
-use super::script::code::Statement;
+use super::script::code::{Statement, unassigned};
 use super::script::{Definitions, SyntaxError};
 use crate::stack::Settings;
 
@@ -145,10 +145,11 @@ pub fn plan(script: Script, choices: &Choices) -> Result<Plan, Refusal> {
             Action::Packet(packet) => expect_or_inject(packet)?,
             Action::Call(call) => Deed::Call(Box::new(calls::plan(&call, &setup)?)),
             Action::Command(command) => Deed::Orders(orders.read(&command)?),
-            Action::Code(statements) => Deed::Assert(known_names(statements)?),
+            Action::Code(statements) => Deed::Assert(statements),
         };
         steps.push(Step { at: event.at, time: event.time, text: event.text, deed });
     }
+    check_names(&steps)?;
     if let Some(cleanup) = &script.cleanup {
         // It would undo what the script has set, for scripts that come after: none does here.
         orders.read(cleanup)?;
@@ -177,6 +178,16 @@ fn expect_or_inject(packet: Packet) -> Result<Deed, Refusal> {
 }
 
 /// Assertions may ask for what `TCP_INFO` tells, and for the constants that go with it.
-fn known_names(statements: Vec<Statement>) -> Result<Vec<Statement>, Refusal> {
-    Ok(statements)
+fn check_names(steps: &[Step]) -> Result<(), Refusal> {
+    let statements = steps.iter().flat_map(|step| match &step.deed {
+        Deed::Assert(statements) => &statements[..],
+        _ => &[],
+    });
+    let known = TcpInfo::known_fields();
+    for (at, name) in unassigned(statements) {
+        if !known.contains(&name) && information_constant(name).is_none() {
+            return Err(Refusal::unsupported(at, format!("{name} in an assertion")));
+        }
+    }
+    Ok(())
 }

@@ -1,0 +1,248 @@
+//! Running a plan: event after event against a host in virtual time, until one is not as the script
+//! says. Nothing sleeps, nothing is random: the same script runs the same way each time.
+//!
+//! `schedule` is when events take place, `calls` makes calls and looks at what they return, `inject`
+//! and `expect` are packets to and from the stack, `connection` knows whose they are and how their
+//! numbers are counted, `outcome` is what came of it all.
+
+mod calls;
+mod connection;
+mod expect;
+mod inject;
+mod outcome;
+mod schedule;
+mod waiting;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub use outcome::{Difference, Failure, Mark, Note, Row, Run};
+
+use connection::Connections;
+use schedule::Previous;
+use waiting::Waiting;
+
+use super::host::{Call, Fd, Host, Progress, Reply, TcpInfo, Value};
+use super::plan::{Deed, Order, Plan, Step, information_constant};
+use super::script::code::{Statement, Variables};
+use crate::stack::{self, Secret};
+use crate::tcp::State;
+use crate::time::Instant;
+
+/// Where the script's clock begins on that of the stack: not at its beginning, so that nothing that
+/// begins at zero passes for right.
+const BEGIN: Instant = Instant::from_millis(10_000);
+
+/// Runs a plan.
+#[must_use]
+pub fn run(plan: &Plan) -> Run {
+    let mut runner = Runner::new(plan);
+    let failure = runner.all().err();
+    runner.into_run(failure)
+}
+
+/// What a step came to.
+type Result<T = ()> = std::result::Result<T, Box<Failure>>;
+
+struct Runner<'a> {
+    plan: &'a Plan,
+    host: Host,
+    connections: Connections,
+    /// Descriptors of the script, and what the host calls them.
+    fds: BTreeMap<Fd, Fd>,
+    /// A call that has not returned.
+    waiting: Option<Waiting<'a>>,
+    previous: Previous,
+    variables: Variables,
+    rows: Vec<Row>,
+    notes: Vec<Note>,
+    steps_done: usize,
+}
+
+impl<'a> Runner<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let setup = &plan.setup;
+        let config = stack::Config {
+            addrs: vec![setup.local.ip()],
+            mtu: setup.mtu.into(),
+            tcp: setup.settings.tcp.clone(),
+            header: setup.settings.header,
+            ..stack::Config::default()
+        };
+        let mut next = 2;
+        let descriptors = move || {
+            next += 1;
+            next
+        };
+        let secret = Secret(*b"the drill always begins the same");
+        let mut host = Host::new(config, setup.habits, secret, Box::new(descriptors));
+        host.advance(BEGIN);
+        Runner {
+            plan,
+            host,
+            connections: Connections::new(setup.local, setup.remote),
+            fds: BTreeMap::new(),
+            waiting: None,
+            previous: Previous::begin(BEGIN),
+            variables: Variables::default(),
+            rows: Vec::new(),
+            notes: Vec::new(),
+            steps_done: 0,
+        }
+    }
+
+    fn all(&mut self) -> Result {
+        let plan = self.plan;
+        self.obey(&plan.init)?;
+        for step in &plan.steps {
+            self.step(step)?;
+            self.steps_done += 1;
+        }
+        self.wait_for_call()
+    }
+
+    fn step(&mut self, step: &'a Step) -> Result {
+        let base = self.base_of(step);
+        let result = match &step.deed {
+            Deed::Inject(packet) => {
+                self.go_to(step, base)?;
+                self.inject(step, packet)
+            }
+            Deed::Expect(packet) => self.expect(step, packet, base),
+            Deed::Call(call) => {
+                self.go_to(step, base)?;
+                self.call(step, call, base)
+            }
+            Deed::Orders(orders) => {
+                self.go_to(step, base)?;
+                self.obey(orders)?;
+                self.row(Mark::Note, step.at.line, format!("{}", step.text));
+                Ok(())
+            }
+            Deed::Assert(statements) => {
+                self.go_to(step, base)?;
+                self.assert(step, statements)
+            }
+        };
+        self.previous = self.previous_of(step, base);
+        match result {
+            Err(failure) if self.is_fatal(step) => Err(failure),
+            Err(failure) => {
+                self.notes.push(Note { line: step.at.line, text: failure.to_string() });
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Whether a failure of this event ends the script.
+    fn is_fatal(&self, step: &Step) -> bool {
+        match step.deed {
+            Deed::Inject(_) | Deed::Expect(_) => !self.plan.setup.packets_are_non_fatal,
+            Deed::Call(_) => !self.plan.setup.calls_are_non_fatal,
+            Deed::Orders(_) | Deed::Assert(_) => true,
+        }
+    }
+
+    fn obey(&mut self, orders: &[Order]) -> Result {
+        for order in orders {
+            match order {
+                Order::Settings(settings, habits) => {
+                    self.host.set_default_settings((**settings).clone());
+                    self.host.set_habits(*habits);
+                }
+                Order::Count { at, state, count } => self.count(*at, *state, *count)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&self, at: super::script::ast::Position, state: State, count: usize) -> Result {
+        let all = self.host.statuses();
+        let found = all.iter().filter(|summary| summary.status.state == state).count();
+        if found == count {
+            return Ok(());
+        }
+        let states: Vec<_> = all.iter().map(|summary| summary.status.state.to_string()).collect();
+        let what = format!(
+            "{count} connection(s) should be in {state}, {found} are; the states are: {}",
+            if states.is_empty() { "none".to_owned() } else { states.join(", ") },
+        );
+        Err(Failure::at(at, what).into())
+    }
+
+    fn assert(&mut self, step: &Step, statements: &[Statement]) -> Result {
+        let info = self.information();
+        let lookup = |name: &str| {
+            let field = info.as_ref().and_then(|info| info.field(name));
+            let field = field.and_then(|value| i64::try_from(value).ok());
+            field.or_else(|| information_constant(name))
+        };
+        for statement in statements {
+            match statement.run(&mut self.variables, &lookup) {
+                Ok(printed) => {
+                    let line = statement.at.line;
+                    self.notes.extend(printed.map(|text| Note { line, text }));
+                }
+                Err(failure) => {
+                    let text = format!("the assertion fails: {failure}");
+                    self.row(Mark::Note, statement.at.line, statement.text.clone());
+                    return Err(Failure::at(failure.at, text).into());
+                }
+            }
+        }
+        self.row(Mark::Note, step.at.line, step.text.to_string());
+        Ok(())
+    }
+
+    /// `TCP_INFO` of the connection under test.
+    fn information(&mut self) -> Option<TcpInfo> {
+        let current = self.connections.current()?;
+        if let Some(fd) = current.fd.and_then(|fd| self.fds.get(&fd).copied()) {
+            let (level, name) = (libc::SOL_TCP, libc::TCP_INFO);
+            let call = Call::GetOption { fd, level, name };
+            if let Progress::Done(Ok(Reply::Option(Value::Info(info)))) = self.host.start(call) {
+                return Some(info);
+            }
+        }
+        let summary = current.tuple.and_then(|tuple| self.host.status(&tuple));
+        let unit = self.plan.setup.habits.congestion_windows;
+        Some(summary.map_or_else(
+            || TcpInfo::of_state(State::Closed),
+            |summary| TcpInfo::of(&summary, unit),
+        ))
+    }
+
+    /// How long the script has run.
+    fn elapsed(&self, at: Instant) -> Duration {
+        at.since(BEGIN)
+    }
+
+    fn row(&mut self, mark: Mark, line: u32, text: String) {
+        self.row_at(self.host.now(), mark, Some(line), text);
+    }
+
+    fn row_at(&mut self, at: Instant, mark: Mark, line: Option<u32>, text: String) {
+        let current = self.connections.current();
+        let status = current.and_then(|current| current.tuple);
+        let status = status.and_then(|tuple| self.host.status(&tuple));
+        let state = match (&status, current) {
+            (Some(summary), _) => Some(summary.status.state),
+            (None, Some(current)) if current.is_listening => Some(State::Listen),
+            (None, Some(_)) => Some(State::Closed),
+            (None, None) => None,
+        };
+        let timers = status.map_or_else(Vec::new, |summary| summary.status.timers);
+        self.rows.push(Row { at: self.elapsed(at), line, mark, text, state, timers });
+    }
+
+    fn into_run(self, failure: Option<Box<Failure>>) -> Run {
+        Run {
+            failure,
+            length: self.elapsed(self.host.now()),
+            rows: self.rows,
+            notes: self.notes,
+            steps: self.steps_done,
+        }
+    }
+}

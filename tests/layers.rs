@@ -36,7 +36,7 @@ const LAYERS: [(&str, u8); 20] = [
 ];
 
 /// Within a layer, who may use whom.
-const SIBLINGS: [(&str, &str); 11] = [
+const SIBLINGS: [(&str, &str); 12] = [
     // What happened is told in the words of the machine, and the machine tells it.
     ("trace", "tcp"),
     ("tcp", "trace"),
@@ -48,6 +48,8 @@ const SIBLINGS: [(&str, &str); 11] = [
     // Accepting, lingering and stopping are below whoever answers.
     ("http", "serving"),
     ("services", "serving"),
+    // The ladder of a script looks as other ladders do.
+    ("drill", "view"),
     // A lesson runs scripts and shows what they did.
     ("lesson", "drill"),
     ("lesson", "view"),

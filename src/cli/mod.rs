@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand, and what they share.
 
 pub mod child;
+mod drill;
 mod get;
 pub mod namespace;
 mod options;
@@ -33,6 +34,7 @@ enum Command {
     Serve(serve::Serve),
     Get(get::Get),
     Replay(replay::Replay),
+    Drill(drill::Drill),
 }
 
 /// Exit codes, as docs/architecture.md lists them (those above 64 are sysexits.h's).
@@ -81,6 +83,7 @@ pub fn main() -> ExitCode {
         Command::Serve(serve) => serve.execute(&cli.output).map(|()| 0),
         Command::Get(get) => get.execute(&cli.output).map(|()| 0),
         Command::Replay(replay) => replay.execute(&cli.output).map(|()| 0),
+        Command::Drill(drill) => drill.execute(&cli.output),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -4,7 +4,9 @@ pub mod host;
 mod packet;
 pub mod plan;
 mod profile;
+pub mod report;
 pub mod run;
 pub mod script;
+pub mod suite;
 
 pub use profile::Profile;

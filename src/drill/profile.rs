@@ -95,6 +95,9 @@ impl Profile {
         }
     }
 
+    /// The names that [`Profile::defines`] may give.
+    pub const NAMES: [&str; 2] = ["STANDARD", "FreeBSD"];
+
     /// What `#ifdef` finds defined, unless the command line defines one of these names itself: FreeBSD's
     /// scripts tell with it where that system departs from the standard.
     #[must_use]

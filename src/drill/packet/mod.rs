@@ -10,7 +10,7 @@ mod seen;
 use std::net::SocketAddr;
 
 pub(super) use made::ecn_bits;
-pub use made::{Unmakeable, icmp, tcp, udp};
+pub use made::{icmp, tcp, udp};
 pub use notation::{flags, option, segment};
 pub use seen::Seen;
 

@@ -23,7 +23,7 @@ use super::Profile;
 use super::host::{Call, Habits, How, PollFd, TcpInfo, Value, Watch, WatchChange};
 use super::script::ast::{Action, Body, Packet, Position, Script, Time};
 use super::script::code::{Statement, unassigned};
-use super::script::{Definitions, SyntaxError};
+use super::script::{Definition, Definitions, SyntaxError};
 use crate::stack::Settings;
 
 /// Why a script cannot be run: it cannot be read, or asks for what is not supported.
@@ -60,6 +60,21 @@ pub struct Choices {
     pub definitions: Definitions,
     /// How far times may be off, in microseconds; a script may say otherwise.
     pub tolerance_usecs: Option<u64>,
+}
+
+impl Choices {
+    /// The definitions of the command line, and those of the profile unless the command line says for
+    /// whom scripts are to speak.
+    #[must_use]
+    pub fn all_definitions(&self) -> Definitions {
+        let mut definitions = self.definitions.clone();
+        let says = Profile::NAMES.iter().any(|name| definitions.contains(name));
+        if !says {
+            let name = self.profile.defines().to_owned();
+            definitions.add(Definition { name, value: None });
+        }
+        definitions
+    }
 }
 
 /// What a script needs before its first event, from its options.

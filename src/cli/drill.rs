@@ -1,0 +1,101 @@
+//! `glass drill`: packetdrill scripts against our stack, in virtual time.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::thread;
+
+use clap::{Args, ValueEnum};
+
+use super::options::Output;
+use super::{Failure, exit};
+use crate::drill::plan::Choices;
+use crate::drill::report::{Tally, json, summary, summary_json, text};
+use crate::drill::script::Definition;
+use crate::drill::{Profile, suite};
+
+/// Run packetdrill scripts against this stack, without a network and in no time
+///
+/// One line for each script on stdout; for one that fails, what happened so far with our state and
+/// timers, and what was expected; with -v also for those that pass. Exit code 0 when all pass, 1 when one
+/// fails, 65 when one cannot be read, or asks for what is not supported.
+#[derive(Args, Debug)]
+pub(super) struct Drill {
+    /// Scripts, or folders of *.pkt
+    #[arg(value_name = "FILE|DIR", required = true)]
+    paths: Vec<PathBuf>,
+    /// Whose choices to make where systems differ: options, windows, timers
+    #[arg(long, value_enum, default_value_t, env = "GLASS_PROFILE")]
+    profile: Profile,
+    /// What to write
+    #[arg(long, value_enum, default_value_t, env = "GLASS_FORMAT")]
+    format: Format,
+    /// Scripts to run at once [default: one for each processor]
+    #[arg(long, short, env = "GLASS_JOBS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    /// Define a word for scripts and #ifdef; may be given again
+    #[arg(long, short = 'D', env = "GLASS_DEFINE", value_name = "NAME[=VALUE]", value_parser = definition)]
+    define: Vec<Definition>,
+    /// How far times may be off, in microseconds, unless a script says
+    #[arg(
+        long,
+        alias = "tolerance-usecs",
+        env = "GLASS_TOLERANCE_USECS",
+        value_name = "N",
+        default_value_t = 4_000
+    )]
+    tolerance_usecs: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// One object a line for each script, and one for all
+    Json,
+}
+
+fn definition(text: &str) -> Result<Definition, String> {
+    text.parse::<Definition>().map_err(|error| error.to_string())
+}
+
+impl Drill {
+    pub(super) fn execute(self, output: &Output) -> Result<u8, Failure> {
+        let scripts = suite::scripts(&self.paths)
+            .map_err(|message| Failure::new(exit::BAD_INPUT, message))?;
+        let choices = Choices {
+            profile: self.profile,
+            definitions: self.define.into_iter().collect(),
+            tolerance_usecs: Some(self.tolerance_usecs),
+        };
+        let available = thread::available_parallelism().map_or(1, usize::from);
+        let jobs = self.jobs.map_or(available, usize::from);
+        let (style, verbose) = (output.style(), output.verbose > 0);
+        let mut tally = Tally::default();
+        let mut out = io::BufWriter::new(io::stdout());
+        let mut written = Ok(());
+        suite::run_all(&scripts, &choices, jobs, |verdict| {
+            tally.add(&verdict);
+            let told = match self.format {
+                Format::Text => text(&verdict, verbose, &style),
+                Format::Json => json(&verdict, verbose),
+            };
+            if written.is_ok() {
+                written = out.write_all(told.as_bytes());
+            }
+        });
+        let end = match self.format {
+            Format::Text => summary(&tally),
+            Format::Json => summary_json(&tally),
+        };
+        written
+            .and_then(|()| out.write_all(end.as_bytes()))
+            .and_then(|()| out.flush())
+            .map_err(|error| Failure::new(exit::FAILURE, format!("cannot write: {error}")))?;
+        Ok(match (tally.refused, tally.failed) {
+            (0, 0) => 0,
+            (0, _) => exit::FAILURE,
+            (_, _) => exit::BAD_INPUT,
+        })
+    }
+}

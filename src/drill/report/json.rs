@@ -1,0 +1,103 @@
+//! For programs: one JSON object a line for each script, and one for all of them.
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::Tally;
+use crate::drill::run::{Difference, Mark, Note, Row};
+use crate::drill::suite::{Outcome, Verdict};
+
+#[derive(Default, Serialize)]
+struct Line<'a> {
+    file: String,
+    /// `pass`, `fail` or `refused`.
+    result: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    got: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    differences: &'a [Difference],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    virtual_us: Option<u128>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    notes: &'a [Note],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ladder: Vec<serde_json::Value>,
+}
+
+/// One script, with its ladder if it failed or `verbose` asks for it. Ends with a newline.
+#[must_use]
+pub fn json(verdict: &Verdict, verbose: bool) -> String {
+    let mut line = Line { file: verdict.path.display().to_string(), ..Line::default() };
+    match &verdict.outcome {
+        Outcome::Ran(run) => {
+            line.result = "pass";
+            line.events = Some(run.steps);
+            line.virtual_us = Some(run.length.as_micros());
+            line.notes = &run.notes;
+            if verbose || run.failure.is_some() {
+                line.ladder = run.rows.iter().map(row).collect();
+            }
+            if let Some(failure) = &run.failure {
+                line.result = "fail";
+                line.line = Some(failure.at.line);
+                line.column = Some(failure.at.column);
+                line.message = Some(failure.what.clone());
+                line.expected = failure.expected.as_deref();
+                line.got = failure.got.as_deref();
+                line.differences = &failure.differences;
+            }
+        }
+        Outcome::Refused(refusal) => {
+            line.result = "refused";
+            line.line = Some(refusal.at.line);
+            line.column = Some(refusal.at.column);
+            line.message = Some(refusal.message.clone());
+        }
+        Outcome::Unreadable(why) => {
+            line.result = "refused";
+            line.message = Some(why.clone());
+        }
+    }
+    serde_json::to_string(&line).expect("strings and numbers") + "\n"
+}
+
+/// All of them. Ends with a newline.
+#[must_use]
+pub fn summary_json(tally: &Tally) -> String {
+    let Tally { passed, failed, refused, virtual_time } = tally;
+    let virtual_us = virtual_time.as_micros();
+    let all = json!({
+        "passed": passed, "failed": failed, "refused": refused,
+        "virtual_us": u64::try_from(virtual_us).unwrap_or(u64::MAX),
+    });
+    all.to_string() + "\n"
+}
+
+fn row(row: &Row) -> serde_json::Value {
+    let what = match row.mark {
+        Mark::In => "in",
+        Mark::Out => "out",
+        Mark::Skipped => "skipped",
+        Mark::Call => "call",
+        Mark::Begun => "begun",
+        Mark::Note => "note",
+    };
+    json!({
+        "at_us": u64::try_from(row.at.as_micros()).unwrap_or(u64::MAX),
+        "line": row.line,
+        "what": what,
+        "text": row.text,
+        "state": row.state.map(|state| state.to_string()),
+        "timers": row.timers,
+    })
+}

@@ -65,6 +65,8 @@ impl Profile {
             Profile::Freebsd => Config {
                 msl: Duration::from_secs(30),
                 receive_buffer: 65_536,
+                whole_segment_buffer: true,
+                small_window_steps: true,
                 window_shift: Some(6),
                 send_buffer: 32_768,
                 delayed_ack: Duration::from_millis(40),

@@ -13,6 +13,13 @@ pub struct Config {
     pub mss: u16,
     /// RCV.BUFF: octets a peer may send ahead of the application. Default 1 MiB.
     pub receive_buffer: u32,
+    /// Once the segment size is known, RCV.BUFF is rounded up to a multiple of it, as on FreeBSD. Default
+    /// false.
+    pub whole_segment_buffer: bool,
+    /// The right edge of the window moves with every ACK that leaves anyway, however little, as on
+    /// FreeBSD; only windows that are small themselves are not offered. Default false: it moves by a
+    /// segment or half of the buffer (RFC 9293 3.8.6.2.2).
+    pub small_window_steps: bool,
     /// Octets an application may write ahead of the peer's acknowledgments. Default 1 MiB.
     pub send_buffer: usize,
     /// Offer window scaling (RFC 7323 2). Default true.
@@ -80,6 +87,8 @@ impl Default for Config {
             msl: Duration::from_secs(30),
             mss: 536,
             receive_buffer: 1 << 20,
+            whole_segment_buffer: false,
+            small_window_steps: false,
             send_buffer: 1 << 20,
             window_scaling: true,
             window_shift: None,

@@ -348,7 +348,7 @@ impl Tcb {
     /// What the whole receive buffer has free, as far as it can be said in units of the scale.
     fn free_window(&self, config: &super::config::Config) -> u32 {
         let ready = u32::try_from(self.rcv.queue.ready_len()).unwrap_or(u32::MAX);
-        let free = config.receive_buffer.saturating_sub(ready);
+        let free = self.receive_buffer(config).saturating_sub(ready);
         let shift = self.negotiated.rcv_shift.unwrap_or(0);
         (free >> shift).min(0xffff) << shift
     }
@@ -363,6 +363,7 @@ impl Tcb {
         }
         let free = self.free_window(cx.config);
         let step = (cx.config.receive_buffer / 2).min(u32::from(cx.config.mss));
+        let step = if cx.config.small_window_steps && free >= step { 0 } else { step };
         if free >= self.rcv.wnd.saturating_add(step) {
             self.rcv.wnd = free;
         }

@@ -254,6 +254,16 @@ impl Tcb {
         u32::from(self.negotiated.peer_mss.min(config.mss))
     }
 
+    /// RCV.BUFF.
+    pub(super) fn receive_buffer(&self, config: &Config) -> u32 {
+        let buffer = config.receive_buffer;
+        if config.whole_segment_buffer {
+            buffer.checked_next_multiple_of(self.send_mss(config)).unwrap_or(buffer)
+        } else {
+            buffer
+        }
+    }
+
     /// Octets and flags that are out and not acknowledged.
     pub(super) fn flight_size(&self) -> u32 {
         self.snd.nxt - self.snd.una
@@ -361,7 +371,7 @@ impl Tcb {
             }
         }
         let held = self.rcv.queue.ready_len() + self.rcv.queue.out_of_order_len();
-        let allowed = config.receive_buffer as usize;
+        let allowed = self.receive_buffer(config) as usize;
         assert!(held <= allowed, "{held} octets held with a buffer of {allowed}");
         let waits = self.timers.is_armed(Timer::Retransmission)
             || self.timers.is_armed(Timer::Persist)

@@ -133,7 +133,7 @@ impl Host {
         }
         if self.habits.buffers_hold_whole_segments
             && let Some(summary) = socket.handle().and_then(|at| self.stack.status(at, self.now))
-            && summary.status.state.is_synchronized()
+            && summary.status.state != State::SynSent
         {
             octets = octets.next_multiple_of(u64::from(summary.status.send_mss.max(1)));
         }

@@ -46,6 +46,7 @@ const MOST_OCTETS: usize = 1 << 28;
 
 /// The error of a name.
 pub(super) fn errno(name: &str) -> Option<Errno> {
+    let name = if name == "EWOULDBLOCK" { "EAGAIN" } else { name };
     (1..=133).map(Errno::from_raw).find(|errno| format!("{errno:?}") == name)
 }
 

@@ -134,7 +134,7 @@ fn timestamps(cursor: &mut Cursor<'_>) -> Result<TcpOption, SyntaxError> {
 /// The 16 octets of a signature.
 fn digest(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, SyntaxError> {
     if let Some(Token::Word(word @ ("valid" | "invalid"))) = cursor.peek() {
-        return Err(cursor.unsupported(format!("to sign segments (`md5 {word}`)")));
+        return Err(cursor.unsupported(format!("signing segments (`md5 {word}`)")));
     }
     let at = cursor.at();
     let digest = hex(cursor)?;

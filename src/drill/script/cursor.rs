@@ -1,5 +1,5 @@
-//! Hands out the tokens of a script, one at a time and with their places, and makes the errors about
-//! them.
+//! Hands out the tokens of a script, one at a time and with their places, and makes the errors
+//! about them.
 
 use std::ops::RangeInclusive;
 
@@ -38,7 +38,7 @@ enum Next<'a> {
     End,
 }
 
-/// A place in the text. It only moves forward, so that counting lines costs as much as reading them.
+/// A place in the text. It only moves forward, so that counting lines costs what reading them does.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) offset: usize,
@@ -142,8 +142,9 @@ impl<'a> Cursor<'a> {
     /// The rest of a note whose `(` comes next: anything up to a `)` on the same line.
     pub(super) fn take_note(&mut self) -> Result<(), SyntaxError> {
         let begin = self.lexer.span().end;
-        let rest = self.text[begin..].split('\n').next().unwrap_or_default();
-        let Some(len) = rest.find(')') else {
+        let rest = &self.text[begin..];
+        let end = rest.find([')', '\n']).filter(|end| rest[*end..].starts_with(')'));
+        let Some(len) = end else {
             return Err(SyntaxError::new(
                 self.at(),
                 "a `)` on the same line as the `(` of a note",

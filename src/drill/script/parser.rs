@@ -1,4 +1,5 @@
-//! A script: options, times, events. What stands behind a time is read by `packet`, `call` and `code`.
+//! A script: options, times, events. What stands behind a time is read by `packet`, `call` and
+//! `code`.
 
 use std::time::Duration;
 

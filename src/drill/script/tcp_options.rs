@@ -5,7 +5,8 @@ use super::cursor::Cursor;
 use super::error::SyntaxError;
 use super::lexer::{Token, hex_digit};
 
-const NAMES: &str = "an option: mss N, wscale N, sackOK, sack A:B, TS val N ecr N, nop, eol, FO HEX, FOEXP HEX, md5 HEX";
+const NAMES: &str = "an option: mss N, wscale N, sackOK, sack A:B, TS val N ecr N, nop, eol, \
+                     FO HEX, FOEXP HEX, md5 HEX";
 /// The header has room for so many octets of options (RFC 9293 3.1).
 const MAX_LEN: usize = 40;
 const U32: i64 = u32::MAX as i64;

@@ -1,5 +1,5 @@
-//! What holds of scripts. What is refused, and in which words, is in `errors`; that nothing panics, in
-//! `hostile`.
+//! What holds of scripts. What is refused, and in which words, is in `errors`; that nothing
+//! panics, in `hostile`.
 
 mod errors;
 mod hostile;

@@ -164,8 +164,8 @@ fn an_assertion_that_fails_tells_both_sides() {
         ),
         (
             "want = 10; assert tcpi_snd_cwnd == want or tcpi_rtt < 2 * want",
-            "tcpi_snd_cwnd == want or tcpi_rtt < 2 * want does not hold: tcpi_snd_cwnd is 8, want is \
-             10, tcpi_rtt is 1500, 2 * want is 20",
+            "tcpi_snd_cwnd == want or tcpi_rtt < 2 * want does not hold: tcpi_snd_cwnd is 8, want \
+             is 10, tcpi_rtt is 1500, 2 * want is 20",
         ),
         ("assert not tcpi_rtt", "not tcpi_rtt does not hold: tcpi_rtt is 1500"),
         ("assert 'a' == 'b'", "'a' == 'b' does not hold"),

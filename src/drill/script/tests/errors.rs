@@ -12,7 +12,8 @@ const IP_FIELDS: &str =
     "ect0, ect1, ect01, noecn, ce, tos 0xN (class), ttl N (hlim) or flowlabel 0xN";
 const ONCE: &str = "every field of the IP header once (`tos` has the ECN field in it)";
 const WINDOW: &str = "`win N`, which every segment to the stack needs";
-const OPTIONS: &str = "an option: mss N, wscale N, sackOK, sack A:B, TS val N ecr N, nop, eol, FO HEX, FOEXP HEX, md5 HEX";
+const OPTIONS: &str = "an option: mss N, wscale N, sackOK, sack A:B, TS val N ecr N, nop, eol, \
+                       FO HEX, FOEXP HEX, md5 HEX";
 const COMMENTS: &str =
     "// in front of a comment, or #ifdef, #ifndef, #else, #endif at the start of a line";
 const NEW_LINE: &str = "a new line behind an option (--name=value has no blanks in it)";
@@ -295,8 +296,8 @@ fn what_is_left_out_is_named() {
 fn a_word_that_was_defined_is_told_with_its_value() {
     let definitions = [Definition { name: "MSS".to_owned(), value: Some("\"a\"".to_owned()) }];
     let error = parse("0 < S 0:0(0) win 1 <mss MSS>", &definitions.into_iter().collect());
-    let words = "expected a segment size, a number from 0 to 65535, found `MSS`, which is defined as \
-                 `\"a\"`";
+    let words = "expected a segment size, a number from 0 to 65535, found `MSS`, which is \
+                 defined as `\"a\"`";
     assert_eq!(error.map_err(|error| error.to_string()), Err(words.to_owned()));
 }
 

@@ -1,6 +1,7 @@
 //! Whatever a script says, reading and running it ends, and not with a panic.
 
 use proptest::prelude::*;
+use proptest::sample::Index;
 
 use super::super::ast::Action;
 use super::super::code::Variables;
@@ -63,6 +64,20 @@ fn brackets_may_be_nested_but_not_without_end() {
 }
 
 #[test]
+fn a_script_may_be_long_whatever_it_repeats() {
+    for piece in
+        ["0 f(\"\") = 0 (a) ", "0 > . 1:1(0) ", "0 `a` ", "0 %{ a = '' }% ", "/**/ ", "// a\n"]
+    {
+        let text = piece.repeat(500_000 / piece.len()) + "0 end() = 0";
+        assert!(parse(&text, &Definitions::new()).is_ok(), "{piece}");
+    }
+    for piece in [" ", "\n", "# a\n", "\\\n", "a = 1;"] {
+        let text = format!("0 %{{ {} }}%", piece.repeat(500_000 / piece.len()));
+        assert!(parse(&text, &Definitions::new()).is_ok(), "{piece}");
+    }
+}
+
+#[test]
 fn long_chains_are_not_deep() {
     for operator in ["+", "-", "|", " and ", " or ", "==", "*1+"] {
         let code = vec!["1"; 100_000].join(operator);
@@ -75,7 +90,7 @@ fn long_chains_are_not_deep() {
 proptest! {
     #[test]
     fn mutations_of_a_script_do_not_panic(
-        mutations in prop::collection::vec((any::<prop::sample::Index>(), 0..5_usize, any::<char>()), 1..20),
+        mutations in prop::collection::vec((any::<Index>(), 0..5_usize, any::<char>()), 1..20),
     ) {
         let mut chars: Vec<char> = SCRIPT.chars().collect();
         for (index, mutation, char) in mutations {
@@ -94,11 +109,12 @@ proptest! {
 
     #[test]
     fn lines_in_any_order_do_not_panic(
-        lines in prop::collection::vec(any::<prop::sample::Index>(), 1..30),
-        cut in any::<prop::sample::Index>(),
+        lines in prop::collection::vec(any::<Index>(), 1..30),
+        cut in any::<Index>(),
     ) {
         let all: Vec<&str> = SCRIPT.lines().collect();
-        let text = lines.iter().map(|line| all[line.index(all.len())]).collect::<Vec<_>>().join("\n");
+        let lines: Vec<&str> = lines.iter().map(|line| all[line.index(all.len())]).collect();
+        let text = lines.join("\n");
         let chars = text.chars().count();
         let cut: String = text.chars().take(cut.index(chars + 1)).collect();
         read_and_run(&cut);
@@ -108,10 +124,10 @@ proptest! {
     #[test]
     fn code_of_any_words_does_not_panic(
         words in prop::collection::vec(prop::sample::select(vec![
-            "assert", "print", "x", "=", "+=", "-=", "1", "0", "170141183460469231731687303715884105727",
-            "-", "+", "*", "**", "/", "//", "%", "<<", ">>", "~", "&", "|", "^", "==", "<", "in", "not",
-            "and", "or", "(", ")", "[", "]", ",", ";", "\n", "'%5d'", "'a'", "True", "abs(", "min(",
-            "max(", "int(", "len(", "tcpi_state",
+            "assert", "print", "x", "=", "+=", "-=", "1", "0", "-", "+", "*", "**", "/", "//", "%",
+            "170141183460469231731687303715884105727", "<<", ">>", "~", "&", "|", "^", "==", "<",
+            "in", "not", "and", "or", "(", ")", "[", "]", ",", ";", "\n", "'%5d'", "'a'", "True",
+            "abs(", "min(", "max(", "int(", "len(", "tcpi_state",
         ]), 0..40),
     ) {
         read_and_run(&format!("0 %{{ {} }}%", words.join(" ")));

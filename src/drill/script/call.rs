@@ -22,11 +22,15 @@ pub(super) fn call(cursor: &mut Cursor<'_>, time: Time) -> Result<Call, SyntaxEr
     let args = arguments(cursor, "of a call")?;
     cursor.symbol('=', "and the result behind a call")?;
     let result = result(cursor)?;
+    // On the next line a word is a mistake: an event without a time.
     let errno = match cursor.peek().cloned() {
-        Some(Token::Word(word)) => cursor.take().map(|_| word.to_owned()),
+        Some(Token::Word(word)) if !cursor.is_on_new_line() => {
+            cursor.take();
+            Some(word.to_owned())
+        }
         Some(_) | None => None,
     };
-    if cursor.peek() == Some(&Token::Symbol('(')) {
+    if cursor.peek() == Some(&Token::Symbol('(')) && !cursor.is_on_new_line() {
         cursor.take_note()?;
     }
     Ok(Call { at, name: name.to_owned(), args, end, result, errno })
@@ -84,30 +88,33 @@ fn items<'a, T>(
     })
 }
 
-/// What a call returns. A bracket behind a name begins the note here.
+/// What a call returns.
 fn result(cursor: &mut Cursor<'_>) -> Result<Expr, SyntaxError> {
-    match cursor.peek().cloned() {
-        Some(Token::Word(name)) => {
-            let at = cursor.at();
-            cursor.take();
-            let first = Expr { at, kind: ExprKind::Name(name.to_owned()) };
-            alternatives(cursor, first)
-        }
-        Some(_) | None => expression(cursor),
-    }
+    alternatives(cursor, result_operand)
+}
+
+/// A bracket behind a name begins the note here, not arguments.
+fn result_operand(cursor: &mut Cursor<'_>) -> Result<Expr, SyntaxError> {
+    let at = cursor.at();
+    let Some(&Token::Word(name)) = cursor.peek() else { return operand(cursor) };
+    cursor.take();
+    Ok(Expr { at, kind: ExprKind::Name(name.to_owned()) })
 }
 
 fn expression(cursor: &mut Cursor<'_>) -> Result<Expr, SyntaxError> {
-    let first = operand(cursor)?;
-    alternatives(cursor, first)
+    alternatives(cursor, operand)
 }
 
-/// `|b|c` behind `a`, if there is any.
-fn alternatives(cursor: &mut Cursor<'_>, first: Expr) -> Result<Expr, SyntaxError> {
+/// `a`, `a|b`, `a|b|c`.
+fn alternatives<'a>(
+    cursor: &mut Cursor<'a>,
+    operand: impl Fn(&mut Cursor<'a>) -> Result<Expr, SyntaxError>,
+) -> Result<Expr, SyntaxError> {
+    let at = cursor.at();
+    let first = operand(cursor)?;
     if cursor.peek() != Some(&Token::Symbol('|')) {
         return Ok(first);
     }
-    let at = first.at;
     let mut all = vec![first];
     while cursor.take_symbol('|') {
         all.push(operand(cursor)?);

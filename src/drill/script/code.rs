@@ -2,9 +2,9 @@
 //! reads as Python does.
 //!
 //! There are integers of 128 bits, texts, truths and flat lists; no loops, no branches, no objects.
-//! What Python has and this has not is refused when the script is read. Whatever the code says, running it
-//! ends: with a value, or with a [`Failure`] for an overflow, a division by zero, a text that grows without
-//! end.
+//! What Python has and this has not is refused when the script is read. Whatever the code says,
+//! running it ends: with a value, or with a [`Failure`] for an overflow, a division by zero, a text
+//! that grows without end.
 
 mod cursor;
 mod expr;
@@ -97,8 +97,9 @@ impl Statement {
     }
 }
 
-/// The names that are read before any of the statements assigns to them, each where it is read first.
-/// They have to be names that `lookup` will know. Takes the statements of one block, or of a whole script.
+/// The names that are read before any of the statements assigns to them, each where it is read
+/// first. They have to be names that `lookup` will know. Takes the statements of one block, or of a
+/// whole script, for variables last.
 pub fn unassigned<'a>(
     statements: impl IntoIterator<Item = &'a Statement>,
 ) -> Vec<(Position, &'a str)> {

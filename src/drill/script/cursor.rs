@@ -1,5 +1,5 @@
-//! Hands out the tokens of a script, one at a time and with their places, and makes the errors about
-//! them.
+//! Hands out the tokens of a script, one at a time and with their places, and makes the errors
+//! about them.
 
 use std::ops::RangeInclusive;
 
@@ -38,7 +38,7 @@ enum Next<'a> {
     End,
 }
 
-/// A place in the text. It only moves forward, so that counting lines costs as much as reading them.
+/// A place in the text. It only moves forward, so that counting lines costs what reading them does.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) offset: usize,
@@ -142,8 +142,9 @@ impl<'a> Cursor<'a> {
     /// The rest of a note whose `(` comes next: anything up to a `)` on the same line.
     pub(super) fn take_note(&mut self) -> Result<(), SyntaxError> {
         let begin = self.lexer.span().end;
-        let rest = self.text[begin..].split('\n').next().unwrap_or_default();
-        let Some(len) = rest.find(')') else {
+        let rest = &self.text[begin..];
+        let end = rest.find([')', '\n']).filter(|end| rest[*end..].starts_with(')'));
+        let Some(len) = end else {
             return Err(SyntaxError::new(
                 self.at(),
                 "a `)` on the same line as the `(` of a note",
@@ -174,7 +175,6 @@ impl<'a> Cursor<'a> {
     /// From here on, what is handed out is written down.
     pub(super) fn start_recording(&mut self) {
         self.written.clear();
-        self.end.advance(self.text, self.begin.offset);
     }
 
     /// What was handed out since, as it stands, with runs of blanks as one.
@@ -195,6 +195,11 @@ impl<'a> Cursor<'a> {
         self.next == Next::End
     }
 
+    /// Whether the next token is on another line than the last.
+    pub(super) fn is_on_new_line(&self) -> bool {
+        self.begin.at.line > self.end.at.line
+    }
+
     /// The place of the next token.
     pub(super) fn at(&self) -> Position {
         self.begin.at
@@ -211,9 +216,8 @@ impl<'a> Cursor<'a> {
         if let Next::Trouble(trouble) = self.next {
             return self.trouble(trouble);
         }
-        let line_ended = self.begin.at.line > self.end.at.line && self.nesting == 0;
-        let is_last = line_ended && !self.written.is_empty();
-        if is_last && !self.is_at_end() {
+        let is_in_event = !self.written.is_empty() && self.nesting == 0;
+        if is_in_event && self.is_on_new_line() {
             return SyntaxError::new(self.end.at, expected, "the end of the line");
         }
         SyntaxError::new(self.at(), expected, self.found())
@@ -247,6 +251,9 @@ impl<'a> Cursor<'a> {
             }
             Trouble::Endless("\"") => {
                 ("a `\"` at the end of the text, on the same line".to_owned(), "none".to_owned())
+            }
+            Trouble::Endless("`") => {
+                ("a backquote at the end of the command".to_owned(), "none".to_owned())
             }
             Trouble::Endless(end) => {
                 (format!("`{end}` somewhere behind `{}`", self.slice()), "none".to_owned())

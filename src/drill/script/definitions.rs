@@ -58,8 +58,8 @@ impl Definitions {
         Definitions::default()
     }
 
-    /// Adds a definition. One that is there already stays: who comes first is right, and the command
-    /// line comes before the script.
+    /// Adds a definition. One that is there already stays: who comes first is right, and the
+    /// command line comes before the script.
     pub fn add(&mut self, definition: Definition) {
         self.0.entry(definition.name).or_insert(definition.value);
     }

@@ -87,8 +87,7 @@ fn command<'a>(lexer: &mut Lexer<'a, Token<'a>>) -> Result<&'a str, Trouble> {
 
 fn text<'a>(lexer: &mut Lexer<'a, Token<'a>>) -> Result<Vec<u8>, Trouble> {
     let rest = lexer.remainder();
-    let line = rest.split('\n').next().unwrap_or_default();
-    let len = closing(line, '"').ok_or(Trouble::Endless("\""))?;
+    let len = closing_on_line(rest, '"').ok_or(Trouble::Endless("\""))?;
     lexer.bump(len + 1);
     unescape(&rest[..len]).ok_or(Trouble::Escape)
 }
@@ -105,21 +104,21 @@ fn option<'a>(lexer: &mut Lexer<'a, Token<'a>>) -> Result<OptionToken<'a>, Troub
     Ok(OptionToken { name, value: Some(unquoted.unwrap_or(value)) })
 }
 
-/// How long the value of an option is: up to the next blank, but blanks between quotes belong to it.
+/// How long the value of an option is: up to the next blank, but not one between quotes.
 fn value_len(rest: &str) -> Result<usize, Trouble> {
-    let line = rest.split(['\n', '\r']).next().unwrap_or_default();
-    let blank = line.find([' ', '\t']).unwrap_or(line.len());
-    let quote = line[..blank].find(['"', '`']);
-    match quote.map(|begin| line.split_at(begin + 1)) {
-        _ if blank == 0 => Err(Trouble::NoValue),
-        None => Ok(blank),
-        Some((begin, rest)) if begin.ends_with('"') => {
-            Ok(begin.len() + closing(rest, '"').ok_or(Trouble::Endless("\""))? + 1)
-        }
-        Some((begin, rest)) => {
-            Ok(begin.len() + closing(rest, '`').ok_or(Trouble::Endless("`"))? + 1)
-        }
-    }
+    let blank = rest.find([' ', '\t', '\n', '\r']).unwrap_or(rest.len());
+    let quote = rest[..blank].find(['"', '`']);
+    let Some((begin, rest)) = quote.map(|begin| rest.split_at(begin + 1)) else {
+        return if blank == 0 { Err(Trouble::NoValue) } else { Ok(blank) };
+    };
+    let (quote, missing) = if begin.ends_with('"') { ('"', "\"") } else { ('`', "`") };
+    let len = closing_on_line(rest, quote).ok_or(Trouble::Endless(missing))?;
+    Ok(begin.len() + len + 1)
+}
+
+/// Where the closing `quote` is, if it is on this line.
+fn closing_on_line(rest: &str, quote: char) -> Option<usize> {
+    closing(rest, quote).filter(|len| !rest[..*len].contains('\n'))
 }
 
 /// Where the closing `quote` is; a backslash hides the character behind it.

@@ -137,7 +137,7 @@ fn ports(cursor: &mut Cursor<'_>) -> Result<Option<(u16, u16)>, SyntaxError> {
     if cursor.peek() == Some(&Token::Symbol(':')) {
         return Err(SyntaxError::new(at, FLAGS, first));
     }
-    cursor.symbol('>', "between two ports")?;
+    cursor.symbol('>', "between two ports (1234 > 80)")?;
     Ok(Some((source, cursor.number("the port of the receiver", 0..=U16)?)))
 }
 
@@ -174,7 +174,7 @@ fn quoted(cursor: &mut Cursor<'_>) -> Result<Option<(u32, u16)>, SyntaxError> {
         return Ok(None);
     }
     if let Some(Token::Word(word @ ("udp" | "raw" | "sctp"))) = cursor.peek() {
-        return Err(cursor.unsupported(format!("to quote anything but TCP (`{word}`)")));
+        return Err(cursor.unsupported(format!("quoting anything but TCP (`{word}`)")));
     }
     let quoted = sequence(cursor)?;
     refuse_udp_encapsulation(cursor)?;
@@ -275,7 +275,7 @@ fn flag(letter: char) -> Option<u8> {
 /// `seq:end(len)`: the first number and the octets.
 fn sequence(cursor: &mut Cursor<'_>) -> Result<(u32, u16), SyntaxError> {
     if cursor.peek() == Some(&Token::Ellipsis) {
-        return Err(cursor.unsupported("any sequence number (`...`)"));
+        return Err(cursor.unsupported("an unchecked sequence number (`...`)"));
     }
     let seq: u32 = cursor.number("the first sequence number in seq:end(len)", 0..=U32)?;
     cursor.symbol(':', "in seq:end(len)")?;

@@ -1,4 +1,5 @@
-//! A script: options, times, events. What stands behind a time is read by `packet`, `call` and `code`.
+//! A script: options, times, events. What stands behind a time is read by `packet`, `call` and
+//! `code`.
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ const ACTIONS: &str = "a packet (`<` or `>`), a call, a `command` or %{ assertio
 
 /// Everything up to the end.
 pub(super) fn script(cursor: &mut Cursor<'_>) -> Result<Script, SyntaxError> {
-    let options = options(cursor);
+    let options = options(cursor)?;
     let init = command(cursor);
     let mut events = vec![event(cursor)?];
     let mut cleanup = None;
@@ -33,15 +34,21 @@ pub(super) fn script(cursor: &mut Cursor<'_>) -> Result<Script, SyntaxError> {
     Ok(Script { options, init, events, cleanup })
 }
 
-fn options(cursor: &mut Cursor<'_>) -> Vec<ScriptOption> {
+fn options(cursor: &mut Cursor<'_>) -> Result<Vec<ScriptOption>, SyntaxError> {
     let mut options = Vec::new();
     while let Some(Token::Option(option)) = cursor.peek().cloned() {
         let at = cursor.at();
         cursor.take();
         let value = option.value.map(str::to_owned);
         options.push(ScriptOption { at, name: option.name.to_owned(), value });
+        let is_option = matches!(cursor.peek(), Some(Token::Option(_)));
+        if !is_option && !cursor.is_on_new_line() && !cursor.is_at_end() {
+            let expected = "a new line behind an option (--name=value has no blanks in it)";
+            return Err(cursor.unexpected(expected));
+        }
     }
-    options
+    cursor.stop_recording();
+    Ok(options)
 }
 
 /// A command without a time, if that comes next.
@@ -49,7 +56,9 @@ fn command(cursor: &mut Cursor<'_>) -> Option<Command> {
     let at = cursor.at();
     let Some(Token::Command(text)) = cursor.peek() else { return None };
     let command = Command { at, text: (*text).to_owned() };
-    cursor.take().map(|_| command)
+    cursor.take();
+    cursor.stop_recording();
+    Some(command)
 }
 
 fn event(cursor: &mut Cursor<'_>) -> Result<Event, SyntaxError> {
@@ -84,13 +93,13 @@ fn event_time(cursor: &mut Cursor<'_>) -> Result<Time, SyntaxError> {
         refuse_at_event_start(cursor)?;
     }
     let first = time(cursor, if is_relative { TIMES } else { EVENT_TIMES })?;
-    let at = cursor.at();
     if !cursor.take_symbol('~') {
         return Ok(if is_relative { Time::Relative(first) } else { Time::Absolute(first) });
     }
     if is_relative {
         cursor.symbol('+', "in front of the end of a range that begins with `+`")?;
     }
+    let at = cursor.at();
     let last = time(cursor, TIMES)?;
     if last < first {
         let expected = "a range of times that ends after its beginning";

@@ -5,7 +5,8 @@ use super::cursor::Cursor;
 use super::error::SyntaxError;
 use super::lexer::{Token, hex_digit};
 
-const NAMES: &str = "an option: mss N, wscale N, sackOK, sack A:B, TS val N ecr N, nop, eol, FO HEX, FOEXP HEX, md5 HEX";
+const NAMES: &str = "an option: mss N, wscale N, sackOK, sack A:B, TS val N ecr N, nop, eol, \
+                     FO HEX, FOEXP HEX, md5 HEX";
 /// The header has room for so many octets of options (RFC 9293 3.1).
 const MAX_LEN: usize = 40;
 const U32: i64 = u32::MAX as i64;
@@ -134,7 +135,7 @@ fn timestamps(cursor: &mut Cursor<'_>) -> Result<TcpOption, SyntaxError> {
 /// The 16 octets of a signature.
 fn digest(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, SyntaxError> {
     if let Some(Token::Word(word @ ("valid" | "invalid"))) = cursor.peek() {
-        return Err(cursor.unsupported(format!("to sign segments (`md5 {word}`)")));
+        return Err(cursor.unsupported(format!("signing segments (`md5 {word}`)")));
     }
     let at = cursor.at();
     let digest = hex(cursor)?;

@@ -1,7 +1,7 @@
 //! The shape of an expression.
 //!
-//! What repeats is a list, not a tree that leans to one side: `1 + 1 + 1 ...` is as deep as `1 + 1`.
-//! So only brackets and signs in front of an operand make an expression deep, and those are counted.
+//! What repeats is a list, not a tree that leans to one side: `1 + 1 + 1` is as deep as `1 + 1`. So
+//! only brackets and signs in front of an operand make an expression deep, and those are counted.
 
 use std::ops::Range;
 

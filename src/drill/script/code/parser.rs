@@ -12,7 +12,8 @@ const STATEMENTS: &str =
     "assert CONDITION, print(...), NAME = VALUE, NAME += VALUE or NAME -= VALUE";
 const OPERANDS: &str = "a number, a name, a 'text', a list or brackets";
 
-/// The operators between two operands, those that bind least first. Those of one level go from the left.
+/// The operators between two operands, those that bind least first. Those of one level go from the
+/// left.
 const LEVELS: [&[(&str, Binary)]; 6] = [
     &[("|", Binary::Or)],
     &[("^", Binary::Xor)],

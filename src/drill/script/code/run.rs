@@ -4,6 +4,9 @@ use super::expr::{Comparison, Expr, Kind};
 use super::value::{Value, call};
 use super::{Action, Failure, Statement, Variables};
 
+/// Of a condition so many values are told. More than these nobody reads.
+const MAX_TOLD: usize = 12;
+
 /// Runs one statement; see [`Statement::run`].
 pub(super) fn run(
     statement: &Statement,
@@ -120,13 +123,14 @@ impl Names<'_> {
         condition.sides(&mut sides);
         let mut told = Vec::new();
         let mut values = Vec::new();
-        for side in sides.iter().filter(|side| !matches!(side.kind, Kind::Literal(_))) {
+        sides.retain(|side| !matches!(side.kind, Kind::Literal(_)));
+        for side in sides.into_iter().take(MAX_TOLD) {
             tell(side.written(text), self.value(side).ok(), &mut told, &mut values);
         }
         let mut names = Vec::new();
         condition.names(&mut names);
         let mut where_names = Vec::new();
-        for (_, name) in names {
+        for (_, name) in names.into_iter().take(MAX_TOLD) {
             tell(name.to_owned(), self.named(name), &mut told, &mut where_names);
         }
         // `assert x == 1, x` need not tell x twice.

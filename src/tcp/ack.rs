@@ -4,6 +4,7 @@
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
+use super::config::Config;
 use crate::time::Instant;
 
 /// Acknowledgments that are owed to the peer.
@@ -17,6 +18,8 @@ pub(super) struct Acks {
     pub(super) unacknowledged: u32,
     /// The largest segment seen: "every second full-sized segment" is measured with it.
     pub(super) largest: u32,
+    /// Segments that were acknowledged at once since the start (Linux does so with the first ones).
+    pub(super) quick: u32,
     /// Challenge ACKs left, in the second that began at `budget_since`.
     budget: u32,
     budget_since: Instant,
@@ -32,17 +35,21 @@ impl Acks {
             duplicates: 0,
             unacknowledged: 0,
             largest: 536,
+            quick: 0,
             budget: 0,
             budget_since: Instant::NEVER,
         }
     }
 
     /// Notes `octets` that arrived in order; says whether they are enough for an ACK at once (the
-    /// second full-sized segment, RFC 9293 3.8.6.3, SHLD-19).
-    pub(super) fn received(&mut self, octets: u32) -> bool {
-        self.largest = self.largest.max(octets);
+    /// second full-sized segment, RFC 9293 3.8.6.3, SHLD-19). What comes in one piece and is longer than
+    /// the size we announced is several segments that a device has put together.
+    pub(super) fn received(&mut self, octets: u32, config: &Config) -> bool {
+        self.largest = self.largest.max(octets.min(config.mss.into()));
         self.unacknowledged = self.unacknowledged.saturating_add(octets);
-        self.unacknowledged >= self.largest.saturating_mul(2)
+        let is_quick = self.quick < config.quick_acks;
+        self.quick += u32::from(is_quick);
+        is_quick || self.unacknowledged >= self.largest.saturating_mul(2)
     }
 
     /// Notes a segment that came out of order.
@@ -64,7 +71,7 @@ impl Acks {
     }
 
     pub(super) fn fingerprint(&self, now: Instant, hasher: &mut impl Hasher) {
-        (self.now, self.duplicates, self.unacknowledged, self.largest).hash(hasher);
+        (self.now, self.duplicates, self.unacknowledged, self.largest, self.quick).hash(hasher);
         (self.budget, now.since(self.budget_since)).hash(hasher);
     }
 
@@ -95,6 +102,16 @@ mod tests {
             sent += 1;
         }
         assert_eq!(sent, 3);
+    }
+
+    #[test]
+    fn a_frame_of_several_segments_is_acknowledged_at_once() {
+        let config = Config { mss: 1000, ..Config::default() };
+        let mut acks = Acks::new();
+        assert!(!acks.received(1000, &config));
+        assert!(acks.received(1000, &config));
+        acks.sent(true);
+        assert!(acks.received(4000, &config));
     }
 
     #[test]

@@ -36,10 +36,16 @@ pub struct Config {
     /// How long an acknowledgment may wait for company. Default 40 ms; at most 500 ms by RFC 9293
     /// 3.8.6.3 (MUST-40).
     pub delayed_ack: Duration,
+    /// So many segments at the beginning of a connection are acknowledged at once, as on Linux, to help
+    /// the peer's slow start. Default 0.
+    pub quick_acks: u32,
     /// The retransmission timeout before anything was measured (RFC 6298 2.1). Default 1 s.
     pub initial_rto: Duration,
     /// Its floor. Default 200 ms; RFC 6298 2.4 suggests 1 s, which no current system uses.
     pub min_rto: Duration,
+    /// The least that it allows for variation, beyond the smoothed round-trip time: G in RFC 6298 2.3,
+    /// where Linux has 200 ms. Default 0.
+    pub min_variation: Duration,
     /// Its ceiling, at least 60 s (RFC 6298 2.5). Default 60 s.
     pub max_rto: Duration,
     /// R2 for SYNs, as a number of retransmissions (RFC 9293 3.8.3, MUST-23: at least 3 minutes).
@@ -96,8 +102,10 @@ impl Default for Config {
             sack: true,
             nagle: true,
             delayed_ack: Duration::from_millis(40),
+            quick_acks: 0,
             initial_rto: Duration::from_secs(1),
             min_rto: Duration::from_millis(200),
+            min_variation: Duration::ZERO,
             max_rto: Duration::from_mins(1),
             syn_retries: 8,
             data_retries: 15,

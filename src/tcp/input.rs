@@ -43,7 +43,7 @@ impl Tcb {
         let limit = self.rcv.fin_at.unwrap_or(u64::MAX);
         let closed = self.rcv.queue.close_gap(self.rcv.delivered, limit);
         self.deliver(closed);
-        let enough = self.acks.received(octets);
+        let enough = self.acks.received(octets, cx.config);
         octets += closed;
         cx.raise(Mask::DATA, || What::Delivered { octets });
         // A gap that is filled, wholly or in part, is acknowledged at once (RFC 5681 4.2).

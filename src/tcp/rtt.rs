@@ -36,8 +36,8 @@ impl Rtt {
             }
         }
         let srtt = self.srtt.unwrap_or(rtt);
-        // The clock's granularity G is a nanosecond and never decides; the floor does.
-        self.rto = (srtt + 4 * self.rttvar).clamp(config.min_rto, config.max_rto);
+        let variation = (4 * self.rttvar).max(config.min_variation);
+        self.rto = (srtt + variation).clamp(config.min_rto, config.max_rto);
     }
 
     /// Doubles the timeout (5.5), up to the ceiling.

@@ -35,15 +35,14 @@ pub(super) struct Drill {
     /// Define a word for scripts and #ifdef; may be given again
     #[arg(long, short = 'D', env = "GLASS_DEFINE", value_name = "NAME[=VALUE]", value_parser = definition)]
     define: Vec<Definition>,
-    /// How far times may be off, in microseconds, unless a script says
+    /// How far times may be off, in microseconds, whatever scripts say [default: 4000, or the script's]
     #[arg(
-        long,
+        long = "tolerance_usecs",
         alias = "tolerance-usecs",
         env = "GLASS_TOLERANCE_USECS",
-        value_name = "N",
-        default_value_t = 4_000
+        value_name = "N"
     )]
-    tolerance_usecs: u64,
+    tolerance_usecs: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -66,7 +65,7 @@ impl Drill {
         let choices = Choices {
             profile: self.profile,
             definitions: self.define.into_iter().collect(),
-            tolerance_usecs: Some(self.tolerance_usecs),
+            tolerance_usecs: self.tolerance_usecs,
         };
         let available = thread::available_parallelism().map_or(1, usize::from);
         let jobs = self.jobs.map_or(available, usize::from);

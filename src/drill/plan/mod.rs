@@ -58,7 +58,7 @@ pub struct Choices {
     pub profile: Profile,
     /// `--define`.
     pub definitions: Definitions,
-    /// How far times may be off, in microseconds; a script may say otherwise.
+    /// How far times may be off, in microseconds, whatever scripts say.
     pub tolerance_usecs: Option<u64>,
 }
 

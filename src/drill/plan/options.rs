@@ -22,7 +22,7 @@ pub(super) fn setup(options: &[ScriptOption], choices: &Choices) -> Result<Setup
         local: SocketAddr::new(LOCAL.into(), PORT),
         remote: SocketAddr::new(REMOTE.into(), PORT),
         mtu: 1500,
-        tolerance: Duration::from_micros(choices.tolerance_usecs.unwrap_or(TOLERANCE_USECS)),
+        tolerance: Duration::from_micros(TOLERANCE_USECS),
         tolerance_percent: TOLERANCE_PERCENT,
         strict_segments: false,
         packets_are_non_fatal: false,
@@ -31,6 +31,9 @@ pub(super) fn setup(options: &[ScriptOption], choices: &Choices) -> Result<Setup
     };
     for option in options {
         take(option, &mut setup)?;
+    }
+    if let Some(micros) = choices.tolerance_usecs {
+        setup.tolerance = Duration::from_micros(micros);
     }
     setup.settings.tcp.mss = setup.mtu - 40;
     Ok(setup)

@@ -42,7 +42,7 @@ pub(super) fn length(expr: &Expr) -> Result<usize, Refusal> {
 }
 
 /// What one call may read or write.
-const MOST_OCTETS: usize = 1 << 28;
+const MOST_OCTETS: usize = 1 << 24;
 
 /// The error of a name.
 pub(super) fn errno(name: &str) -> Option<Errno> {

@@ -16,14 +16,12 @@ impl<'a> Runner<'a> {
         // One call at a time, as of a program with one thread.
         self.wait_for_call()?;
         let began = self.host.now();
+        if let Call::Send { fd, data, .. } = &call.call {
+            self.connections.writes(*fd, data);
+        }
         let progress = self.host.start(self.translated(&call.call));
         if let Call::Connect { fd, addr } = &call.call {
             self.note_connect(*fd, *addr);
-        }
-        if let Call::Send { fd, data, .. } = &call.call
-            && data.iter().any(|octet| *octet != 0)
-        {
-            self.connections.wrote_text(*fd);
         }
         match (progress, call.end) {
             (Progress::Done(result), None) => self.returned(step, call, result),
@@ -63,6 +61,13 @@ impl<'a> Runner<'a> {
         call: &'a PlannedCall,
         result: std::result::Result<Reply, Errno>,
     ) -> Result {
+        if let Call::Send { fd, .. } = &call.call {
+            let taken = match &result {
+                Ok(Reply::Number(taken)) => usize::try_from(*taken).unwrap_or(0),
+                Ok(_) | Err(_) => 0,
+            };
+            self.connections.wrote(*fd, taken);
+        }
         let differences = differences(&call.call, &call.expected, &result);
         let got = told(&call.call, &result);
         if differences.is_empty() {

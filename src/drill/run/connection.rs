@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
+use bytes::Bytes;
+
 use crate::drill::host::Fd;
 use crate::drill::packet::Seen;
 use crate::stack::FourTuple;
@@ -28,8 +30,8 @@ pub(super) struct Connection {
     pub(super) offset: Option<u32>,
     /// Our timestamps: the script's, and those on the wire.
     pub(super) timestamps: BTreeMap<u32, u32>,
-    /// The script has written something else than zeros.
-    pub(super) has_text: bool,
+    /// What was written.
+    pub(super) written: Written,
     /// Packets that left and that the script has not come to.
     pub(super) sent: VecDeque<(Instant, Seen)>,
 }
@@ -95,10 +97,17 @@ impl Connections {
         }
     }
 
-    /// The script writes something else than zeros, so packets may carry it.
-    pub(super) fn wrote_text(&mut self, fd: Fd) {
+    /// The script writes `data`, which may leave before the call returns.
+    pub(super) fn writes(&mut self, fd: Fd, data: &Bytes) {
         if let Some(found) = self.by_fd(fd) {
-            found.has_text = true;
+            found.written.add(data);
+        }
+    }
+
+    /// Of the last write only so much was taken.
+    pub(super) fn wrote(&mut self, fd: Fd, len: usize) {
+        if let Some(found) = self.by_fd(fd) {
+            found.written.keep_of_last(len);
         }
     }
 
@@ -176,6 +185,45 @@ impl Connections {
 
     fn by_fd(&mut self, fd: Fd) -> Option<&mut Connection> {
         self.all.iter_mut().rev().find(|connection| connection.fd == Some(fd))
+    }
+}
+
+/// The octets that a script has written: zeros, but for texts, which are kept with their places.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    texts: Vec<(usize, Bytes)>,
+    len: usize,
+    last: usize,
+}
+
+impl Written {
+    fn add(&mut self, data: &Bytes) {
+        self.last = self.len;
+        if data.iter().any(|octet| *octet != 0) {
+            self.texts.push((self.len, data.clone()));
+        }
+        self.len += data.len();
+    }
+
+    fn keep_of_last(&mut self, len: usize) {
+        self.len = self.last + len;
+        if let Some((_, text)) = self.texts.last_mut().filter(|(at, _)| *at == self.last) {
+            text.truncate(len);
+        }
+    }
+
+    /// What stands from place `start` on.
+    pub(super) fn slice(&self, start: usize, len: usize) -> Vec<u8> {
+        let mut slice = vec![0; len];
+        for (at, text) in &self.texts {
+            for (index, octet) in text.iter().enumerate() {
+                let place = (at + index).checked_sub(start);
+                if let Some(here) = place.and_then(|place| slice.get_mut(place)) {
+                    *here = *octet;
+                }
+            }
+        }
+        slice
     }
 }
 

@@ -140,9 +140,7 @@ impl Runner<'_> {
             found.compare_options(options, &seen.options);
         }
         found.compare_ip(&packet.ip, seen);
-        if seen.payload.iter().any(|octet| *octet != 0) && !connection.has_text {
-            found.add("data", "zeros", format!("\"{}\"", excerpt(&seen.payload)));
-        }
+        found.compare_data(connection, seen);
         for defect in &seen.defects {
             found.add("well-formedness", "a sound packet", defect.clone());
         }
@@ -231,6 +229,16 @@ impl Differences {
         }
     }
 
+    /// The data is what the script has written: the stream begins behind our SYN.
+    fn compare_data(&mut self, connection: &Connection, seen: &Seen) {
+        let start = connection.script_number(seen.seq) as usize;
+        let start = if seen.has(SYN) { start + 1 } else { start };
+        let wanted = connection.written.slice(start.saturating_sub(1), seen.payload.len());
+        if let Some(at) = wanted.iter().zip(&seen.payload).position(|(a, b)| a != b) {
+            self.add("data", excerpt(&wanted[at..]), excerpt(&seen.payload[at..]));
+        }
+    }
+
     fn compare_ip(&mut self, expected: &IpInfo, seen: &Seen) {
         if let Some(ttl) = expected.ttl {
             self.compare("time to live", ttl, seen.ttl);
@@ -254,14 +262,7 @@ fn list(options: &[TcpOption]) -> String {
 }
 
 fn excerpt(octets: &[u8]) -> String {
-    let start = octets.iter().position(|octet| *octet != 0).unwrap_or(0);
-    octets[start..]
-        .iter()
-        .take(16)
-        .copied()
-        .flat_map(std::ascii::escape_default)
-        .map(char::from)
-        .collect()
+    format!("\"{}\"", octets[..octets.len().min(16)].escape_ascii())
 }
 
 fn timestamp_of(line: &Tcp) -> Option<u32> {

@@ -326,6 +326,15 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_has_each_with_its_meaning() {
+        let page = include_str!("../../../docs/drill.md");
+        for (name, means) in documented() {
+            let row = format!("| `{name}` | {means} |");
+            assert!(page.lines().any(|line| line == row), "docs/drill.md lacks: {row}");
+        }
+    }
+
+    #[test]
     fn every_name_is_there_once() {
         let mut names: Vec<_> = documented().map(|(name, _)| name).collect();
         names.sort_unstable();

@@ -33,7 +33,7 @@ pub fn option(option: &TcpOption) -> String {
         }
         TcpOption::Timestamps { val, ecr } => format!("TS val {val} ecr {ecr}"),
         TcpOption::Other { kind, data } => {
-            let data: String = data.iter().map(|octet| format!("{octet:02x}")).collect();
+            let data = hex(data);
             match kind {
                 34 => format!("FO {data}"),
                 19 => format!("md5 {data}"),
@@ -41,6 +41,10 @@ pub fn option(option: &TcpOption) -> String {
             }
         }
     }
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().fold(String::new(), |text, octet| text + &format!("{octet:02x}"))
 }
 
 /// A segment: `P. 1:101(100) ack 1 win 65535 <nop,nop,TS val 1 ecr 2>`.
@@ -55,17 +59,13 @@ pub fn segment(
     options: &[TcpOption],
 ) -> String {
     let end = u64::from(seq) + len as u64;
-    let mut text = format!("{} {seq}:{end}({len})", flags(flag_bits));
-    if let Some(ack) = ack {
-        text += &format!(" ack {ack}");
-    }
-    text += &format!(" win {win}");
-    if urg != 0 {
-        text += &format!(" urg {urg}");
-    }
+    let mut parts = vec![flags(flag_bits), format!("{seq}:{end}({len})")];
+    parts.extend(ack.map(|ack| format!("ack {ack}")));
+    parts.push(format!("win {win}"));
+    parts.extend((urg != 0).then(|| format!("urg {urg}")));
     if !options.is_empty() {
         let options: Vec<String> = options.iter().map(option).collect();
-        text += &format!(" <{}>", options.join(","));
+        parts.push(format!("<{}>", options.join(",")));
     }
-    text
+    parts.join(" ")
 }

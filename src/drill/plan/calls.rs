@@ -126,6 +126,7 @@ fn call(args: &Args<'_>, setup: &Setup) -> Planned {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it ends what may fail")]
 fn plain(call: Call) -> Planned {
     Ok((call, Out::Nothing))
 }

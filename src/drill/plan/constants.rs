@@ -1,5 +1,7 @@
 //! The constants that scripts name, with the values of Linux.
 
+#![expect(clippy::cast_possible_wrap, reason = "constants are small")]
+
 /// `[(name, value)]` of constants of the same name in `libc`.
 macro_rules! of_libc {
     ($($name:ident)*) => { &[$((stringify!($name), libc::$name as i64)),*] };

@@ -8,7 +8,7 @@ use crate::drill::run::{Difference, Mark, Note, Row};
 use crate::drill::suite::{Outcome, Verdict};
 
 #[derive(Default, Serialize)]
-struct Line<'a> {
+struct Told<'a> {
     file: String,
     /// `pass`, `fail` or `refused`.
     result: &'static str,
@@ -37,38 +37,38 @@ struct Line<'a> {
 /// One script, with its ladder if it failed or `verbose` asks for it. Ends with a newline.
 #[must_use]
 pub fn json(verdict: &Verdict, verbose: bool) -> String {
-    let mut line = Line { file: verdict.path.display().to_string(), ..Line::default() };
+    let mut told = Told { file: verdict.path.display().to_string(), ..Told::default() };
     match &verdict.outcome {
         Outcome::Ran(run) => {
-            line.result = "pass";
-            line.events = Some(run.steps);
-            line.virtual_us = Some(run.length.as_micros());
-            line.notes = &run.notes;
+            told.result = "pass";
+            told.events = Some(run.steps);
+            told.virtual_us = Some(run.length.as_micros());
+            told.notes = &run.notes;
             if verbose || run.failure.is_some() {
-                line.ladder = run.rows.iter().map(row).collect();
+                told.ladder = run.rows.iter().map(row).collect();
             }
             if let Some(failure) = &run.failure {
-                line.result = "fail";
-                line.line = Some(failure.at.line);
-                line.column = Some(failure.at.column);
-                line.message = Some(failure.what.clone());
-                line.expected = failure.expected.as_deref();
-                line.got = failure.got.as_deref();
-                line.differences = &failure.differences;
+                told.result = "fail";
+                told.line = Some(failure.at.line);
+                told.column = Some(failure.at.column);
+                told.message = Some(failure.what.clone());
+                told.expected = failure.expected.as_deref();
+                told.got = failure.got.as_deref();
+                told.differences = &failure.differences;
             }
         }
         Outcome::Refused(refusal) => {
-            line.result = "refused";
-            line.line = Some(refusal.at.line);
-            line.column = Some(refusal.at.column);
-            line.message = Some(refusal.message.clone());
+            told.result = "refused";
+            told.line = Some(refusal.at.line);
+            told.column = Some(refusal.at.column);
+            told.message = Some(refusal.message.clone());
         }
         Outcome::Unreadable(why) => {
-            line.result = "refused";
-            line.message = Some(why.clone());
+            told.result = "refused";
+            told.message = Some(why.clone());
         }
     }
-    serde_json::to_string(&line).expect("strings and numbers") + "\n"
+    serde_json::to_string(&told).expect("strings and numbers") + "\n"
 }
 
 /// All of them. Ends with a newline.

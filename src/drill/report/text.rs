@@ -40,25 +40,18 @@ pub fn summary(tally: &Tally) -> String {
 }
 
 fn shown(run: &Run, style: &Style) -> String {
-    let mut out = ladder(&run.rows, style);
-    for note in &run.notes {
-        out += &format!("  note (line {}): {}\n", note.line, note.text);
-    }
-    out
+    let notes =
+        run.notes.iter().map(|note| format!("  note (line {}): {}\n", note.line, note.text));
+    [ladder(&run.rows, style)].into_iter().chain(notes).collect()
 }
 
 fn details(failure: &Failure) -> String {
-    let mut out = String::new();
-    if let Some(expected) = &failure.expected {
-        out += &format!("  expected (line {}): {expected}\n", failure.at.line);
-    }
-    if let Some(got) = &failure.got {
-        out += &format!("  got:      {got}\n");
-    }
-    for difference in &failure.differences {
-        out += &format!("    {difference}\n");
-    }
-    out
+    let line = failure.at.line;
+    let expected =
+        failure.expected.iter().map(|text| format!("  expected (line {line}): {text}\n"));
+    let got = failure.got.iter().map(|text| format!("  got:      {text}\n"));
+    let differences = failure.differences.iter().map(|difference| format!("    {difference}\n"));
+    expected.chain(got).chain(differences).collect()
 }
 
 fn good(text: &str, style: &Style) -> String {

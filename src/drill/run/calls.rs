@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::schedule::seconds;
 use super::waiting::Waiting;
-use super::{Difference, Failure, Mark, Result, Runner};
+use super::{Difference, Failure, Mark, Result, Runner, elapsed};
 use crate::drill::host::{Call, Errno, Fd, PollFd, Progress, Reply, Value, Watch};
 use crate::drill::plan::{Expected, Out, PlannedCall, Step};
 use crate::drill::script::ast::Time;
@@ -24,14 +24,14 @@ impl<'a> Runner<'a> {
             self.note_connect(*fd, *addr);
         }
         match (progress, call.end) {
-            (Progress::Done(result), None) => self.returned(step, call, result),
+            (Progress::Done(result), None) => self.returned(step, call, &result),
             (Progress::Done(result), Some(_)) => {
-                self.returned(step, call, result)?;
-                self.in_time(step, began, self.end_of(step, call, base))
+                self.returned(step, call, &result)?;
+                self.in_time(step, began, end_of(step, call, base))
             }
             (Progress::Blocked(blocked), Some(_)) => {
                 self.row(Mark::Begun, step.at.line, format!("{} ...", step.text));
-                let end = self.end_of(step, call, base);
+                let end = end_of(step, call, base);
                 self.waiting = Some(Waiting { step, call, end, began, blocked });
                 Ok(())
             }
@@ -45,33 +45,24 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// When a call that may block has to return.
-    fn end_of(&self, step: &Step, call: &PlannedCall, base: Instant) -> Instant {
-        let end = call.end.unwrap_or_default();
-        match step.time {
-            Time::Absolute(_) | Time::AbsoluteRange(..) | Time::Any => super::BEGIN + end,
-            Time::Relative(_) | Time::RelativeRange(..) => base + end,
-        }
-    }
-
     /// A call has returned: is it what the script says, and what follows from it?
     pub(super) fn returned(
         &mut self,
         step: &'a Step,
         call: &'a PlannedCall,
-        result: std::result::Result<Reply, Errno>,
+        result: &std::result::Result<Reply, Errno>,
     ) -> Result {
         if let Call::Send { fd, .. } = &call.call {
-            let taken = match &result {
+            let taken = match result {
                 Ok(Reply::Number(taken)) => usize::try_from(*taken).unwrap_or(0),
                 Ok(_) | Err(_) => 0,
             };
             self.connections.wrote(*fd, taken);
         }
-        let differences = differences(&call.call, &call.expected, &result);
-        let got = told(&call.call, &result);
+        let differences = differences(&call.call, &call.expected, result);
+        let got = told(&call.call, result);
         if differences.is_empty() {
-            self.follow(call, &result);
+            self.follow(call, result);
             self.row(Mark::Call, step.at.line, step.text.to_string());
             return Ok(());
         }
@@ -79,7 +70,7 @@ impl<'a> Runner<'a> {
         self.row(Mark::Call, step.at.line, text);
         let failure = Failure {
             expected: Some(step.text.to_string()),
-            got: Some(format!("{got} at {}", seconds(self.elapsed(self.host.now())))),
+            got: Some(format!("{got} at {}", seconds(elapsed(self.host.now())))),
             differences,
             ..Failure::at(step.at, "the call did not return what it should")
         };
@@ -140,6 +131,15 @@ impl<'a> Runner<'a> {
     }
 }
 
+/// When a call that may block has to return.
+fn end_of(step: &Step, call: &PlannedCall, base: Instant) -> Instant {
+    let end = call.end.unwrap_or_default();
+    match step.time {
+        Time::Absolute(_) | Time::AbsoluteRange(..) | Time::Any => super::BEGIN + end,
+        Time::Relative(_) | Time::RelativeRange(..) => base + end,
+    }
+}
+
 /// Where a result is not what the script says.
 fn differences(
     call: &Call,
@@ -155,13 +155,13 @@ fn differences(
         && wanted != number
     {
         let got = told(call, result);
-        differences.push(difference("result", wanted, got));
+        differences.push(Difference::new("result", &wanted, &got));
         return differences;
     }
     let error = result.as_ref().err().copied();
     if expected.errno.is_some() && expected.errno != error {
         let name = |errno: Option<Errno>| errno.map_or("none".to_owned(), |e| format!("{e:?}"));
-        differences.push(difference("error", name(expected.errno), name(error)));
+        differences.push(Difference::new("error", &name(expected.errno), &name(error)));
     }
     if let Ok(reply) = result {
         differences.extend(out_difference(&expected.out, reply));
@@ -195,32 +195,28 @@ fn out_difference(expected: &Out, reply: &Reply) -> Option<Difference> {
     match (expected, reply) {
         (Out::Nothing, _) => None,
         (Out::Value(wanted), Reply::Option(got)) => {
-            (wanted != got).then(|| difference("value", value(wanted), value(got)))
+            (wanted != got).then(|| Difference::new("value", &value(wanted), &value(got)))
         }
         (Out::Value(Value::Int(wanted)), Reply::Number(got)) => {
-            (i64::from(*wanted) != *got).then(|| difference("value", wanted, got))
+            (i64::from(*wanted) != *got).then(|| Difference::new("value", &wanted, &got))
         }
         (Out::Octets(wanted), Reply::Received(got)) => {
-            (wanted != got).then(|| difference("data", text(wanted), text(got)))
+            (wanted != got).then(|| Difference::new("data", &text(wanted), &text(got)))
         }
         (Out::Begin(wanted), Reply::Received(got)) => {
-            (!got.starts_with(wanted)).then(|| difference("data", text(wanted), text(got)))
+            (!got.starts_with(wanted)).then(|| Difference::new("data", &text(wanted), &text(got)))
         }
         (Out::Polled(wanted), Reply::Polled(_, got)) => {
             let same = |(a, b): (&PollFd, &PollFd)| a.revents == b.revents;
             (!wanted.iter().zip(got).all(same))
-                .then(|| difference("revents", revents(wanted), revents(got)))
+                .then(|| Difference::new("revents", &revents(wanted), &revents(got)))
         }
         (Out::Events(wanted), Reply::Events(got)) => {
             // Descriptors in the data are the script's own: the host does not look into it.
-            (wanted != got).then(|| difference("events", watches(wanted), watches(got)))
+            (wanted != got).then(|| Difference::new("events", &watches(wanted), &watches(got)))
         }
-        (_, got) => Some(difference("value", "another kind of answer", format!("{got:?}"))),
+        (_, got) => Some(Difference::new("value", &"another kind of answer", &format!("{got:?}"))),
     }
-}
-
-fn difference(field: &'static str, expected: impl ToString, got: impl ToString) -> Difference {
-    Difference { field, expected: expected.to_string(), got: got.to_string() }
 }
 
 /// A result in the words of a script.

@@ -1,10 +1,11 @@
 //! Packets from the stack: each field against what the script says.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use super::connection::Connection;
 use super::schedule::{Window, seconds};
-use super::{BEGIN, Difference, Failure, Mark, Result, Runner};
+use super::{BEGIN, Difference, Failure, Mark, Result, Runner, elapsed};
 use crate::drill::packet::{self, Seen, ecn_bits};
 use crate::drill::plan::Step;
 use crate::drill::script::ast::{Body, Ecn, IpInfo, Options, Packet, Tcp, TcpOption};
@@ -33,7 +34,7 @@ impl Runner<'_> {
         let limit =
             window.map_or(self.host.now() + PATIENCE, |window| window.to + window.tolerance);
         let Some((at, mut seen)) = self.next_of(index, limit)? else {
-            return Err(self.nothing_came(step, index, window));
+            return Err(self.nothing_came(step, index, window).into());
         };
         self.begin_counting(index, line, &seen);
         let at = if self.plan.setup.strict_segments {
@@ -43,7 +44,7 @@ impl Runner<'_> {
         };
         let mut differences = self.differences(index, packet, line, &seen);
         if let Some(window) = window.filter(|window| !window.contains(at)) {
-            differences.push(self.time_difference(&window, at));
+            differences.push(time_difference(&window, at));
         }
         let connection = self.connections.at(index);
         let got = notation(connection, &seen);
@@ -54,7 +55,7 @@ impl Runner<'_> {
         }
         let failure = Failure {
             expected: Some(step.text.to_string()),
-            got: Some(format!("> {got} at {}", seconds(self.elapsed(at)))),
+            got: Some(format!("> {got} at {}", seconds(elapsed(at)))),
             differences,
             ..Failure::at(step.at, "the packet is not as expected")
         };
@@ -121,20 +122,20 @@ impl Runner<'_> {
     ) -> Vec<Difference> {
         let connection = self.connections.at(index);
         let mut found = Differences(Vec::new());
-        found.compare("flags", packet::flags(line.flags), packet::flags(seen.flags));
+        found.compare("flags", &packet::flags(line.flags), &packet::flags(seen.flags));
         let seq = connection.script_number(seen.seq);
-        found.compare("sequence number", line.seq, seq);
-        found.compare("length", usize::from(line.len), seen.payload.len());
+        found.compare("sequence number", &line.seq, &seq);
+        found.compare("length", &usize::from(line.len), &seen.payload.len());
         if line.flags & seen.flags & ACK != 0 {
-            found.compare("acknowledgment number", line.ack.unwrap_or(0), seen.ack);
+            found.compare("acknowledgment number", &line.ack.unwrap_or(0), &seen.ack);
         } else if !seen.has(ACK) {
-            found.compare("acknowledgment number without ACK", 0, seen.ack);
+            found.compare("acknowledgment number without ACK", &0, &seen.ack);
         }
         if let Some(win) = line.win {
-            found.compare("window", win, seen.win);
+            found.compare("window", &win, &seen.win);
         }
         if line.flags & URG != 0 || seen.has(URG) || line.urg.is_some() {
-            found.compare("urgent pointer", line.urg.unwrap_or(0), seen.urg);
+            found.compare("urgent pointer", &line.urg.unwrap_or(0), &seen.urg);
         }
         if let Options::Exactly(options) = &line.options {
             found.compare_options(options, &seen.options);
@@ -142,7 +143,7 @@ impl Runner<'_> {
         found.compare_ip(&packet.ip, seen);
         found.compare_data(connection, seen);
         for defect in &seen.defects {
-            found.add("well-formedness", "a sound packet", defect.clone());
+            found.add("well-formedness", &"a sound packet", defect);
         }
         let mut differences = found.0;
         differences.extend(self.tick_difference(index, line, seen));
@@ -174,20 +175,13 @@ impl Runner<'_> {
         }
     }
 
-    fn time_difference(&self, window: &Window, at: Instant) -> Difference {
-        let [from, to, at] = [window.from, window.to, at].map(|at| seconds(self.elapsed(at)));
-        let tolerance = seconds(window.tolerance);
-        let expected = if from == to { from } else { format!("{from} to {to}") };
-        Difference { field: "time", expected: format!("{expected} (+-{tolerance})"), got: at }
-    }
-
     /// Nothing came in time: what did come, and when?
-    fn nothing_came(&mut self, step: &Step, index: usize, window: Option<Window>) -> Box<Failure> {
+    fn nothing_came(&mut self, step: &Step, index: usize, window: Option<Window>) -> Failure {
         let waited = window.map_or(PATIENCE, |window| window.to.since(BEGIN) + window.tolerance);
         let late = self.next_of(index, self.host.now() + CURIOSITY).ok().flatten();
         let (got, what) = match late {
             Some((at, seen)) => {
-                let at = seconds(self.elapsed(at));
+                let at = seconds(elapsed(at));
                 let text = notation(self.connections.at(index), &seen);
                 let what =
                     format!("no packet left by {}; the next one left at {at}", seconds(waited));
@@ -199,20 +193,26 @@ impl Runner<'_> {
             }
         };
         let expected = Some(step.text.to_string());
-        Failure { expected, got: Some(got), ..Failure::at(step.at, what) }.into()
+        Failure { expected, got: Some(got), ..Failure::at(step.at, what) }
     }
+}
+
+fn time_difference(window: &Window, at: Instant) -> Difference {
+    let [from, to, at] = [window.from, window.to, at].map(|at| seconds(elapsed(at)));
+    let tolerance = seconds(window.tolerance);
+    let expected = if from == to { from } else { format!("{from} to {to}") };
+    Difference { field: "time", expected: format!("{expected} (+-{tolerance})"), got: at }
 }
 
 /// Differences as they are found.
 struct Differences(Vec<Difference>);
 
 impl Differences {
-    fn add(&mut self, field: &'static str, expected: impl ToString, got: impl ToString) {
-        let (expected, got) = (expected.to_string(), got.to_string());
-        self.0.push(Difference { field, expected, got });
+    fn add(&mut self, field: &'static str, expected: &dyn Display, got: &dyn Display) {
+        self.0.push(Difference::new(field, expected, got));
     }
 
-    fn compare<T: PartialEq + ToString>(&mut self, field: &'static str, expected: T, got: T) {
+    fn compare<T: PartialEq + Display>(&mut self, field: &'static str, expected: &T, got: &T) {
         if expected != got {
             self.add(field, expected, got);
         }
@@ -225,7 +225,7 @@ impl Differences {
             _ => a == b,
         };
         if expected.len() != got.len() || !expected.iter().zip(got).all(same) {
-            self.add("options", list(expected), list(got));
+            self.add("options", &list(expected), &list(got));
         }
     }
 
@@ -235,23 +235,23 @@ impl Differences {
         let start = if seen.has(SYN) { start + 1 } else { start };
         let wanted = connection.written.slice(start.saturating_sub(1), seen.payload.len());
         if let Some(at) = wanted.iter().zip(&seen.payload).position(|(a, b)| a != b) {
-            self.add("data", excerpt(&wanted[at..]), excerpt(&seen.payload[at..]));
+            self.add("data", &excerpt(&wanted[at..]), &excerpt(&seen.payload[at..]));
         }
     }
 
     fn compare_ip(&mut self, expected: &IpInfo, seen: &Seen) {
         if let Some(ttl) = expected.ttl {
-            self.compare("time to live", ttl, seen.ttl);
+            self.compare("time to live", &ttl, &seen.ttl);
         }
         if let Some(tos) = expected.tos {
-            self.compare("type of service", format!("{tos:#04x}"), format!("{:#04x}", seen.tos));
+            self.compare("type of service", &format!("{tos:#04x}"), &format!("{:#04x}", seen.tos));
         }
         let name = |bits: u8| ["noecn", "ect1", "ect0", "ce"][usize::from(bits & 3)];
         match expected.ecn {
             None => {}
             Some(Ecn::Ect01) if matches!(seen.tos & 3, 1 | 2) => {}
-            Some(Ecn::Ect01) => self.add("ECN", "ect0 or ect1", name(seen.tos)),
-            Some(ecn) => self.compare("ECN", name(ecn_bits(ecn)), name(seen.tos)),
+            Some(Ecn::Ect01) => self.add("ECN", &"ect0 or ect1", &name(seen.tos)),
+            Some(ecn) => self.compare("ECN", &name(ecn_bits(ecn)), &name(seen.tos)),
         }
     }
 }

@@ -96,7 +96,7 @@ impl Runner<'_> {
     }
 }
 
-fn unknown_timestamp(step: &Step, ecr: u32) -> Box<Failure> {
+fn unknown_timestamp(step: &Step, ecr: u32) -> Failure {
     let what = format!("ecr {ecr} is the val of no segment that the stack has sent in this script");
-    Failure::at(step.at, what).into()
+    Failure::at(step.at, what)
 }

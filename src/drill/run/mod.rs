@@ -213,11 +213,6 @@ impl<'a> Runner<'a> {
         ))
     }
 
-    /// How long the script has run.
-    fn elapsed(&self, at: Instant) -> Duration {
-        at.since(BEGIN)
-    }
-
     fn row(&mut self, mark: Mark, line: u32, text: String) {
         self.row_at(self.host.now(), mark, Some(line), text);
     }
@@ -233,16 +228,21 @@ impl<'a> Runner<'a> {
             (None, None) => None,
         };
         let timers = status.map_or_else(Vec::new, |summary| summary.status.timers);
-        self.rows.push(Row { at: self.elapsed(at), line, mark, text, state, timers });
+        self.rows.push(Row { at: elapsed(at), line, mark, text, state, timers });
     }
 
     fn into_run(self, failure: Option<Box<Failure>>) -> Run {
         Run {
             failure,
-            length: self.elapsed(self.host.now()),
+            length: elapsed(self.host.now()),
             rows: self.rows,
             notes: self.notes,
             steps: self.steps_done,
         }
     }
+}
+
+/// How long the script has run.
+fn elapsed(at: Instant) -> Duration {
+    at.since(BEGIN)
 }

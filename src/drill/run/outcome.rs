@@ -65,6 +65,16 @@ impl fmt::Display for Failure {
     }
 }
 
+impl Difference {
+    pub(super) fn new(
+        field: &'static str,
+        expected: &dyn fmt::Display,
+        got: &dyn fmt::Display,
+    ) -> Self {
+        Difference { field, expected: expected.to_string(), got: got.to_string() }
+    }
+}
+
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: expected {}, got {}", self.field, self.expected, self.got)

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::outcome::Failure;
-use super::{Result, Runner};
+use super::waiting::Waiting;
+use super::{Result, Runner, elapsed};
 use crate::drill::plan::{Deed, Step};
 use crate::drill::script::ast::Time;
 use crate::time::Instant;
@@ -83,7 +84,7 @@ impl Runner<'_> {
         let Some(window) = self.window_of(step, base) else { return Ok(()) };
         self.pass_time(window.from)?;
         if self.host.now() > window.from + window.tolerance {
-            let [wanted, now] = [window.from, self.host.now()].map(|at| seconds(self.elapsed(at)));
+            let [wanted, now] = [window.from, self.host.now()].map(|at| seconds(elapsed(at)));
             let what = format!("the event was to take place at {wanted}, but it is {now} already");
             return Err(Failure::at(step.at, what).into());
         }
@@ -100,7 +101,7 @@ impl Runner<'_> {
     /// Goes to the next moment, at `until` at the latest, at which anything can happen by itself; says
     /// whether there is one.
     pub(super) fn next_moment(&mut self, until: Instant) -> Result<bool> {
-        let patience = self.waiting.as_ref().and_then(|waiting| waiting.deadline());
+        let patience = self.waiting.as_ref().and_then(Waiting::deadline);
         let next = self.host.next_deadline().into_iter().chain(patience).min();
         let Some(next) = next.filter(|next| *next <= until) else { return Ok(false) };
         self.host.advance(next);

@@ -1,7 +1,7 @@
 //! A call that blocks while the script goes on.
 
 use super::schedule::seconds;
-use super::{Failure, Result, Runner};
+use super::{Failure, Result, Runner, elapsed};
 use crate::drill::host::{Blocked, Progress};
 use crate::drill::plan::{PlannedCall, Step};
 use crate::time::Instant;
@@ -34,7 +34,7 @@ impl<'a> Runner<'a> {
                 Ok(())
             }
             Progress::Done(result) => {
-                self.returned(step, call, result)?;
+                self.returned(step, call, &result)?;
                 self.in_time(step, began, end)
             }
         }
@@ -49,7 +49,7 @@ impl<'a> Runner<'a> {
                 self.host.advance(latest);
                 let what = format!(
                     "the call has not returned: it was to return at {}",
-                    seconds(self.elapsed(end)),
+                    seconds(elapsed(end)),
                 );
                 return Err(Failure::at(step.at, what).into());
             }
@@ -64,7 +64,7 @@ impl<'a> Runner<'a> {
         if now + tolerance >= end && now <= end + tolerance {
             return Ok(());
         }
-        let [wanted, now] = [end, now].map(|at| seconds(self.elapsed(at)));
+        let [wanted, now] = [end, now].map(|at| seconds(elapsed(at)));
         let what = format!("the call was to return at {wanted}, and returned at {now}");
         Err(Failure::at(step.at, what).into())
     }

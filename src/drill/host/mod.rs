@@ -58,6 +58,7 @@ pub struct SentPacket {
 /// The host.
 pub struct Host {
     stack: Stack,
+    secret: Secret,
     now: Instant,
     files: Files,
     habits: Habits,
@@ -73,7 +74,8 @@ impl std::fmt::Debug for Host {
 }
 
 impl Host {
-    /// A host with one address, at the instant zero. `descriptors` gives the numbers of new files.
+    /// A host with one address, at the instant zero. `descriptors` gives the numbers of new files. One
+    /// that is in use was closed behind the host's back: its file is closed as `close` does.
     ///
     /// # Panics
     ///
@@ -88,6 +90,7 @@ impl Host {
         let addr = *config.addrs.first().expect("a host has an address");
         Host {
             stack: Stack::new(config, secret),
+            secret,
             now: Instant::ZERO,
             files: Files::new(descriptors),
             habits,
@@ -168,6 +171,18 @@ impl Host {
     /// Changes what sockets made from now on start from.
     pub fn set_default_settings(&mut self, settings: stack::Settings) {
         self.files.set_default_settings(settings);
+    }
+
+    /// Gives the host another address, while nothing has come of the one it has: `false`, and nothing
+    /// changes, once a socket was bound, listened or connected.
+    pub fn set_addr(&mut self, addr: IpAddr) -> bool {
+        if !self.files.are_unused() {
+            return false;
+        }
+        let config = stack::Config { addrs: vec![addr], ..self.stack.config().clone() };
+        self.stack = Stack::new(config, self.secret);
+        self.addr = addr;
+        true
     }
 
     fn on_timers(&mut self) {

@@ -101,6 +101,10 @@ fn parse(level: c_int, name: c_int, value: In<u8>, len: usize) -> Result<Value, 
             let name = octets.split(|octet| *octet == 0).next().unwrap_or_default();
             Value::Text(String::from_utf8_lossy(name).into_owned())
         }
+        // Those of IP may be a single octet.
+        (libc::SOL_IP, _) if (1..size_of::<c_int>()).contains(&len) => {
+            Value::Int(value.read()?.into())
+        }
         _ => {
             holds(size_of::<c_int>())?;
             Value::Int(value.cast().read()?)

@@ -13,7 +13,9 @@
 //! When its call returns, the thread asks for the time to learn when that was; by then virtual time may
 //! have gone on, for it can go on by minutes before a thread has woken up. So the first question
 //! of a thread after a call in which it slept is answered with the instant at which that call ended.
-//! Nobody waits for the thread to ask: it may never do so, and then nothing is held up.
+//! Nobody waits for the thread to ask: it may never do so, and then nothing is held up. Only `usleep`,
+//! during which the tool lets go of its lock, also takes a little real time when a call has ended: the
+//! tool's thread must get that lock to write down what the call brought, before the script goes on.
 
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -38,6 +40,11 @@ const DEFAULT_ADDR: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 1);
 /// Nobody is to be kept from guessing here, and two runs are to be the same.
 const SECRET: Secret = Secret([0x67; 32]);
 
+/// What a thread gets, in real time, to wake up and do something with the result of its call.
+const GRACE: Duration = Duration::from_millis(2);
+/// When a thread has not even fetched its result by then, in real time, nobody waits for it any more.
+const LONGEST_GRACE: Duration = Duration::from_millis(200);
+
 thread_local! {
     /// When the last call of this thread ended, if it slept in it and has not asked for the time since.
     static ENDED_AT: Cell<Option<Instant>> = const { Cell::new(None) };
@@ -57,6 +64,8 @@ struct Inner {
     /// Those that have ended, until their threads fetch the results.
     ended: Vec<(Ticket, Ended)>,
     last_ticket: u64,
+    /// A call that slept has ended, and its thread has had no grace yet.
+    owes_grace: bool,
     /// The next address that a socket is bound to becomes that of the host.
     takes_address: bool,
 }
@@ -88,6 +97,7 @@ impl World {
             sleeping: Vec::new(),
             ended: Vec::new(),
             last_ticket: 0,
+            owes_grace: false,
             takes_address: flags.local_ip.is_none(),
         };
         World { inner: Mutex::new(inner), ended: Condvar::new() }
@@ -141,6 +151,9 @@ impl World {
         let mut inner = self.enter();
         let until = inner.host.now() + time;
         self.pass(&mut inner, until);
+        if std::mem::take(&mut inner.owes_grace) {
+            self.give_grace(inner);
+        }
     }
 
     /// The time; see the head of this file.
@@ -178,11 +191,21 @@ impl World {
         inner.sleeping.push((ticket, blocked));
         loop {
             if let Some(ended) = inner.fetch(ticket) {
+                // Somebody may wait for all results to be fetched.
+                self.ended.notify_all();
                 ENDED_AT.set(Some(ended.at));
                 return ended.result;
             }
             inner = self.ended.wait(inner).expect("a panic ends the process");
         }
+    }
+
+    /// Lets the threads fetch their results and get on with them, in real time.
+    fn give_grace(&self, inner: MutexGuard<'_, Inner>) {
+        let unfetched = |inner: &mut Inner| !inner.ended.is_empty();
+        let waited = self.ended.wait_timeout_while(inner, LONGEST_GRACE, unfetched);
+        drop(waited.expect("a panic ends the process"));
+        std::thread::sleep(GRACE);
     }
 
     /// Lets time pass until `until`, from one timer, or end of a call's patience, to the next.
@@ -199,6 +222,7 @@ impl World {
     /// Goes on with the calls that sleep, until none of them gets further.
     fn attempt_sleeping(&self, inner: &mut Inner) {
         while inner.attempt_once() {
+            inner.owes_grace = true;
             self.ended.notify_all();
         }
     }

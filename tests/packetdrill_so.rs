@@ -224,6 +224,40 @@ fn poll_and_epoll_wait_for_packets_and_for_time() {
 }
 
 #[test]
+fn a_call_that_blocks_on_the_driving_thread_lets_time_pass() {
+    let (host, listener) = listening();
+    let peer = Peer { host: &host, port: 20_003, our_port: PORT };
+    let (fd, ours) = established(&peer, listener);
+    let before = host.clock();
+    let mut asked = [libc::pollfd { fd, events: libc::POLLIN, revents: 0 }];
+    assert_eq!(host.poll(&mut asked, 250), Ok(0));
+    assert_eq!(host.clock(), before + 250 * MILLI + 1);
+    let timeout = [3_i64, 0].map(i64::to_ne_bytes).concat();
+    assert_eq!(host.set_option(fd, (libc::SOL_SOCKET, libc::SO_RCVTIMEO), &timeout), Ok(0));
+    let before = host.clock();
+    assert_eq!(host.read(fd, 1), Err(Errno::EAGAIN));
+    assert_eq!(host.clock(), before + 3 * SECOND + 1);
+    // Nobody acknowledges: in the end the connection is given up.
+    assert_eq!(host.write(fd, &[0; 100]), Ok(100));
+    peer.expect(&Segment::new(Flags::PushAck, ours, THEIRS).with(&[0; 100]));
+    assert_eq!(host.set_option(fd, (libc::SOL_SOCKET, libc::SO_RCVTIMEO), &[0; 16]), Ok(0));
+    assert_eq!(host.read(fd, 1), Err(Errno::ETIMEDOUT));
+    host.free();
+}
+
+#[test]
+fn a_call_that_nothing_can_end_ends_the_process() {
+    let done = in_process("a_call_that_nothing_can_end_ends_the_process", || {
+        let (host, listener) = listening();
+        let _ = host.accept(listener);
+    });
+    let Some(done) = done else { return };
+    let message = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.signal(), Some(libc::SIGABRT), "{message}");
+    assert!(message.contains("it would block for ever"), "{message}");
+}
+
+#[test]
 fn pieces_are_gathered_and_scattered() {
     let (host, listener) = listening();
     let peer = Peer { host: &host, port: 20_001, our_port: PORT };

@@ -10,6 +10,10 @@
 //! result, with its instant, for the thread to fetch. So the order of things does not depend on how
 //! fast threads wake up.
 //!
+//! The thread that feeds packets and time cannot sleep like that, for nobody would be left to wake it.
+//! When a call of its own blocks, time goes on by itself, from timer to timer, until the call ends;
+//! when there is no timer left, it would block for ever, and the process ends.
+//!
 //! When its call returns, the thread asks for the time to learn when that was; by then virtual time may
 //! have gone on, for it can go on by minutes before a thread has woken up. So the first question
 //! of a thread after a call in which it slept is answered with the instant at which that call ended.
@@ -21,6 +25,7 @@ use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::IntoRawFd;
 use std::sync::{Condvar, Mutex, MutexGuard};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -64,6 +69,8 @@ struct Inner {
     /// Those that have ended, until their threads fetch the results.
     ended: Vec<(Ticket, Ended)>,
     last_ticket: u64,
+    /// The thread that feeds packets and time: the one that did it last, or made the host.
+    driver: ThreadId,
     /// A call that slept has ended, and its thread has had no grace yet.
     owes_grace: bool,
     /// The next address that a socket is bound to becomes that of the host.
@@ -97,6 +104,7 @@ impl World {
             sleeping: Vec::new(),
             ended: Vec::new(),
             last_ticket: 0,
+            driver: thread::current().id(),
             owes_grace: false,
             takes_address: flags.local_ip.is_none(),
         };
@@ -129,6 +137,7 @@ impl World {
     /// A packet arrives.
     pub(crate) fn on_packet(&self, packet: &Bytes) {
         let mut inner = self.enter();
+        inner.driver = thread::current().id();
         inner.host.on_packet(packet);
         self.attempt_sleeping(&mut inner);
     }
@@ -137,6 +146,7 @@ impl World {
     /// by the passing of time alone.
     pub(crate) fn next_packet(&self) -> Option<SentPacket> {
         let mut inner = self.enter();
+        inner.driver = thread::current().id();
         loop {
             if let Some(sent) = inner.host.take_sent() {
                 return Some(sent);
@@ -149,6 +159,7 @@ impl World {
     /// Time passes.
     pub(crate) fn sleep(&self, time: Duration) {
         let mut inner = self.enter();
+        inner.driver = thread::current().id();
         let until = inner.host.now() + time;
         self.pass(&mut inner, until);
         if std::mem::take(&mut inner.owes_grace) {
@@ -189,6 +200,9 @@ impl World {
         inner.last_ticket += 1;
         let ticket = Ticket(inner.last_ticket);
         inner.sleeping.push((ticket, blocked));
+        if inner.driver == thread::current().id() {
+            return self.drive_to_end(&mut inner, ticket);
+        }
         loop {
             if let Some(ended) = inner.fetch(ticket) {
                 // Somebody may wait for all results to be fetched.
@@ -200,12 +214,29 @@ impl World {
         }
     }
 
+    /// Lets time pass until the call has ended.
+    fn drive_to_end(&self, inner: &mut Inner, ticket: Ticket) -> Result<Reply, Errno> {
+        loop {
+            if let Some(ended) = inner.fetch(ticket) {
+                return ended.result;
+            }
+            let Some(next) = inner.next_deadline() else {
+                eprintln!(
+                    "libpacketdrill.so: a call blocks on the thread that feeds packets and time, \
+                     and no timer is armed: it would block for ever"
+                );
+                std::process::abort();
+            };
+            self.pass(inner, next);
+        }
+    }
+
     /// Lets the threads fetch their results and get on with them, in real time.
     fn give_grace(&self, inner: MutexGuard<'_, Inner>) {
         let unfetched = |inner: &mut Inner| !inner.ended.is_empty();
         let waited = self.ended.wait_timeout_while(inner, LONGEST_GRACE, unfetched);
         drop(waited.expect("a panic ends the process"));
-        std::thread::sleep(GRACE);
+        thread::sleep(GRACE);
     }
 
     /// Lets time pass until `until`, from one timer, or end of a call's patience, to the next.

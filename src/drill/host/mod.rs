@@ -174,9 +174,9 @@ impl Host {
     }
 
     /// Gives the host another address, while nothing has come of the one it has: `false`, and nothing
-    /// changes, once a socket was bound, listened or connected.
+    /// changes, while a socket is bound or listens, or there are connections.
     pub fn set_addr(&mut self, addr: IpAddr) -> bool {
-        if !self.files.are_unused() {
+        if !self.files.are_unused() || !self.stack.statuses(self.now).is_empty() {
             return false;
         }
         let config = stack::Config { addrs: vec![addr], ..self.stack.config().clone() };

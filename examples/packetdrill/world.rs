@@ -10,7 +10,7 @@
 //! result, with its instant, for the thread to fetch. So the order of things does not depend on how
 //! fast threads wake up.
 //!
-//! The thread that feeds packets and time cannot sleep like that, for nobody would be left to wake it.
+//! The thread that feeds packets cannot sleep like that, for nobody would be left to wake it.
 //! When a call of its own blocks, time goes on by itself, from timer to timer, until the call ends;
 //! when there is no timer left, it would block for ever, and the process ends.
 //!
@@ -69,7 +69,8 @@ struct Inner {
     /// Those that have ended, until their threads fetch the results.
     ended: Vec<(Ticket, Ended)>,
     last_ticket: u64,
-    /// The thread that feeds packets and time: the one that did it last, or made the host.
+    /// The thread that feeds packets: the one that did it last, or made the host. (The tool's other
+    /// thread calls `usleep` as well, before its call is due.)
     driver: ThreadId,
     /// A call that slept has ended, and its thread has had no grace yet.
     owes_grace: bool,
@@ -159,7 +160,6 @@ impl World {
     /// Time passes.
     pub(crate) fn sleep(&self, time: Duration) {
         let mut inner = self.enter();
-        inner.driver = thread::current().id();
         let until = inner.host.now() + time;
         self.pass(&mut inner, until);
         if std::mem::take(&mut inner.owes_grace) {
@@ -222,7 +222,7 @@ impl World {
             }
             let Some(next) = inner.next_deadline() else {
                 eprintln!(
-                    "libpacketdrill.so: a call blocks on the thread that feeds packets and time, \
+                    "libpacketdrill.so: a call blocks on the thread that feeds packets, \
                      and no timer is armed: it would block for ever"
                 );
                 std::process::abort();

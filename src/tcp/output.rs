@@ -80,6 +80,7 @@ impl Tcb {
             end: self.iss + 1,
             syn: true,
             fin: false,
+            psh: false,
             at: cx.now,
             times: 1,
             delivered: 0,
@@ -118,6 +119,7 @@ impl Tcb {
         let mut flags = Flags::empty();
         flags.set(Flags::SYN, sent.syn);
         flags.set(Flags::FIN, sent.fin);
+        flags.set(Flags::PSH, sent.psh);
         let octets = sent.len() - u32::from(sent.syn) - u32::from(sent.fin);
         Some(self.transmit(sent.seq, flags, octets, Some(why), cx))
     }
@@ -166,6 +168,7 @@ impl Tcb {
             end,
             syn: false,
             fin,
+            psh: all && octets > 0,
             at: cx.now,
             times: 1,
             delivered: self.counters.octets_acknowledged,

@@ -72,7 +72,7 @@ impl Host {
             Call::Socket { nonblocking } => {
                 let settings = self.default_settings().clone();
                 let socket = Box::new(Socket::new(settings, self.habits.keepalive, nonblocking));
-                Ok(Reply::File(self.files.open(File::Socket(socket))))
+                Ok(Reply::File(self.open_file(File::Socket(socket))))
             }
             Call::Bind { fd, addr } => self.bind(fd, addr),
             Call::Listen { fd, backlog } => self.listen(fd, backlog),
@@ -90,7 +90,7 @@ impl Host {
             Call::SetOption { fd, level, name, value } => {
                 self.set_option(fd, level, name, &value).map(|()| OK)
             }
-            Call::EpollCreate => Ok(Reply::File(self.files.open(File::Epoll(Epoll::default())))),
+            Call::EpollCreate => Ok(Reply::File(self.open_file(File::Epoll(Epoll::default())))),
             Call::EpollControl { epoll, change, fd, watch } => {
                 self.files.get(fd)?;
                 self.files.epoll_mut(epoll)?.change(change, fd, watch).map(|()| OK)
@@ -197,6 +197,15 @@ impl Host {
             | State::LastAck => status.receive_queue > 0,
         };
         is_done.then(|| self.close_now(fd))
+    }
+
+    /// Opens a file. Its number may be that of one which was closed without this host: a socket that
+    /// nobody can name any more is closed first, as the last `close` would.
+    pub(super) fn open_file(&mut self, file: File) -> Fd {
+        let fd = self.files.next_number();
+        let _ = self.close_now(fd);
+        self.files.insert(fd, file);
+        fd
     }
 
     fn close_now(&mut self, fd: Fd) -> Result<Reply, Errno> {

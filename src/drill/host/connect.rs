@@ -65,7 +65,7 @@ impl Host {
         socket.connect_told = true;
         let tuple = self.stack.tuple(handle).expect("just accepted");
         socket.bound = Some(tuple.local);
-        Reply::Accepted(self.files.open(File::Socket(Box::new(socket))), tuple.remote)
+        Reply::Accepted(self.open_file(File::Socket(Box::new(socket))), tuple.remote)
     }
 
     pub(super) fn connect(&mut self, fd: Fd, addr: SocketAddr, first: bool) -> Attempt {

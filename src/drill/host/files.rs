@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::call::{Errno, Fd};
 use super::ready::Epoll;
-use super::socket::Socket;
+use super::socket::{Role, Socket};
 use crate::stack::{Settings, Stack};
 
 /// What a descriptor stands for.
@@ -32,10 +32,21 @@ impl Files {
         self.default_settings = settings.into();
     }
 
-    pub(super) fn open(&mut self, file: File) -> Fd {
-        let fd = (self.descriptors)();
+    /// A number for a new file.
+    pub(super) fn next_number(&mut self) -> Fd {
+        (self.descriptors)()
+    }
+
+    pub(super) fn insert(&mut self, fd: Fd, file: File) {
         self.open.insert(fd, file);
-        fd
+    }
+
+    /// Whether no socket is bound, listens or is connected.
+    pub(super) fn are_unused(&self) -> bool {
+        self.open.values().all(|file| match file {
+            File::Socket(socket) => socket.bound.is_none() && socket.role == Role::Idle,
+            File::Epoll(_) => true,
+        })
     }
 
     /// Forgets a descriptor; no epoll watches it any more.

@@ -58,6 +58,7 @@ pub struct SentPacket {
 /// The host.
 pub struct Host {
     stack: Stack,
+    secret: Secret,
     now: Instant,
     files: Files,
     habits: Habits,
@@ -73,7 +74,8 @@ impl std::fmt::Debug for Host {
 }
 
 impl Host {
-    /// A host with one address, at the instant zero. `descriptors` gives the numbers of new files.
+    /// A host with one address, at the instant zero. `descriptors` gives the numbers of new files. One
+    /// that is in use was closed behind the host's back: its file is closed as `close` does.
     ///
     /// # Panics
     ///
@@ -88,6 +90,7 @@ impl Host {
         let addr = *config.addrs.first().expect("a host has an address");
         Host {
             stack: Stack::new(config, secret),
+            secret,
             now: Instant::ZERO,
             files: Files::new(descriptors),
             habits,
@@ -179,6 +182,18 @@ impl Host {
     /// Changes how calls behave from now on.
     pub fn set_habits(&mut self, habits: Habits) {
         self.habits = habits;
+    }
+
+    /// Gives the host another address, while nothing has come of the one it has: `false`, and nothing
+    /// changes, while a socket is bound or listens, or there are connections.
+    pub fn set_addr(&mut self, addr: IpAddr) -> bool {
+        if !self.files.are_unused() || !self.stack.statuses(self.now).is_empty() {
+            return false;
+        }
+        let config = stack::Config { addrs: vec![addr], ..self.stack.config().clone() };
+        self.stack = Stack::new(config, self.secret);
+        self.addr = addr;
+        true
     }
 
     fn on_timers(&mut self) {

@@ -18,6 +18,8 @@ pub(in crate::tcp) struct Sent {
     pub syn: bool,
     /// It carries our FIN, at its end.
     pub fin: bool,
+    /// It was pushed: its last octet is the last of a write.
+    pub psh: bool,
     /// When it left last.
     pub at: Instant,
     /// How often it has left.
@@ -78,7 +80,7 @@ impl Flight {
         if data > most {
             let cut = sent.seq + most.max(1) + u32::from(sent.syn);
             self.sent.insert(index + 1, Sent { seq: cut, syn: false, ..sent });
-            self.sent[index] = Sent { end: cut, fin: false, ..sent };
+            self.sent[index] = Sent { end: cut, fin: false, psh: false, ..sent };
         }
         Some(&mut self.sent[index])
     }
@@ -90,6 +92,7 @@ impl Flight {
             let first = &mut self.sent[index];
             first.end = next.end;
             first.fin = next.fin;
+            first.psh = next.psh;
             first.times = first.times.max(next.times);
             self.sent.remove(index + 1);
         }
@@ -162,7 +165,7 @@ impl Flight {
 
     pub(in crate::tcp) fn fingerprint(&self, now: Instant, hasher: &mut impl Hasher) {
         for sent in &self.sent {
-            (sent.seq, sent.end, sent.syn, sent.fin, sent.times, sent.lost).hash(hasher);
+            (sent.seq, sent.end, sent.syn, sent.fin, sent.psh, sent.times, sent.lost).hash(hasher);
             now.since(sent.at).hash(hasher);
         }
     }
@@ -194,6 +197,7 @@ mod tests {
                 end: Seq(end),
                 syn: false,
                 fin: end == 251,
+                psh: end == 251,
                 at: Instant::from_millis(u64::from(seq)),
                 times: 1,
                 delivered: 0,

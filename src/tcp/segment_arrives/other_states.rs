@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use super::{Step, drop_segment};
 use crate::error::Error;
+use crate::seq::Seq;
 use crate::tcp::context::Context;
 use crate::tcp::state::{Cause, State};
 use crate::tcp::tcb::Tcb;
@@ -18,8 +19,10 @@ pub(super) fn other_states(tcb: &mut Tcb, mut seg: Segment, cx: &mut Context<'_>
     second_check_the_rst_bit(tcb, &seg, cx)?;
     // Third, security: IP security options are long gone, there is nothing to compare.
     fourth_check_the_syn_bit(tcb, &seg, cx)?;
+    let first = seg.seq;
     cut_to_window(tcb, &mut seg);
     fifth_check_the_ack_field(tcb, &seg, cx)?;
+    take_timestamp(tcb, &seg, first);
     from_sixth_step(tcb, &seg, cx)
 }
 
@@ -53,7 +56,6 @@ fn repeated_syn_of_the_handshake(tcb: &mut Tcb, seg: &mut Segment, cx: &mut Cont
 
 fn first_check_sequence_number(tcb: &mut Tcb, seg: &mut Segment, cx: &mut Context<'_>) -> Step {
     if is_acceptable(tcb, seg) {
-        take_timestamp(tcb, seg);
         return ControlFlow::Continue(());
     }
     if closed_window_allows(tcb, seg) {
@@ -99,11 +101,12 @@ fn closed_window_allows(tcb: &Tcb, seg: &Segment) -> bool {
     tcb.rcv.wnd == 0 && seg.seq == tcb.rcv.nxt && !seg.has(Flags::SYN)
 }
 
-/// Remembers the timestamp to echo (RFC 7323 4.3).
-fn take_timestamp(tcb: &mut Tcb, seg: &Segment) {
+/// Remembers the timestamp to echo (RFC 7323 4.3) of a segment that began at `first`. Only now, for a
+/// forged one with an ACK that cannot be must not put a wrong one in its place.
+fn take_timestamp(tcb: &mut Tcb, seg: &Segment, first: Seq) {
     if let Some(theirs) = seg.options.timestamps
         && tcb.negotiated.timestamps
-        && seg.seq.le(tcb.rcv.last_ack_sent)
+        && first.le(tcb.rcv.last_ack_sent)
         && theirs.val.wrapping_sub(tcb.negotiated.ts_recent).cast_signed() >= 0
     {
         tcb.negotiated.ts_recent = theirs.val;

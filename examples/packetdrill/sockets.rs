@@ -1,0 +1,196 @@
+//! Sockets but for their data: from `socket` to `close`.
+
+use std::ffi::{c_int, c_long, c_ulong};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+
+use glasstack::drill::host::{Call, Errno, Fd, How, Reply};
+use libc::{sockaddr_in, socklen_t};
+
+use crate::memory::{In, Out, User, answer};
+use crate::world::World;
+
+/// Octets that were written and not sent yet (`linux/sockios.h`).
+const SIOCOUTQNSD: c_ulong = 0x894b;
+
+/// The number that a call brought.
+pub(crate) fn number(reply: &Reply) -> i64 {
+    match reply {
+        Reply::Number(number) | Reply::Polled(number, _) => *number,
+        Reply::File(fd) | Reply::Accepted(fd, _) => (*fd).into(),
+        Reply::Events(found) => i64::try_from(found.len()).expect("a length in memory"),
+        Reply::Received(octets) => i64::try_from(octets.len()).expect("a length in memory"),
+        Reply::Option(_) | Reply::Addr(_) => 0,
+    }
+}
+
+/// A call that brings a number.
+fn plain(user: User, call: Call) -> c_int {
+    answer(user, |world| world.call(call).map(|reply| number(&reply)))
+}
+
+/// A call that brings a file: without a descriptor for it, it is given up.
+pub(crate) fn opened(world: &World, reply: &Reply) -> Result<i64, Errno> {
+    match reply {
+        Reply::File(-1) | Reply::Accepted(-1, _) => {
+            world.call(Call::Close { fd: -1 })?;
+            Err(Errno::EMFILE)
+        }
+        reply => Ok(number(reply)),
+    }
+}
+
+pub(crate) extern "C" fn socket(user: User, domain: c_int, kind: c_int, protocol: c_int) -> c_int {
+    const FLAGS: c_int = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    answer(user, |world| {
+        if domain != libc::AF_INET {
+            return Err(Errno::EAFNOSUPPORT);
+        }
+        let of_tcp = protocol == 0 || protocol == libc::IPPROTO_TCP;
+        if kind & !FLAGS != libc::SOCK_STREAM || !of_tcp {
+            return Err(Errno::EPROTONOSUPPORT);
+        }
+        let nonblocking = kind & libc::SOCK_NONBLOCK != 0;
+        opened(world, &world.call(Call::Socket { nonblocking })?)
+    })
+}
+
+pub(crate) extern "C" fn bind(
+    user: User,
+    fd: c_int,
+    addr: In<sockaddr_in>,
+    len: socklen_t,
+) -> c_int {
+    answer(user, |world| world.bind(fd, address(addr, len)?).map(|reply| number(&reply)))
+}
+
+pub(crate) extern "C" fn listen(user: User, fd: c_int, backlog: c_int) -> c_int {
+    plain(user, Call::Listen { fd, backlog })
+}
+
+pub(crate) extern "C" fn accept(
+    user: User,
+    fd: c_int,
+    addr: Out<u8>,
+    len: Out<socklen_t>,
+) -> c_int {
+    answer(user, |world| {
+        if !addr.is_null() && len.is_null() {
+            return Err(Errno::EFAULT);
+        }
+        let reply = world.call(Call::Accept { fd, nonblocking: false })?;
+        if let Reply::Accepted(_, peer) = &reply {
+            tell_address(*peer, addr, len)?;
+        }
+        opened(world, &reply)
+    })
+}
+
+pub(crate) extern "C" fn connect(
+    user: User,
+    fd: c_int,
+    addr: In<sockaddr_in>,
+    len: socklen_t,
+) -> c_int {
+    answer(user, |world| {
+        let addr = address(addr, len)?;
+        world.call(Call::Connect { fd, addr }).map(|reply| number(&reply))
+    })
+}
+
+pub(crate) extern "C" fn fcntl(user: User, fd: c_int, command: c_int, value: c_long) -> c_int {
+    answer(user, |world| {
+        let call = match command {
+            libc::F_GETFL => Call::GetFlags { fd },
+            // The upper half is not C's: it passes an `int`.
+            #[expect(clippy::cast_possible_truncation, reason = "an int in a wider register")]
+            libc::F_SETFL => Call::SetFlags { fd, flags: value as c_int },
+            libc::F_GETFD => Call::GetDescriptorFlags { fd },
+            libc::F_SETFD => Call::SetDescriptorFlags { fd },
+            _ => return unknown(world, fd, Errno::EINVAL),
+        };
+        world.call(call).map(|reply| number(&reply))
+    })
+}
+
+pub(crate) extern "C" fn ioctl(
+    user: User,
+    fd: c_int,
+    request: c_ulong,
+    value: Out<c_int>,
+) -> c_int {
+    answer(user, |world| {
+        let call = match request {
+            libc::FIONREAD => Call::BytesReadable { fd },
+            libc::TIOCOUTQ => Call::BytesUnacknowledged { fd },
+            SIOCOUTQNSD => Call::BytesUnsent { fd },
+            libc::FIONBIO => {
+                let nonblocking = value.as_in().read()? != 0;
+                return world.call(Call::SetNonblocking { fd, nonblocking }).map(|_| 0);
+            }
+            _ => return unknown(world, fd, Errno::ENOTTY),
+        };
+        let octets = number(&world.call(call)?);
+        value.write(c_int::try_from(octets).unwrap_or(c_int::MAX))?;
+        Ok(0)
+    })
+}
+
+/// The answer to a command nobody knows, unless the file is what is wrong.
+fn unknown(world: &World, fd: Fd, errno: Errno) -> Result<i64, Errno> {
+    world.call(Call::GetDescriptorFlags { fd })?;
+    Err(errno)
+}
+
+pub(crate) extern "C" fn close(user: User, fd: c_int) -> c_int {
+    answer(user, |world| {
+        world.call(Call::Close { fd })?;
+        // The host knew it, so it is one of ours; when it is closed already, so much the better.
+        let _ = nix::unistd::close(fd);
+        Ok(0)
+    })
+}
+
+pub(crate) extern "C" fn shutdown(user: User, fd: c_int, how: c_int) -> c_int {
+    answer(user, |world| {
+        let how = match how {
+            libc::SHUT_RD => How::Read,
+            libc::SHUT_WR => How::Write,
+            libc::SHUT_RDWR => How::Both,
+            _ => return unknown(world, fd, Errno::EINVAL),
+        };
+        world.call(Call::Shutdown { fd, how }).map(|reply| number(&reply))
+    })
+}
+
+/// An address that C passes.
+fn address(addr: In<sockaddr_in>, len: socklen_t) -> Result<SocketAddr, Errno> {
+    if addr.is_null() {
+        return Err(Errno::EFAULT);
+    }
+    if (len as usize) < size_of::<sockaddr_in>() {
+        return Err(Errno::EINVAL);
+    }
+    let addr = addr.read()?;
+    if c_int::from(addr.sin_family) != libc::AF_INET {
+        return Err(Errno::EAFNOSUPPORT);
+    }
+    let ip = Ipv4Addr::from_bits(u32::from_be(addr.sin_addr.s_addr));
+    Ok(SocketAddrV4::new(ip, u16::from_be(addr.sin_port)).into())
+}
+
+/// Puts as much of an address as there is room for, and says how long it is; a null says not to.
+fn tell_address(told: SocketAddr, addr: Out<u8>, len: Out<socklen_t>) -> Result<(), Errno> {
+    if addr.is_null() {
+        return Ok(());
+    }
+    let mut octets = [0; size_of::<sockaddr_in>()];
+    octets[..2]
+        .copy_from_slice(&libc::sa_family_t::try_from(libc::AF_INET).expect("2").to_ne_bytes());
+    octets[2..4].copy_from_slice(&told.port().to_be_bytes());
+    if let SocketAddr::V4(told) = told {
+        octets[4..8].copy_from_slice(&told.ip().octets());
+    }
+    let room = (len.as_in().read()? as usize).min(octets.len());
+    addr.octets(&octets[..room])?;
+    len.write(socklen_t::try_from(octets.len()).expect("16"))
+}

@@ -92,7 +92,7 @@ impl Flight {
             let first = &mut self.sent[index];
             first.end = next.end;
             first.fin = next.fin;
-            first.psh = next.psh;
+            first.psh = next.psh || (first.psh && next.len() == u32::from(next.fin));
             first.times = first.times.max(next.times);
             self.sent.remove(index + 1);
         }

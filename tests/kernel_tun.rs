@@ -118,7 +118,10 @@ fn what_is_asked_of_the_link_is_done() {
     in_namespace("what_is_asked_of_the_link_is_done", "", async || {
         let addresses: Vec<Cidr> =
             ["10.7.0.1/30", "2001:db8::1/64"].map(|text| text.parse().unwrap()).into();
-        let tun = Tun::create("own", &LinkSetup { addresses, mtu: Some(9000) }).await.unwrap();
+        let tun =
+            Tun::create("own", &LinkSetup { addresses, mtu: Some(9000), ..LinkSetup::default() })
+                .await
+                .unwrap();
         assert_eq!(tun.mtu(), 9000);
         shell("ip -br addr show dev own | grep -q '10.7.0.1/30 .*2001:db8::1/64'");
         shell("ip -o link show dev own | grep -q 'UP,LOWER_UP.* mtu 9000 '");
@@ -131,7 +134,8 @@ fn what_is_asked_of_the_link_is_done() {
 fn a_number_is_found_for_a_pattern() {
     in_namespace("a_number_is_found_for_a_pattern", "", async || {
         let first = create("glass%d").await.unwrap();
-        let setup = LinkSetup { addresses: vec!["10.7.0.1/24".parse().unwrap()], mtu: None };
+        let setup =
+            LinkSetup { addresses: vec!["10.7.0.1/24".parse().unwrap()], ..LinkSetup::default() };
         let second = Tun::create("glass%d", &setup).await.unwrap();
         assert_eq!((first.name(), second.name()), ("glass0", "glass1"));
     });
@@ -180,7 +184,7 @@ fn an_ordinary_user_attaches_to_a_tun_of_theirs() {
         become_nobody();
         let denied = create("glass0").await.unwrap_err();
         assert!(matches!(denied, TunError::AddressTaken { .. }), "{denied}");
-        let elsewhere = LinkSetup { addresses: Vec::new(), mtu: None };
+        let elsewhere = LinkSetup { addresses: Vec::new(), ..LinkSetup::default() };
         let denied = Tun::create("glass0", &elsewhere).await.unwrap_err();
         assert!(matches!(denied, TunError::CreateDenied { .. }), "{denied}");
         let mut tun = attach("mine").await.unwrap();

@@ -4,12 +4,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, ValueEnum};
 
 use super::terminal::{self, Color};
 use super::{Failure, exit};
 use crate::device::fault::{self, Faults, Rule};
-use crate::device::{Cidr, LinkSetup};
+use crate::device::{Cidr, LinkSetup, OffloadMode};
 use crate::http::CloseAfter;
 use crate::services::Service;
 use crate::stack;
@@ -80,8 +80,24 @@ pub(super) struct StackOptions {
     /// The host's address on the TUN, with the length of the network's prefix
     #[arg(long, env = "GLASS_HOST", default_value = "192.0.2.1/24", value_name = "ADDRESS/LEN")]
     pub(super) host: Cidr,
+    /// Let the kernel cut and join segments and fill in checksums, so that 64 KB go at a time: auto
+    /// does so if the kernel can; on insists; with off every packet is as it would be on the wire
+    /// [default: off for run, auto for serve; off with --fault]
+    #[arg(long, value_enum, env = "GLASS_OFFLOAD", value_name = "WHEN")]
+    offload: Option<Offload>,
     #[command(flatten)]
     pub(super) tcp: TcpOptions,
+}
+
+/// `--offload`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Offload {
+    /// If the kernel can
+    Auto,
+    /// Or fail
+    On,
+    /// No
+    Off,
 }
 
 /// Settings of the TCP machine, and what to record of it.
@@ -122,7 +138,9 @@ pub(super) struct TcpOptions {
 const PATIENCE_WITH_FAULTS: Duration = Duration::from_secs(15);
 
 impl StackOptions {
-    pub(super) fn link(&self) -> Result<LinkSetup, Failure> {
+    /// The link; `usual` is what becomes of offload when nobody says.
+    pub(super) fn link(&self, usual: OffloadMode) -> Result<LinkSetup, Failure> {
+        let offload = self.offload(usual)?;
         let addr = IpAddr::V4(self.addr);
         if !self.host.contains(addr) || self.host.address() == addr {
             return Err(Failure::new(
@@ -134,7 +152,22 @@ impl StackOptions {
                 ),
             ));
         }
-        Ok(LinkSetup { addresses: vec![self.host], mtu: Some(u32::from(self.tcp.mtu)) })
+        Ok(LinkSetup { addresses: vec![self.host], mtu: Some(u32::from(self.tcp.mtu)), offload })
+    }
+}
+
+impl StackOptions {
+    fn offload(&self, usual: OffloadMode) -> Result<OffloadMode, Failure> {
+        match (self.offload, self.tcp.has_faults()) {
+            (Some(Offload::On), true) => Err(Failure::new(
+                exit::USAGE,
+                "--fault names single packets, and --offload on joins them: leave one of them out",
+            )),
+            (_, true) | (Some(Offload::Off), false) => Ok(OffloadMode::Off),
+            (Some(Offload::Auto), false) => Ok(OffloadMode::Auto),
+            (Some(Offload::On), false) => Ok(OffloadMode::On),
+            (None, false) => Ok(usual),
+        }
     }
 }
 
@@ -164,10 +197,13 @@ impl TcpOptions {
         Ok(Some((Faults::new(rules, seed), is_random.then_some(seed))))
     }
 
+    fn has_faults(&self) -> bool {
+        self.fault.iter().any(|rules| !rules.0.is_empty())
+    }
+
     /// How long to wait for something that takes `patience` on a good wire.
     pub(super) fn patience(&self, patience: Duration) -> Duration {
-        let faults = self.fault.iter().any(|rules| !rules.0.is_empty());
-        if faults { patience + PATIENCE_WITH_FAULTS } else { patience }
+        if self.has_faults() { patience + PATIENCE_WITH_FAULTS } else { patience }
     }
 }
 

@@ -14,7 +14,7 @@ use super::options::{Output, ServerOptions, Services, StackOptions, services};
 use super::server::Server;
 use super::shard::Shard;
 use super::{Failure, exit, runtime};
-use crate::device::{Tun, setup};
+use crate::device::{OffloadMode, Tun, setup};
 use crate::http::CloseAfter;
 use crate::tcp::State;
 
@@ -66,7 +66,7 @@ impl Run {
     }
 
     async fn inside(self, output: &Output) -> Result<u8, Failure> {
-        let link = self.stack.link()?;
+        let link = self.stack.link(OffloadMode::Off)?;
         let failed =
             |error| Failure::new(exit::RUN_FAILED, format!("cannot set the loopback up: {error}"));
         setup::loopback_up().await.map_err(failed)?;

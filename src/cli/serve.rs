@@ -12,7 +12,7 @@ use super::options::{Output, ServerOptions, Services, StackOptions, authority, s
 use super::server::Server;
 use super::shard::Shard;
 use super::{Failure, exit, runtime};
-use crate::device::{LinkSetup, Tun, TunError};
+use crate::device::{LinkSetup, OffloadMode, Tun, TunError};
 
 /// How long the last acknowledgments may take when we stop.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -51,7 +51,7 @@ impl Serve {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
 
-        let link = self.stack.link()?;
+        let link = self.stack.link(OffloadMode::Auto)?;
         let tun = open(&self.tun, &link, output).await?;
         let addr = IpAddr::V4(self.stack.addr);
         let config = self.stack.tcp.stack(addr);

@@ -90,6 +90,7 @@ impl Shard {
             device = Box::new(faulty);
         }
         config.mtu = device.mtu();
+        config.features = device.features();
         config.events = sinks.iter().fold(Mask::empty(), |mask, sink| mask | sink.wanted());
         let secret = runtime::secret().map_err(failed)?;
         let mut stack = Stack::new(config, secret);

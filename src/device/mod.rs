@@ -2,9 +2,11 @@
 
 mod alarm;
 mod cidr;
+mod descriptor;
 mod error;
 pub mod fault;
 mod netlink;
+mod offload;
 mod pipe;
 pub mod setup;
 mod tun;
@@ -12,17 +14,15 @@ mod tun;
 use std::io;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
-
 pub(crate) use alarm::Alarm;
 pub use cidr::{Cidr, CidrError};
 pub use error::{Fault, TunError};
 pub use pipe::{Pipe, pipe, pipe_of_depth};
-pub use setup::{LinkSetup, Reach};
+pub use setup::{LinkSetup, OffloadMode, Reach};
 pub use tun::Tun;
 
 use crate::trace::Strike;
-use crate::wire::Frame;
+use crate::wire::{Features, Frame, Packet};
 
 /// A link that carries whole IP packets. Neither call ever blocks.
 ///
@@ -44,7 +44,7 @@ pub trait Device: Send {
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
-        packets: &mut Vec<Bytes>,
+        packets: &mut Vec<Packet>,
         most: usize,
     ) -> Poll<io::Result<usize>>;
 
@@ -55,6 +55,11 @@ pub trait Device: Send {
     ///
     /// The device is gone, or broken.
     fn poll_write(&mut self, cx: &mut Context<'_>, frame: &Frame) -> Poll<io::Result<()>>;
+
+    /// What it does for a stack.
+    fn features(&self) -> Features {
+        Features::default()
+    }
 
     /// Takes what it did to packets on purpose since the last call, oldest first, for those who look
     /// on. Most devices do nothing of the kind.
@@ -76,7 +81,7 @@ impl Device for Box<dyn Device> {
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
-        packets: &mut Vec<Bytes>,
+        packets: &mut Vec<Packet>,
         most: usize,
     ) -> Poll<io::Result<usize>> {
         (**self).poll_read(cx, packets, most)
@@ -84,6 +89,10 @@ impl Device for Box<dyn Device> {
 
     fn poll_write(&mut self, cx: &mut Context<'_>, frame: &Frame) -> Poll<io::Result<()>> {
         (**self).poll_write(cx, frame)
+    }
+
+    fn features(&self) -> Features {
+        (**self).features()
     }
 
     fn take_strikes(&mut self) -> Vec<Strike> {

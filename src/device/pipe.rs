@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 
 use super::Device;
-use crate::wire::Frame;
+use crate::wire::{Frame, Packet};
 
 /// How many packets wait in one direction before the writer has to.
 const DEPTH: usize = 256;
@@ -53,7 +53,7 @@ impl Device for Pipe {
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
-        packets: &mut Vec<Bytes>,
+        packets: &mut Vec<Packet>,
         most: usize,
     ) -> Poll<io::Result<usize>> {
         let mut lane = self.inbound.lock();
@@ -65,7 +65,7 @@ impl Device for Pipe {
             lane.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        packets.extend(lane.packets.drain(..count));
+        packets.extend(lane.packets.drain(..count).map(Packet::from));
         lane.wake_writer();
         Poll::Ready(Ok(count))
     }

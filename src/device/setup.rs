@@ -21,13 +21,27 @@ pub struct LinkSetup {
     /// The longest packet in octets. `None` takes what the kernel gives (1500), or what the attached
     /// TUN has.
     pub mtu: Option<u32>,
+    /// Whether the kernel shall cut long segments and fill in checksums.
+    pub offload: OffloadMode,
+}
+
+/// Whether a TUN does the work of a network card: checksums, and segments of many times the MTU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OffloadMode {
+    /// Every packet as it would be on the wire.
+    #[default]
+    Off,
+    /// If the kernel can.
+    Auto,
+    /// Or else it is an error.
+    On,
 }
 
 /// 192.0.2.1/24, which RFC 5737 sets aside for documentation, and the kernel's MTU.
 impl Default for LinkSetup {
     fn default() -> Self {
         let host = Cidr::new(IpAddr::from([192, 0, 2, 1]), 24).expect("24 bits fit into 32");
-        LinkSetup { addresses: vec![host], mtu: None }
+        LinkSetup { addresses: vec![host], mtu: None, offload: OffloadMode::Off }
     }
 }
 

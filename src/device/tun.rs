@@ -1,35 +1,30 @@
-//! The plain TUN: one IP packet per read and per write, no offload, so that what the stack sees is
-//! what is on the wire. Addresses, MTU and link are in [`super::setup`].
+//! The TUN: one IP packet per read and per write. Without offload what the stack sees is what is on the
+//! wire; with it (`offload`) the kernel cuts and joins segments. Addresses, MTU and link are in
+//! [`super::setup`].
 
 use std::fs::{self, File, OpenOptions};
 use std::future::Future;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind};
 use std::os::fd::{FromRawFd, IntoRawFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
 use nix::errno::Errno;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tun_tap::{Iface, Mode};
 
 use super::Device;
+use super::descriptor::Descriptor;
 use super::error::TunError;
 use super::netlink::{Link, Netlink};
-use super::setup::{self, LinkSetup};
-use crate::wire::Frame;
+use super::offload;
+use super::setup::{self, LinkSetup, OffloadMode};
+use crate::wire::{Features, Frame, Packet};
 
 /// The longest name of an interface: `IFNAMSIZ` less the final NUL.
 const LONGEST_NAME: usize = 15;
-
-/// The longest IP packet there is. A TUN with offload left on by an earlier user may hand over more
-/// than its MTU.
-const LONGEST_PACKET: usize = 65_535;
-
-/// The kernel takes no more pieces than this in one write (`UIO_MAXIOV`).
-const MOST_SLICES: usize = 1024;
 
 /// A TUN of ours. It belongs to the tokio runtime it was made in.
 ///
@@ -41,7 +36,7 @@ pub struct Tun {
     is_gone: bool,
     name: String,
     mtu: usize,
-    scratch: Box<[u8]>,
+    descriptor: Descriptor,
     refused: u64,
 }
 
@@ -66,13 +61,14 @@ impl Tun {
             return Err(TunError::Taken { name, kind, attachable });
         }
         setup::check_addresses_free(&netlink, setup).await?;
-        let iface = open(name).map_err(|error| match Errno::from_raw(raw(&error)) {
+        let opened = open(name, setup.offload);
+        let opened = opened.map_err(|error| match Errno::from_raw(raw(&error)) {
             Errno::EPERM => TunError::CreateDenied { name: name.to_owned() },
             Errno::EBUSY => TunError::Busy { name: name.to_owned() },
             _ => failed("make the TUN", name, error),
         })?;
-        let link = setup::configure(&netlink, iface.name(), setup).await?;
-        Tun::new(iface, link.mtu)
+        let link = setup::configure(&netlink, &opened.name, setup).await?;
+        Tun::new(opened, link.mtu)
     }
 
     /// Attaches to a persistent TUN that is set up already, for which its owner needs no privilege:
@@ -96,7 +92,8 @@ impl Tun {
         if !faults.is_empty() {
             return Err(TunError::Unfit { name: name.to_owned(), faults });
         }
-        let iface = open(name).map_err(|error| match Errno::from_raw(raw(&error)) {
+        let opened = open(name, setup.offload);
+        let opened = opened.map_err(|error| match Errno::from_raw(raw(&error)) {
             Errno::EPERM => {
                 let tun = link.tun.clone().unwrap_or_default();
                 TunError::NotOwner { name: name.to_owned(), owner: tun.owner, group: tun.group }
@@ -105,16 +102,14 @@ impl Tun {
             _ => failed("attach to the TUN", name, error),
         })?;
         setup::wait_until_running(&netlink, name).await;
-        Tun::new(iface, link.mtu)
+        Tun::new(opened, link.mtu)
     }
 
-    #[allow(unsafe_code, reason = "a descriptor passes from one owner to the next")]
-    fn new(iface: Iface, mtu: usize) -> Result<Tun, TunError> {
-        let name = iface.name().to_owned();
+    #[allow(unsafe_code, reason = "the runtime watches a descriptor")]
+    fn new(opened: Opened, mtu: usize) -> Result<Tun, TunError> {
+        let Opened { file, name, has_header } = opened;
         let set_up = || {
-            iface.set_non_blocking()?;
-            // SAFETY: `into_raw_fd` hands over the only owner of an open descriptor.
-            let file = unsafe { File::from_raw_fd(iface.into_raw_fd()) };
+            rustix::io::ioctl_fionbio(&file, true)?;
             let interest = Interest::READABLE | Interest::WRITABLE | Interest::ERROR;
             // SAFETY: a `File` is the same open descriptor for as long as it lives.
             let registered = unsafe { AsyncFd::register_with_interest(file, interest) };
@@ -122,8 +117,8 @@ impl Tun {
         };
         let fd = Arc::new(set_up().map_err(|source| failed("watch the TUN", &name, source))?);
         let gone = Box::pin(deleted(fd.clone()));
-        let scratch = vec![0; LONGEST_PACKET].into_boxed_slice();
-        Ok(Tun { fd, gone, is_gone: false, name, mtu, scratch, refused: 0 })
+        let descriptor = Descriptor::new(has_header);
+        Ok(Tun { fd, gone, is_gone: false, name, mtu, descriptor, refused: 0 })
     }
 
     /// How many packets of ours the kernel refused: malformed, or while the link was down.
@@ -164,10 +159,14 @@ impl Device for Tun {
         self.mtu
     }
 
+    fn features(&self) -> Features {
+        self.descriptor.features()
+    }
+
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
-        packets: &mut Vec<Bytes>,
+        packets: &mut Vec<Packet>,
         most: usize,
     ) -> Poll<io::Result<usize>> {
         loop {
@@ -177,9 +176,8 @@ impl Device for Tun {
             let mut guard = guard?;
             let mut count = 0;
             while count < most.max(1) {
-                match guard.get_inner().read(&mut self.scratch) {
-                    // An exact copy, so that a queued segment never pins a whole buffer.
-                    Ok(len) => packets.push(Bytes::copy_from_slice(&self.scratch[..len])),
+                match self.descriptor.read(guard.get_inner()) {
+                    Ok(packet) => packets.extend(packet),
                     Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {
                         guard.clear_ready();
@@ -204,7 +202,7 @@ impl Device for Tun {
     fn poll_write(&mut self, cx: &mut Context<'_>, frame: &Frame) -> Poll<io::Result<()>> {
         loop {
             let mut guard = ready!(self.fd.poll_write_ready(cx))?;
-            let Err(error) = write_once(guard.get_inner(), frame) else {
+            let Err(error) = self.descriptor.write(guard.get_inner(), frame) else {
                 return Poll::Ready(Ok(()));
             };
             match error.kind() {
@@ -241,22 +239,41 @@ async fn deleted(fd: Arc<AsyncFd<File>>) {
     let _ = fd.ready(Interest::ERROR).await;
 }
 
-/// One packet, one write: a TUN takes each write for a packet of its own.
-fn write_once(mut file: &File, frame: &Frame) -> io::Result<()> {
-    let slices = frame.io_slices();
-    let written = if slices.len() <= MOST_SLICES {
-        file.write_vectored(&slices)
-    } else {
-        file.write(&frame.to_bytes())
-    };
-    written.map(drop)
-}
-
 /// Opens the device and makes or attaches the interface. The two checks before this leave a moment in
 /// which somebody else can make a persistent TUN of the same name, to which the kernel then attaches
 /// us; `setup::configure` sees that it is persistent and backs out.
-fn open(name: &str) -> io::Result<Iface> {
-    Iface::without_packet_info(name, Mode::Tun)
+fn open(name: &str, mode: OffloadMode) -> io::Result<Opened> {
+    match mode {
+        OffloadMode::Off => open_plain(name),
+        OffloadMode::On => open_offloading(name),
+        OffloadMode::Auto => open_offloading(name).or_else(|error| match error.raw_os_error() {
+            Some(libc::EINVAL) => open_plain(name),
+            _ => Err(error),
+        }),
+    }
+}
+
+#[allow(unsafe_code, reason = "a descriptor passes from one owner to the next")]
+fn open_plain(name: &str) -> io::Result<Opened> {
+    let iface = Iface::without_packet_info(name, Mode::Tun)?;
+    let name = iface.name().to_owned();
+    // SAFETY: `into_raw_fd` hands over the only owner of an open descriptor.
+    let file = unsafe { File::from_raw_fd(iface.into_raw_fd()) };
+    offload::ask_for_nothing(&file);
+    Ok(Opened { file, name, has_header: false })
+}
+
+fn open_offloading(name: &str) -> io::Result<Opened> {
+    let (file, name) = offload::open(name)?;
+    offload::ask_for_long_segments(&file);
+    Ok(Opened { file, name, has_header: true })
+}
+
+/// An open TUN, and the name that it has got.
+struct Opened {
+    file: File,
+    name: String,
+    has_header: bool,
 }
 
 async fn find(netlink: &Netlink, name: &str) -> Result<Option<Link>, TunError> {

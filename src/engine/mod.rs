@@ -16,7 +16,7 @@ use crate::stack::{FourTuple, Handle, ListenerId, Ready, Stack, Summary};
 use crate::tcp::{Keepalive, Received, State};
 use crate::time::Instant;
 use crate::trace::{ConnId, Event};
-use crate::wire::Frame;
+use crate::wire::{Frame, Packet};
 
 /// A stack that does no input or output itself. The meaning of each method is that of the method of
 /// [`Stack`] with the same name.
@@ -24,6 +24,9 @@ use crate::wire::Frame;
 #[expect(clippy::missing_errors_doc, reason = "documented once, at Stack")]
 pub trait Engine: Send {
     fn on_packet(&mut self, packet: &Bytes, now: Instant);
+    fn on_device_packet(&mut self, packet: &Packet, now: Instant) {
+        self.on_packet(&packet.octets, now);
+    }
     fn on_timeout(&mut self, now: Instant);
     fn poll_output(&mut self, now: Instant) -> Option<Frame>;
     fn next_deadline(&self) -> Option<Instant>;
@@ -77,6 +80,10 @@ pub trait Engine: Send {
 impl Engine for Stack {
     fn on_packet(&mut self, packet: &Bytes, now: Instant) {
         Stack::on_packet(self, packet, now);
+    }
+
+    fn on_device_packet(&mut self, packet: &Packet, now: Instant) {
+        Stack::on_device_packet(self, packet, now);
     }
 
     fn on_timeout(&mut self, now: Instant) {

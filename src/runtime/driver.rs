@@ -6,13 +6,11 @@ use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
-
 use super::net::Net;
 use crate::device::{Alarm, Device};
 use crate::stack::FourTuple;
 use crate::trace::{Event, Sink, Strike, What};
-use crate::wire::Frame;
+use crate::wire::{Frame, Packet};
 
 /// Packets read, or written, in one round: enough to share a wake-up among many, few enough that
 /// nobody waits for long.
@@ -24,7 +22,7 @@ pub struct Driver {
     device: Box<dyn Device>,
     sinks: Vec<Box<dyn Sink>>,
     alarm: Alarm,
-    received: Vec<Bytes>,
+    received: Vec<Packet>,
     /// What the device has not taken yet.
     unsent: VecDeque<Frame>,
     wakers: Vec<Waker>,
@@ -99,7 +97,7 @@ impl Driver {
         let mut shard = self.net.lock();
         shard.engine.on_timeout(now);
         for packet in self.received.drain(..) {
-            shard.engine.on_packet(&packet, now);
+            shard.engine.on_device_packet(&packet, now);
         }
         shard.take_wakers(&mut self.wakers);
     }

@@ -13,7 +13,7 @@ use crate::tcp::{self, Context, State, Tcb};
 use crate::time::Instant;
 use crate::trace::{ConnId, DropReason, Event, Mask, Role, What};
 use crate::wire::ip::Datagram;
-use crate::wire::{Flags, Frame, Segment, icmpv4, ip, tcp as tcp_wire};
+use crate::wire::{Flags, Frame, Packet, Segment, icmpv4, ip, tcp as tcp_wire};
 
 /// Answers of no connection that may wait for the driver.
 const MOST_REPLIES: usize = 1024;
@@ -23,13 +23,22 @@ const ICMP_ERRORS_PER_SECOND: u32 = 100;
 impl Stack {
     /// A packet came from the link. Whatever it is, nothing worse happens than that it is dropped.
     pub fn on_packet(&mut self, packet: &Bytes, now: Instant) {
-        self.note(now, || Input::Packet(packet.clone()));
+        self.receive_packet(packet, false, now);
+    }
+
+    /// As [`Stack::on_packet`], with what the device knows of the packet.
+    pub fn on_device_packet(&mut self, packet: &Packet, now: Instant) {
+        self.receive_packet(&packet.octets, packet.is_verified, now);
+    }
+
+    fn receive_packet(&mut self, packet: &Bytes, is_verified: bool, now: Instant) {
+        self.note(now, || Input::Packet(packet.clone(), is_verified));
         self.counters.packets_received += 1;
         if ip::version(packet) == Some(6) {
             return self.drop_packet(DropReason::Ipv6, None, now);
         }
         match ip::parse(packet) {
-            Ok(datagram) => self.on_datagram(&datagram, now),
+            Ok(datagram) => self.on_datagram(&datagram, is_verified, now),
             Err(error) => self.drop_packet(DropReason::Malformed(error), None, now),
         }
     }
@@ -48,7 +57,7 @@ impl Stack {
         }
     }
 
-    fn on_datagram(&mut self, datagram: &Datagram, now: Instant) {
+    fn on_datagram(&mut self, datagram: &Datagram, is_verified: bool, now: Instant) {
         let why = if !self.config.addrs.contains(&datagram.dst) {
             DropReason::NotForUs
         } else if !ip::may_be_source(datagram.src) || self.config.addrs.contains(&datagram.src) {
@@ -57,7 +66,7 @@ impl Stack {
             DropReason::Fragment
         } else {
             return match etherparse::IpNumber(datagram.protocol) {
-                ip_number::TCP => self.on_tcp(datagram, now),
+                ip_number::TCP => self.on_tcp(datagram, is_verified, now),
                 ip_number::ICMP => self.on_icmp(datagram, now),
                 ip_number::UDP => self.on_udp(datagram, now),
                 _ => self.drop_packet(DropReason::UnknownProtocol, Some(datagram.src), now),
@@ -95,8 +104,13 @@ impl Stack {
         self.drop_packet(DropReason::UdpPortUnreachable, Some(datagram.src), now);
     }
 
-    fn on_tcp(&mut self, datagram: &Datagram, now: Instant) {
-        match tcp_wire::parse(&datagram.payload, datagram.src, datagram.dst) {
+    fn on_tcp(&mut self, datagram: &Datagram, is_verified: bool, now: Instant) {
+        let parsed = if is_verified {
+            tcp_wire::parse_verified(&datagram.payload)
+        } else {
+            tcp_wire::parse(&datagram.payload, datagram.src, datagram.dst)
+        };
+        match parsed {
             Ok((ports, segment)) => {
                 let tuple = FourTuple {
                     local: SocketAddr::new(datagram.dst, ports.dst),

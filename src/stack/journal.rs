@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Handle, ListenerId, Settings, Stack};
 use crate::tcp::Keepalive;
 use crate::time::Instant;
-use crate::wire::Frame;
+use crate::wire::{Frame, Packet};
 
 /// Writes down what a stack is told, as it is told.
 pub trait Journal: Send {
@@ -21,7 +21,7 @@ pub trait Journal: Send {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "named for the methods of Stack, with their arguments")]
 pub enum Input {
-    Packet(#[serde(with = "octets")] Bytes),
+    Packet(#[serde(with = "octets")] Bytes, bool),
     Timeout,
     /// One `poll_output`, and a checksum of the packet it gave, if any.
     Drain(Option<u64>),
@@ -60,7 +60,9 @@ impl Stack {
     /// Feeds an input that a journal has noted. For [`Input::Drain`], returns the packet.
     pub fn apply(&mut self, at: Instant, input: Input) -> Option<Frame> {
         match input {
-            Input::Packet(packet) => self.on_packet(&packet, at),
+            Input::Packet(octets, is_verified) => {
+                self.on_device_packet(&Packet { octets, is_verified }, at);
+            }
             Input::Timeout => self.on_timeout(at),
             Input::Drain(_) => return self.poll_output(at),
             Input::Listen { local, backlog } => drop(self.listen(local, backlog)),

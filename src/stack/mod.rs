@@ -30,7 +30,10 @@ pub use settings::Settings;
 use crate::tcp;
 use crate::time::Instant;
 use crate::trace::{ConnId, DropReason, Event, Mask, Tracer};
-use crate::wire::{Frame, HeaderStyle, ip};
+use crate::wire::{Features, Frame, HeaderStyle, ip};
+
+/// Octets of data that fit into one IP packet beside the longest headers.
+const MOST_DATA: u32 = 65_535 - 60 - 60;
 
 /// The settings of a stack.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -43,6 +46,8 @@ pub struct Config {
     pub tcp: tcp::Config,
     /// Settings of the headers it sends.
     pub header: HeaderStyle,
+    /// What its link does for it.
+    pub features: Features,
     /// Connections it holds at most, in all states. Default 1,000,000.
     pub max_connections: usize,
     /// The events it raises. Default none. Not part of what a recording keeps: it changes nothing but
@@ -58,6 +63,7 @@ impl Default for Config {
             mtu: 1500,
             tcp: tcp::Config::default(),
             header: HeaderStyle::default(),
+            features: Features::default(),
             max_connections: 1_000_000,
             events: Mask::empty(),
         }
@@ -184,6 +190,7 @@ impl Stack {
         let v4_header = ip::header_len(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
         let mss = config.mtu.saturating_sub(v4_header + 20);
         config.tcp.mss = u16::try_from(mss).unwrap_or(u16::MAX);
+        config.tcp.burst = if config.features.segmentation { MOST_DATA } else { 0 };
         Stack {
             tracer: Tracer::new(config.events),
             config,

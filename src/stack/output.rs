@@ -35,7 +35,8 @@ impl Stack {
                     self.counters.packets_sent += 1;
                     let (src, dst) = (tuple.local.ip(), tuple.remote.ip());
                     let style = self.header_style(slot);
-                    return Some(tcp_wire::emit_as(style, ports, src, dst, segment));
+                    let features = self.config.features;
+                    return Some(tcp_wire::emit_as(style, features, ports, (src, dst), segment));
                 }
                 Output::Wait(deadline) => {
                     connection.is_dirty = false;

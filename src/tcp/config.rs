@@ -22,6 +22,9 @@ pub struct Config {
     pub small_window_steps: bool,
     /// Octets an application may write ahead of the peer's acknowledgments. Default 1 MiB.
     pub send_buffer: usize,
+    /// Octets of data that one segment may carry when the device cuts it into such as the path allows.
+    /// The stack sets it from what its device can do. Default 0: it cannot.
+    pub burst: u32,
     /// Offer window scaling (RFC 7323 2). Default true.
     pub window_scaling: bool,
     /// The shift to announce, 0 to 14 (RFC 7323 2.3). Default none: the smallest with which the whole
@@ -96,6 +99,7 @@ impl Default for Config {
             whole_segment_buffer: false,
             small_window_steps: false,
             send_buffer: 1 << 20,
+            burst: 0,
             window_scaling: true,
             window_shift: None,
             timestamps: true,

@@ -110,7 +110,7 @@ impl Tcb {
                 let segments = octets / mss.max(1);
                 let told = segments.saturating_sub(1);
                 self.recovery.duplicates = self.recovery.duplicates.saturating_sub(told);
-                self.flight.mark_first_lost(Retransmission::Fast);
+                self.flight.mark_first_lost(Retransmission::Fast, self.payload_room(cx));
                 self.recovery.force_one = true;
             }
             None => {
@@ -138,7 +138,7 @@ impl Tcb {
         let mss = self.send_mss(cx.config);
         self.congestion.on_loss(self.flight_size(), mss);
         self.tell_congestion(cx);
-        if self.flight.mark_first_lost(Retransmission::Fast) {
+        if self.flight.mark_first_lost(Retransmission::Fast, self.payload_room(cx)) {
             self.recovery.force_one = true;
         }
     }

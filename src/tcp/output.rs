@@ -196,16 +196,31 @@ impl Tcb {
             return unsent.min(mss).min(window.max(1));
         }
         let usable = window.min(self.congestion.window().saturating_sub(self.pipe(cx.config)));
-        let octets = unsent.min(mss).min(usable);
+        let octets = self.whole_segments(unsent.min(self.burst(mss, cx)).min(usable), mss);
         let idle = self.flight.is_empty();
-        let whole = octets == mss;
+        let whole = octets >= mss;
         let last = octets == unsent && (idle || !self.settings.nagle || self.close_requested);
         let half_window = idle && octets >= self.snd.max_wnd.div_ceil(2);
         if whole || last || half_window { octets } else { 0 }
     }
 
+    /// How many octets may leave at once: one segment, or as many as the device cuts into segments.
+    fn burst(&self, mss: u32, cx: &Context<'_>) -> u32 {
+        // The urgent pointer counts from the beginning of each segment.
+        if self.snd.up.is_some() { mss } else { (cx.config.burst / mss * mss).max(mss) }
+    }
+
+    /// Of several segments the last is a full one as well, unless it is the end of the data and need not
+    /// wait for more (Nagle).
+    fn whole_segments(&self, octets: u32, mss: u32) -> u32 {
+        let is_end = octets as usize == self.unsent();
+        let may_be_short =
+            is_end && (self.flight.is_empty() || !self.settings.nagle || self.close_requested);
+        if octets > mss && !may_be_short { octets - octets % mss } else { octets }
+    }
+
     /// Octets of data that fit into one segment beside the options (RFC 6691 2).
-    fn payload_room(&self, cx: &Context<'_>) -> u32 {
+    pub(super) fn payload_room(&self, cx: &Context<'_>) -> u32 {
         let options = u32::try_from(self.options(cx.now).len()).expect("at most 40");
         self.send_mss(cx.config).saturating_sub(options).max(1)
     }
@@ -261,6 +276,10 @@ impl Tcb {
         if octets > 0 {
             let offset = (seq - self.queue_start()) as usize;
             segment.payload = self.snd.queue.slice(offset, octets as usize);
+            let room = self.payload_room(cx);
+            if octets > room {
+                segment.segment_size = u16::try_from(room).expect("an MSS is below 2^16");
+            }
         }
         if let Some(up) = self.snd.up
             && up.gt(seq)

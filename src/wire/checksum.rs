@@ -60,6 +60,11 @@ impl Checksum {
         (!self.sum).to_ne_bytes()
     }
 
+    /// The sum so far, as a device wants it that finishes it.
+    pub(super) fn unfinished(self) -> [u8; 2] {
+        self.sum.to_ne_bytes()
+    }
+
     /// Whether data that contains its own checksum is whole.
     pub(super) fn is_valid(self) -> bool {
         self.sum == 0xffff

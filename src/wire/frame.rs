@@ -5,6 +5,7 @@ use std::io::IoSlice;
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 
+use super::packet::Offload;
 use super::payload::Payload;
 
 /// Room for an IPv4 or IPv6 header and a TCP header with all its options.
@@ -17,6 +18,8 @@ pub struct Frame {
     pub head: Head,
     /// What follows them.
     pub payload: Payload,
+    /// What the device has to do with it.
+    pub offload: Offload,
 }
 
 impl Frame {

@@ -70,7 +70,7 @@ fn emit(src: IpAddr, dst: IpAddr, kind: Icmpv4Type, data: Bytes) -> Frame {
     let mut head =
         ip::header(HeaderStyle::default(), src, dst, ip_number::ICMP.0, header.len() + data.len());
     head.extend_from_slice(&header);
-    Frame { head, payload: Payload::from(data) }
+    Frame { head, payload: Payload::from(data), ..Frame::default() }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod frame;
 pub mod icmpv4;
 pub mod ip;
 mod options;
+mod packet;
 mod payload;
 mod segment;
 mod style;
@@ -15,6 +16,7 @@ use std::fmt;
 
 pub use frame::{Frame, Head};
 pub use options::{Options, SackBlocks, Timestamps};
+pub use packet::{Features, Offload, Packet};
 pub use payload::Payload;
 pub use segment::{Flags, Segment};
 pub use style::{HeaderStyle, OptionOrder};

@@ -70,6 +70,8 @@ pub struct Segment {
     pub options: Options,
     /// The data.
     pub payload: Payload,
+    /// Octets of data in each segment that the device is to cut this one into; 0: it goes as it is.
+    pub segment_size: u16,
 }
 
 impl Segment {

@@ -10,6 +10,7 @@ use super::checksum::Checksum;
 use super::frame::{Frame, Head};
 use super::ip;
 use super::options::Options;
+use super::packet::{Features, Offload};
 use super::segment::{Flags, Segment};
 use super::style::HeaderStyle;
 use crate::seq::Seq;
@@ -30,15 +31,26 @@ pub struct Ports {
 ///
 /// A header that is cut short or has an impossible length, a wrong checksum.
 pub fn parse(bytes: &Bytes, src: IpAddr, dst: IpAddr) -> Result<(Ports, Segment), ParseError> {
+    let mut sum = Checksum::pseudo_header(src, dst, ip_number::TCP.0, bytes.len());
+    sum.add(bytes);
+    // What is cut short is that first, and has no right checksum either.
+    let parsed = parse_verified(bytes)?;
+    if !sum.is_valid() {
+        return Err(ParseError::TcpChecksum);
+    }
+    Ok(parsed)
+}
+
+/// As [`parse`], when somebody else vouches for the checksum.
+///
+/// # Errors
+///
+/// A header that is cut short or has an impossible length.
+pub fn parse_verified(bytes: &Bytes) -> Result<(Ports, Segment), ParseError> {
     let header = TcpHeaderSlice::from_slice(bytes).map_err(|error| match error {
         etherparse::err::tcp::HeaderSliceError::Len(_) => ParseError::Truncated,
         etherparse::err::tcp::HeaderSliceError::Content(_) => ParseError::HeaderLength,
     })?;
-    let mut sum = Checksum::pseudo_header(src, dst, ip_number::TCP.0, bytes.len());
-    sum.add(bytes);
-    if !sum.is_valid() {
-        return Err(ParseError::TcpChecksum);
-    }
     let flags = Flags::from_bits_retain(bytes[13]);
     let segment = Segment {
         seq: Seq(header.sequence_number()),
@@ -48,6 +60,7 @@ pub fn parse(bytes: &Bytes, src: IpAddr, dst: IpAddr) -> Result<(Ports, Segment)
         up: header.urgent_pointer(),
         options: Options::parse(header.options()),
         payload: bytes.slice(header.slice().len()..).into(),
+        segment_size: 0,
     };
     let ports = Ports { src: header.source_port(), dst: header.destination_port() };
     Ok((ports, segment))
@@ -61,10 +74,11 @@ pub fn parse(bytes: &Bytes, src: IpAddr, dst: IpAddr) -> Result<(Ports, Segment)
 /// sender of the segment has to see to both.
 #[must_use]
 pub fn emit(ports: Ports, src: IpAddr, dst: IpAddr, segment: Segment) -> Frame {
-    emit_as(HeaderStyle::default(), ports, src, dst, segment)
+    let ends = (src, dst);
+    emit_as(HeaderStyle::default(), Features::default(), ports, ends, segment)
 }
 
-/// As [`emit`], with headers in the given style.
+/// As [`emit`], with headers in the given style, and leaving to the device what it can do.
 ///
 /// # Panics
 ///
@@ -72,12 +86,12 @@ pub fn emit(ports: Ports, src: IpAddr, dst: IpAddr, segment: Segment) -> Frame {
 #[must_use]
 pub fn emit_as(
     style: HeaderStyle,
+    features: Features,
     ports: Ports,
-    src: IpAddr,
-    dst: IpAddr,
+    (src, dst): (IpAddr, IpAddr),
     segment: Segment,
 ) -> Frame {
-    let Segment { seq, ack, flags, wnd, up, options, payload } = segment;
+    let Segment { seq, ack, flags, wnd, up, options, payload, segment_size } = segment;
     let mut tcp = TcpHeader::new(ports.src, ports.dst, seq.0, wnd);
     tcp.acknowledgment_number = ack.0;
     tcp.urgent_pointer = up;
@@ -95,13 +109,18 @@ pub fn emit_as(
     let mut header = tcp.to_bytes();
     let len = header.len() + payload.len();
     let mut sum = Checksum::pseudo_header(src, dst, ip_number::TCP.0, len);
-    sum.add(&header);
-    sum.add_payload(&payload);
-    header[16..18].copy_from_slice(&sum.finish());
+    if features.checksum {
+        header[16..18].copy_from_slice(&sum.unfinished());
+    } else {
+        sum.add(&header);
+        sum.add_payload(&payload);
+        header[16..18].copy_from_slice(&sum.finish());
+    }
+    let offload = Offload { checksum: features.checksum, segment_size };
 
     let mut head: Head = ip::header(style, src, dst, ip_number::TCP.0, len);
     head.extend_from_slice(&header);
-    Frame { head, payload }
+    Frame { head, payload, offload }
 }
 
 #[cfg(test)]
@@ -126,6 +145,7 @@ mod tests {
                 ..Options::default()
             },
             payload: Bytes::from_static(b"hello").into(),
+            segment_size: 0,
         }
     }
 

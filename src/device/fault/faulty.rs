@@ -9,7 +9,7 @@ use super::faults::Faults;
 use crate::device::{Alarm, Device};
 use crate::time::Instant;
 use crate::trace::{Strike, Way};
-use crate::wire::{Frame, Head};
+use crate::wire::{Frame, Head, Packet};
 
 /// A device whose packets suffer faults. What a rule holds back when it is dropped is lost.
 pub struct Faulty<D> {
@@ -19,7 +19,7 @@ pub struct Faulty<D> {
     now: Box<dyn Fn() -> Instant + Send>,
     alarm: Alarm,
     /// Just read, and not looked at yet.
-    fresh: Vec<Bytes>,
+    fresh: Vec<Packet>,
     /// What the device below has not taken yet.
     unsent: Option<Frame>,
 }
@@ -71,7 +71,7 @@ impl<D: Device> Faulty<D> {
             ready!(self.inner.poll_read(cx, &mut self.fresh, most))?;
             let now = (self.now)();
             for packet in self.fresh.drain(..) {
-                self.faults.on_packet(Way::Rx, packet, now);
+                self.faults.on_packet(Way::Rx, packet.octets, now);
             }
         }
     }
@@ -91,7 +91,7 @@ impl<D: Device> Device for Faulty<D> {
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
-        packets: &mut Vec<Bytes>,
+        packets: &mut Vec<Packet>,
         most: usize,
     ) -> Poll<io::Result<usize>> {
         loop {
@@ -100,10 +100,11 @@ impl<D: Device> Device for Faulty<D> {
                 return Poll::Ready(Err(error));
             }
             if let Poll::Ready(first) = self.poll_receive(cx, most) {
-                packets.push(first?);
+                packets.push(first?.into());
                 let mut count = 1;
                 while count < most && self.faults.is_ready(Way::Rx) {
-                    packets.extend(self.faults.poll_packet(Way::Rx, (self.now)()));
+                    let packet = self.faults.poll_packet(Way::Rx, (self.now)());
+                    packets.extend(packet.map(Packet::from));
                     count += 1;
                 }
                 return Poll::Ready(Ok(count));
@@ -135,7 +136,11 @@ impl<D: Device> Device for Faulty<D> {
 fn frame(packet: &Bytes) -> Frame {
     const HEADERS: usize = 40;
     let headers = packet.len().min(HEADERS);
-    Frame { head: Head::from_slice(&packet[..headers]), payload: packet.slice(headers..).into() }
+    Frame {
+        head: Head::from_slice(&packet[..headers]),
+        payload: packet.slice(headers..).into(),
+        ..Frame::default()
+    }
 }
 
 #[cfg(test)]

@@ -78,11 +78,17 @@ impl Flight {
         let sent = self.sent[index];
         let data = sent.len() - u32::from(sent.fin) - u32::from(sent.syn);
         if data > most {
-            let cut = sent.seq + most.max(1) + u32::from(sent.syn);
-            self.sent.insert(index + 1, Sent { seq: cut, syn: false, ..sent });
-            self.sent[index] = Sent { end: cut, fin: false, psh: false, ..sent };
+            self.cut(index, most);
         }
         Some(&mut self.sent[index])
+    }
+
+    /// Makes two records of one: the first with `most` numbers of data, and at least one.
+    fn cut(&mut self, index: usize, most: u32) {
+        let sent = self.sent[index];
+        let cut = sent.seq + most.max(1) + u32::from(sent.syn);
+        self.sent.insert(index + 1, Sent { seq: cut, syn: false, ..sent });
+        self.sent[index] = Sent { end: cut, fin: false, psh: false, ..sent };
     }
 
     fn join_lost(&mut self, index: usize) {
@@ -109,8 +115,12 @@ impl Flight {
         }
     }
 
-    /// Marks the first record; says whether there is one and it was not marked before.
-    pub(in crate::tcp) fn mark_first_lost(&mut self, why: Retransmission) -> bool {
+    /// Marks the first record, or its first segment of `most` numbers; says whether there is one and it
+    /// was not marked before.
+    pub(in crate::tcp) fn mark_first_lost(&mut self, why: Retransmission, most: u32) -> bool {
+        if self.sent.front().is_some_and(|first| first.len() > most.saturating_add(1)) {
+            self.cut(0, most);
+        }
         match self.sent.front_mut() {
             Some(first) if first.lost.is_none() => {
                 first.lost = Some(why);
@@ -222,10 +232,20 @@ mod tests {
     #[test]
     fn an_ack_of_anything_sent_again_measures_nothing() {
         let mut flight = flight();
-        flight.mark_first_lost(Retransmission::Timeout);
+        flight.mark_first_lost(Retransmission::Timeout, 1_000);
         flight.resend_first_lost(Instant::from_millis(1_000), 0);
         assert_eq!(flight.acknowledge(Seq(200)), None);
         assert_eq!(flight.acknowledge(Seq(251)).map(|sent| sent.times), Some(1));
+    }
+
+    #[test]
+    fn of_a_burst_only_the_first_segment_is_taken_for_lost() {
+        let mut flight = flight();
+        flight.mark_first_lost(Retransmission::Fast, 40);
+        assert_eq!(flight.lost(), 40);
+        flight.check(Seq(0), Seq(251));
+        let first = *flight.first_lost(40).expect("it is lost");
+        assert_eq!((first.seq, first.end), (Seq(0), Seq(40)));
     }
 
     #[test]

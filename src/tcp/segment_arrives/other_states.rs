@@ -50,7 +50,7 @@ fn repeated_syn_of_the_handshake(tcb: &mut Tcb, seg: &mut Segment, cx: &mut Cont
         seg.seq += 1;
         return ControlFlow::Continue(());
     }
-    tcb.flight.mark_first_lost(Retransmission::Handshake);
+    tcb.flight.mark_first_lost(Retransmission::Handshake, u32::MAX);
     drop_segment(DropReason::OutsideWindow, cx)
 }
 

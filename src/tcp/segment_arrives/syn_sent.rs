@@ -69,7 +69,7 @@ fn fourth_check_the_syn_bit(tcb: &mut Tcb, seg: Segment, cx: &mut Context<'_>) -
     tcb.take_window(&seg, cx);
     tcb.begin_congestion_control(cx);
     tcb.enter(State::SynReceived, Cause::SynArrived, cx);
-    tcb.flight.mark_first_lost(Retransmission::Handshake);
+    tcb.flight.mark_first_lost(Retransmission::Handshake, u32::MAX);
     ControlFlow::Break(())
 }
 

@@ -1,0 +1,78 @@
+//! Packets through the descriptor of a TUN: one packet a read and one a write, plain or with a
+//! virtio-net header in front of it.
+
+use std::fs::File;
+use std::io::{self, IoSlice, Write};
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::offload;
+use crate::wire::{Features, Frame, Packet};
+
+/// The longest IP packet there is. A TUN with offload left on by an earlier user may hand over more
+/// than its MTU.
+const LONGEST_PACKET: usize = 65_535;
+/// A shorter packet is copied out, so that a queued segment never pins a whole buffer; a longer one
+/// takes the buffer along.
+const WORTH_A_BUFFER: usize = 16 * 1024;
+/// The kernel takes no more pieces than this in one write (`UIO_MAXIOV`).
+const MOST_SLICES: usize = 1024;
+
+/// How packets are read and written.
+#[derive(Debug)]
+pub(super) struct Descriptor {
+    has_header: bool,
+    /// Empty, with room for a header and a packet.
+    buffer: Vec<u8>,
+}
+
+impl Descriptor {
+    pub(super) fn new(has_header: bool) -> Self {
+        Descriptor { has_header, buffer: fresh() }
+    }
+
+    /// What the kernel does for who writes here.
+    pub(super) fn features(&self) -> Features {
+        Features { checksum: self.has_header, segmentation: self.has_header }
+    }
+
+    /// Reads one packet; `None` for one that is shorter than its header.
+    pub(super) fn read(&mut self, file: &File) -> io::Result<Option<Packet>> {
+        self.buffer.clear();
+        rustix::io::read(file, rustix::buffer::spare_capacity(&mut self.buffer))?;
+        let begin = if self.has_header { offload::HEADER } else { 0 };
+        if self.buffer.len() < begin {
+            return Ok(None);
+        }
+        let is_verified = offload::is_verified(&self.buffer[..begin]);
+        let octets = if self.buffer.len() < WORTH_A_BUFFER {
+            Bytes::copy_from_slice(&self.buffer[begin..])
+        } else {
+            Bytes::from(std::mem::replace(&mut self.buffer, fresh())).slice(begin..)
+        };
+        Ok(Some(Packet { octets, is_verified }))
+    }
+
+    /// Writes one packet: a TUN takes each write for a packet of its own.
+    pub(super) fn write(&self, mut file: &File, frame: &Frame) -> io::Result<()> {
+        let header = offload::header(frame);
+        let mut slices: SmallVec<[IoSlice<'_>; 6]> = SmallVec::new();
+        if self.has_header {
+            slices.push(IoSlice::new(&header));
+        }
+        slices.push(IoSlice::new(&frame.head));
+        slices.extend(frame.payload.slices().iter().map(|slice| IoSlice::new(slice)));
+        let written = if slices.len() <= MOST_SLICES {
+            file.write_vectored(&slices)
+        } else {
+            let whole: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+            file.write(&whole)
+        };
+        written.map(drop)
+    }
+}
+
+fn fresh() -> Vec<u8> {
+    Vec::with_capacity(offload::HEADER + LONGEST_PACKET)
+}

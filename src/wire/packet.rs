@@ -1,0 +1,39 @@
+//! A packet as a device hands it over.
+
+use bytes::Bytes;
+
+/// One IP packet, and what the device knows of it. With segmentation offload it may hold many segments
+/// of one connection, put together into one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Packet {
+    /// The packet.
+    pub octets: Bytes,
+    /// The device vouches for the checksum of the transport: it was looked at, or it has never been on a
+    /// wire and is not even filled in.
+    pub is_verified: bool,
+}
+
+/// A packet that nobody has looked at.
+impl From<Bytes> for Packet {
+    fn from(octets: Bytes) -> Self {
+        Packet { octets, is_verified: false }
+    }
+}
+
+/// What a device can do for a stack.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Features {
+    /// It fills in TCP checksums.
+    pub checksum: bool,
+    /// It cuts long TCP segments into such as the MTU allows (TSO). Needs `checksum`.
+    pub segmentation: bool,
+}
+
+/// What is left to the device for one packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offload {
+    /// The TCP checksum: the field holds the sum of the pseudo-header.
+    pub checksum: bool,
+    /// Octets of data in each segment that the packet is to be cut into; 0: it goes as it is.
+    pub segment_size: u16,
+}

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use glasstack::device::setup::{loopback_up, reach, route_is_local};
 use glasstack::device::{Cidr, Device, LinkSetup, Reach, Tun, TunError};
-use glasstack::wire::Frame;
+use glasstack::wire::{Frame, Packet};
 use nix::unistd::{Gid, Uid, geteuid, setgid, setgroups, setuid};
 
 const NOBODY: u32 = 65_534;
@@ -69,7 +69,7 @@ async fn attach(name: &str) -> Result<Tun, TunError> {
 async fn read(tun: &mut Tun) -> Vec<Bytes> {
     let mut packets = Vec::new();
     poll_fn(|cx| tun.poll_read(cx, &mut packets, 64)).await.expect("a TUN that works");
-    packets
+    packets.into_iter().map(|packet: Packet| packet.octets).collect()
 }
 
 async fn write(tun: &mut Tun, octets: &[u8]) {
@@ -279,7 +279,7 @@ fn what_was_not_read_in_time_is_counted() {
         let count = poll_fn(|cx| tun.poll_read(cx, &mut packets, 3)).await.unwrap();
         assert_eq!((count, packets.len()), (3, 3), "no more than asked for");
         while packets.len() < 500 {
-            packets.extend(read(&mut tun).await);
+            packets.extend(read(&mut tun).await.into_iter().map(Packet::from));
         }
     });
 }

@@ -45,13 +45,15 @@ impl Descriptor {
         if self.buffer.len() < begin {
             return Ok(None);
         }
-        let is_verified = offload::is_verified(&self.buffer[..begin]);
+        let header = &self.buffer[..begin];
+        let is_verified = offload::is_verified(header);
+        let segment_size = offload::segment_size(header);
         let octets = if self.buffer.len() < WORTH_A_BUFFER {
             Bytes::copy_from_slice(&self.buffer[begin..])
         } else {
             Bytes::from(std::mem::replace(&mut self.buffer, fresh())).slice(begin..)
         };
-        Ok(Some(Packet { octets, is_verified }))
+        Ok(Some(Packet { octets, is_verified, segment_size }))
     }
 
     /// Writes one packet: a TUN takes each write for a packet of its own.

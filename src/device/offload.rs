@@ -105,6 +105,14 @@ pub(super) fn is_verified(header: &[u8]) -> bool {
     header.first().is_some_and(|flags| flags & (NEEDS_CHECKSUM | CHECKSUM_VALID) != 0)
 }
 
+/// How long the segments are that a packet with this header was put together from; 0 for one alone.
+pub(super) fn segment_size(header: &[u8]) -> u16 {
+    match header {
+        [_, kind, _, _, low, high, ..] if *kind != NO_SEGMENTS => u16::from_ne_bytes([*low, *high]),
+        _ => 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +135,7 @@ mod tests {
     #[test]
     fn only_what_the_kernel_says_is_verified() {
         assert!(!is_verified(&[0; HEADER]) && !is_verified(&[]));
+        assert_eq!((segment_size(&[0; HEADER]), segment_size(&[])), (0, 0));
         assert!(is_verified(&[1, 0, 0, 0]) && is_verified(&[2, 0]));
     }
 }

@@ -168,7 +168,8 @@ mod tests {
         let mut packets = Vec::new();
         assert!(matches!(right.poll_read(cx, &mut packets, 2), Poll::Ready(Ok(2))));
         assert!(matches!(right.poll_read(cx, &mut packets, 2), Poll::Ready(Ok(1))));
-        assert_eq!(packets, ["one", "two", "three"]);
+        let read: Vec<_> = packets.iter().map(|packet: &Packet| &packet.octets[..]).collect();
+        assert_eq!(read, [b"one" as &[u8], b"two", b"three"]);
         assert!(right.poll_read(cx, &mut packets, 2).is_pending());
         assert!(matches!(left.poll_write(cx, &frame("ten octets")), Poll::Ready(Err(_))));
     }

@@ -23,22 +23,18 @@ const ICMP_ERRORS_PER_SECOND: u32 = 100;
 impl Stack {
     /// A packet came from the link. Whatever it is, nothing worse happens than that it is dropped.
     pub fn on_packet(&mut self, packet: &Bytes, now: Instant) {
-        self.receive_packet(packet, false, now);
+        self.on_device_packet(&packet.clone().into(), now);
     }
 
     /// As [`Stack::on_packet`], with what the device knows of the packet.
     pub fn on_device_packet(&mut self, packet: &Packet, now: Instant) {
-        self.receive_packet(&packet.octets, packet.is_verified, now);
-    }
-
-    fn receive_packet(&mut self, packet: &Bytes, is_verified: bool, now: Instant) {
-        self.note(now, || Input::Packet(packet.clone(), is_verified));
+        self.note(now, || Input::Packet(packet.clone()));
         self.counters.packets_received += 1;
-        if ip::version(packet) == Some(6) {
+        if ip::version(&packet.octets) == Some(6) {
             return self.drop_packet(DropReason::Ipv6, None, now);
         }
-        match ip::parse(packet) {
-            Ok(datagram) => self.on_datagram(&datagram, is_verified, now),
+        match ip::parse(&packet.octets) {
+            Ok(datagram) => self.on_datagram(&datagram, packet, now),
             Err(error) => self.drop_packet(DropReason::Malformed(error), None, now),
         }
     }
@@ -57,7 +53,7 @@ impl Stack {
         }
     }
 
-    fn on_datagram(&mut self, datagram: &Datagram, is_verified: bool, now: Instant) {
+    fn on_datagram(&mut self, datagram: &Datagram, packet: &Packet, now: Instant) {
         let why = if !self.config.addrs.contains(&datagram.dst) {
             DropReason::NotForUs
         } else if !ip::may_be_source(datagram.src) || self.config.addrs.contains(&datagram.src) {
@@ -66,7 +62,7 @@ impl Stack {
             DropReason::Fragment
         } else {
             return match etherparse::IpNumber(datagram.protocol) {
-                ip_number::TCP => self.on_tcp(datagram, is_verified, now),
+                ip_number::TCP => self.on_tcp(datagram, packet, now),
                 ip_number::ICMP => self.on_icmp(datagram, now),
                 ip_number::UDP => self.on_udp(datagram, now),
                 _ => self.drop_packet(DropReason::UnknownProtocol, Some(datagram.src), now),
@@ -104,14 +100,15 @@ impl Stack {
         self.drop_packet(DropReason::UdpPortUnreachable, Some(datagram.src), now);
     }
 
-    fn on_tcp(&mut self, datagram: &Datagram, is_verified: bool, now: Instant) {
-        let parsed = if is_verified {
+    fn on_tcp(&mut self, datagram: &Datagram, packet: &Packet, now: Instant) {
+        let parsed = if packet.is_verified {
             tcp_wire::parse_verified(&datagram.payload)
         } else {
             tcp_wire::parse(&datagram.payload, datagram.src, datagram.dst)
         };
         match parsed {
-            Ok((ports, segment)) => {
+            Ok((ports, mut segment)) => {
+                segment.segment_size = packet.segment_size;
                 let tuple = FourTuple {
                     local: SocketAddr::new(datagram.dst, ports.dst),
                     remote: SocketAddr::new(datagram.src, ports.src),

@@ -21,7 +21,7 @@ pub trait Journal: Send {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "named for the methods of Stack, with their arguments")]
 pub enum Input {
-    Packet(#[serde(with = "octets")] Bytes, bool),
+    Packet(Packet),
     Timeout,
     /// One `poll_output`, and a checksum of the packet it gave, if any.
     Drain(Option<u64>),
@@ -38,8 +38,8 @@ pub enum Input {
     },
     Configure(Handle, Box<Settings>),
     ConfigureListener(ListenerId, Box<Settings>),
-    Send(Handle, #[serde(with = "octets")] Bytes),
-    SendBytes(Handle, #[serde(with = "octets")] Bytes),
+    Send(Handle, #[serde(with = "crate::wire::octets")] Bytes),
+    SendBytes(Handle, #[serde(with = "crate::wire::octets")] Bytes),
     MarkUrgent(Handle),
     ReceiveBytes(Handle, usize),
     Close(Handle),
@@ -60,9 +60,7 @@ impl Stack {
     /// Feeds an input that a journal has noted. For [`Input::Drain`], returns the packet.
     pub fn apply(&mut self, at: Instant, input: Input) -> Option<Frame> {
         match input {
-            Input::Packet(octets, is_verified) => {
-                self.on_device_packet(&Packet { octets, is_verified }, at);
-            }
+            Input::Packet(packet) => self.on_device_packet(&packet, at),
             Input::Timeout => self.on_timeout(at),
             Input::Drain(_) => return self.poll_output(at),
             Input::Listen { local, backlog } => drop(self.listen(local, backlog)),
@@ -111,19 +109,5 @@ pub(super) struct JournalBox(Box<dyn Journal>);
 impl std::fmt::Debug for JournalBox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Journal")
-    }
-}
-
-/// Octets as octets, and not as a list of numbers.
-mod octets {
-    use bytes::Bytes;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(data: &Bytes, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_bytes(data)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Bytes, D::Error> {
-        Vec::<u8>::deserialize(from).map(Bytes::from)
     }
 }

@@ -206,8 +206,23 @@ pub struct SegmentSummary {
     pub wnd: u16,
     /// Octets of payload.
     pub len: u32,
+    /// With offload: octets of data in each of the segments that this one is cut into, or was put
+    /// together from; 0 for a segment as it is on the wire.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub segment_size: u16,
     /// The options.
     pub options: Options,
+}
+
+impl SegmentSummary {
+    /// How many segments it is on the wire.
+    #[must_use]
+    pub fn segments(&self) -> u32 {
+        match self.segment_size {
+            0 => 1,
+            size => self.len.div_ceil(size.into()).max(1),
+        }
+    }
 }
 
 /// Why a segment was sent again.
@@ -310,6 +325,11 @@ pub enum DropReason {
     NoRoom,
     /// Too many answers were waiting to leave.
     OutputFull,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields over by reference")]
+fn is_zero(size: &u16) -> bool {
+    *size == 0
 }
 
 fn flags<S: serde::Serializer>(flags: &Flags, serializer: S) -> Result<S::Ok, S::Error> {

@@ -124,6 +124,7 @@ mod tests {
             flags: Flags::SYN | Flags::ACK,
             wnd: 9,
             len: 0,
+            segment_size: 0,
             options: Options { mss: Some(1460), ..Options::default() },
         };
         let (from, to, cause) = (State::Listen, State::SynReceived, Cause::SynArrived);

@@ -118,7 +118,11 @@ fn level(kind: Mask) -> Level {
 fn segment(seg: &SegmentSummary) -> String {
     let SegmentSummary { seq, ack, flags, wnd, len, .. } = seg;
     if flags.contains(Flags::ACK) {
-        format!("{flags} seq {seq} ack {ack} win {wnd} len {len}")
+        let several = match seg.segments() {
+            1 => String::new(),
+            segments => format!(" in {segments} segments"),
+        };
+        format!("{flags} seq {seq} ack {ack} win {wnd} len {len}{several}")
     } else {
         format!("{flags} seq {seq} win {wnd} len {len}")
     }

@@ -5,6 +5,7 @@ mod checksum;
 mod frame;
 pub mod icmpv4;
 pub mod ip;
+pub(crate) mod octets;
 mod options;
 mod packet;
 mod payload;

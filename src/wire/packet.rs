@@ -4,19 +4,22 @@ use bytes::Bytes;
 
 /// One IP packet, and what the device knows of it. With segmentation offload it may hold many segments
 /// of one connection, put together into one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Packet {
     /// The packet.
+    #[serde(with = "super::octets")]
     pub octets: Bytes,
     /// The device vouches for the checksum of the transport: it was looked at, or it has never been on a
     /// wire and is not even filled in.
     pub is_verified: bool,
+    /// Octets of data in each segment that this one was put together from; 0 for one as it was.
+    pub segment_size: u16,
 }
 
 /// A packet that nobody has looked at.
 impl From<Bytes> for Packet {
     fn from(octets: Bytes) -> Self {
-        Packet { octets, is_verified: false }
+        Packet { octets, ..Packet::default() }
     }
 }
 

@@ -151,6 +151,7 @@ impl Prober {
             up: seg.up.unwrap_or(0),
             options: seg.options.unwrap_or(default_options),
             payload: payload.into(),
+            segment_size: 0,
         };
         if !segment.has(Flags::ACK) {
             assert_eq!(seg.ack, None, "an acknowledgment needs its flag");

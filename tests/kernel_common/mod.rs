@@ -114,6 +114,10 @@ pub fn shell_inside(inside: &Running, line: &str) -> Done {
 fn in_plain_environment(mut command: Command) -> Command {
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy().to_lowercase();
+        // So that all of this can be run with offload as well.
+        if text == "glass_offload" {
+            continue;
+        }
         let unwanted = ["_proxy", "rust_log", "glass_", "curl_", "columns", "lc_", "lang"];
         if unwanted.iter().any(|part| text.contains(part)) {
             command.env_remove(name);

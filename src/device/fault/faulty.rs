@@ -167,7 +167,7 @@ mod tests {
     async fn read(device: &mut impl Device) -> Vec<Bytes> {
         let mut packets = Vec::new();
         poll_fn(|cx| device.poll_read(cx, &mut packets, 8)).await.expect("a whole pipe");
-        packets
+        packets.into_iter().map(|packet: Packet| packet.octets).collect()
     }
 
     #[tokio::test]

@@ -53,6 +53,7 @@ impl Sight {
             flags: segment.flags,
             wnd: segment.wnd,
             len: u32::try_from(segment.payload.len()).expect("a packet is shorter than 2^16"),
+            segment_size: 0,
             options: segment.options,
         });
         let key = Key { protocol: datagram.protocol, ends: Some(ends) };

@@ -120,6 +120,7 @@ pub(super) fn summary(seg: &Segment) -> SegmentSummary {
         flags: seg.flags,
         wnd: seg.wnd,
         len: u32::try_from(seg.payload.len()).unwrap_or(u32::MAX),
+        segment_size: seg.segment_size,
         options: seg.options,
     }
 }

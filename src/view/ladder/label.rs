@@ -54,7 +54,11 @@ impl Label {
         let end = seq + i64::from(*len) + i64::from(is_syn);
         let seq = match len {
             0 => format!("seq {seq}"),
-            _ => format!("seq {}:{end} ({len})", seq + i64::from(is_syn)),
+            _ => {
+                let several = (row.segments > 1).then(|| format!(" in {}", row.segments));
+                let (start, several) = (seq + i64::from(is_syn), several.unwrap_or_default());
+                format!("seq {start}:{end} ({len}{several})")
+            }
         };
         let is_reset = row.flags.contains(Flags::RST);
         Label {

@@ -81,7 +81,15 @@ mod tests {
 
     fn segment(seq: u32, flags: Flags, len: u32) -> SegmentSummary {
         let options = Options::default();
-        SegmentSummary { seq: Seq(seq), ack: Seq(0), flags, wnd: 1000, len, options }
+        SegmentSummary {
+            seq: Seq(seq),
+            ack: Seq(0),
+            flags,
+            wnd: 1000,
+            len,
+            segment_size: 0,
+            options,
+        }
     }
 
     #[test]

@@ -337,6 +337,7 @@ impl Record {
             seq,
             ack: seg.flags.contains(Flags::ACK).then(|| receiver.shown(seg.ack)),
             len: seg.len,
+            segments: seg.segments(),
             window: sender.window(&seg, receiver),
             options: is_syn.then(|| Box::new(seg.options)),
             sack: sack

@@ -55,6 +55,8 @@ pub(super) struct SegmentRow {
     pub ack: Option<i64>,
     /// Octets of payload.
     pub len: u32,
+    /// How many segments it is on the wire: with offload it may be many.
+    pub segments: u32,
     /// In octets, scaled.
     pub window: u32,
     /// The options of a SYN; nothing on any other segment.

@@ -131,6 +131,7 @@ fn segment(flags: Flags, seq: (u32, u32), ack: (u32, u32), len: u32) -> SegmentS
         flags,
         wnd: if is_syn { 64_240 } else { 502 },
         len,
+        segment_size: 0,
         options,
     }
 }

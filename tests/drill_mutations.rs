@@ -178,59 +178,53 @@ impl<'a> Expected<'a> {
 
     /// The line with one field changed, and what the report has to say.
     fn mutations(&self) -> Vec<(String, String)> {
-        let Expected { flags, seq, len, ack, .. } = *self;
+        let Expected { flags, seq, len, ack, tail, .. } = *self;
+        let same = |tail: &str| self.line(flags, seq, len, ack, tail);
         let mut all = Vec::new();
-        // In the order of a report: F before P, P before U and the ACK.
-        let other_flags = if flags.contains('P') {
-            flags.replace('P', "")
-        } else {
-            let at = flags.find(['U', '.']).unwrap_or(flags.len());
-            format!("{}P{}", &flags[..at], &flags[at..])
-        };
-        let words = format!("flags: expected {other_flags}, got {flags}\n");
-        all.push((self.line(&other_flags, seq, len, ack), words));
+        let other = other_flags(flags);
+        let words = format!("flags: expected {other}, got {flags}\n");
+        all.push((self.line(&other, seq, len, ack, tail), words));
         let words = format!("length: expected {}, got {len}\n", len + 1);
-        all.push((self.line(flags, seq, len + 1, ack), words));
+        all.push((self.line(flags, seq, len + 1, ack, tail), words));
         if let Some(ack) = ack {
             let words = format!("acknowledgment number: expected {}, got {ack}\n", ack + 1);
-            all.push((self.line(flags, seq, len, Some(ack + 1)), words));
-        }
-        match self.tail.strip_prefix(" win ").map(|rest| rest.split_once(' ').unwrap_or((rest, "")))
-        {
-            Some((win, rest)) => {
-                let got: u16 = win.parse().expect("a window");
-                let win = got ^ 1;
-                let words = format!("window: expected {win}, got {got}\n");
-                let tail = format!(" win {win} {rest}");
-                all.push((Expected { tail: &tail, ..*self }.line(flags, seq, len, ack), words));
-            }
-            None => {}
-        }
-        if !self.tail.contains('<') {
-            let tail = format!("{} <nop,nop,nop,nop>", self.tail);
-            let words = "options: expected <nop,nop,nop,nop>, got <>\n".to_owned();
-            all.push((Expected { tail: &tail, ..*self }.line(flags, seq, len, ack), words));
-        }
-        if let Ok(time) = self.time.parse::<f64>() {
-            let later = format!(
-                "{}{}",
-                if self.time.starts_with('+') { "+" } else { "" },
-                time * 2.0 + 1.0
-            );
-            let line = self.line(flags, seq, len, ack).replacen(self.time, &later, 1);
-            all.push((line, "time: expected ".to_owned()));
+            all.push((self.line(flags, seq, len, Some(ack + 1), tail), words));
         }
         // Our SYN says from where a script counts.
         if !flags.contains('S') {
             let words = format!("sequence number: expected {}, got {seq}\n", seq + 1);
-            all.push((self.line(flags, seq + 1, len, ack), words));
+            all.push((self.line(flags, seq + 1, len, ack, tail), words));
+        }
+        if let Some(rest) = tail.strip_prefix(" win ") {
+            let (win, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+            let other = win.parse::<u16>().expect("a window") ^ 1;
+            let words = format!("window: expected {other}, got {win}\n");
+            all.push((same(&format!(" win {other} {rest}")), words));
+        }
+        if !tail.contains('<') {
+            let words = "options: expected <nop,nop,nop,nop>, got <>\n".to_owned();
+            all.push((same(&format!("{tail} <nop,nop,nop,nop>")), words));
+        }
+        if let Ok(time) = self.time.parse::<f64>() {
+            let sign = if self.time.starts_with('+') { "+" } else { "" };
+            let later = format!("{sign}{}", time * 2.0 + 1.0);
+            all.push((same(tail).replacen(self.time, &later, 1), "time: expected ".to_owned()));
         }
         all
     }
 
-    fn line(&self, flags: &str, seq: u32, len: u32, ack: Option<u32>) -> String {
+    fn line(&self, flags: &str, seq: u32, len: u32, ack: Option<u32>, tail: &str) -> String {
         let ack = ack.map_or(String::new(), |ack| format!(" ack {ack}"));
         let end = seq.wrapping_add(len);
-        format!("{}{flags} {seq}:{end}({len}){ack}{}", self.head, self.tail)
+        format!("{}{flags} {seq}:{end}({len}){ack}{tail}", self.head)
     }
+}
+
+/// With PSH when there is none, without when there is, in the order of a report: F, P, U, ACK.
+fn other_flags(flags: &str) -> String {
+    if flags.contains('P') {
+        return flags.replace('P', "");
+    }
+    let at = flags.find(['U', '.']).unwrap_or(flags.len());
+    format!("{}P{}", &flags[..at], &flags[at..])
 }

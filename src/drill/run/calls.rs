@@ -19,9 +19,10 @@ impl<'a> Runner<'a> {
         if let Call::Send { fd, data, .. } = &call.call {
             self.connections.writes(*fd, data);
         }
+        let is_first = self.is_first_connect(&call.call);
         let progress = self.host.start(self.translated(&call.call));
         if let Call::Connect { fd, addr } = &call.call {
-            self.note_connect(*fd, *addr);
+            self.note_connect(*fd, *addr, is_first);
         }
         match (progress, call.end) {
             (Progress::Done(result), None) => self.returned(step, call, &result),
@@ -105,11 +106,18 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// Whether a call opens a connection: a `connect` on a socket that has none, or none any more.
+    fn is_first_connect(&mut self, call: &Call) -> bool {
+        let Call::Connect { fd, .. } = call else { return false };
+        let Some(fd) = self.fds.get(fd).copied() else { return false };
+        matches!(self.host.start(Call::PeerName { fd }), Progress::Done(Err(_)))
+    }
+
     /// `connect` has sent a SYN, whatever it returns.
-    fn note_connect(&mut self, fd: Fd, remote: SocketAddr) {
+    fn note_connect(&mut self, fd: Fd, remote: SocketAddr, is_first: bool) {
         let live = self.fds.get(&fd).copied();
         if let Some(local) = live.and_then(|fd| self.name_of(fd)) {
-            self.connections.connecting(fd, FourTuple { local, remote });
+            self.connections.connecting(fd, FourTuple { local, remote }, is_first);
         }
     }
 
@@ -178,17 +186,20 @@ fn returned_number(call: &Call, reply: &Reply, expected: &Expected) -> i64 {
             Some(number) if number >= 0 => number,
             Some(_) | None => 0,
         },
-        (
-            Call::BytesReadable { .. }
-            | Call::BytesUnacknowledged { .. }
-            | Call::BytesUnsent { .. },
-            _,
-        ) => 0,
+        (call, _) if tells_a_number(call) => 0,
         (_, Reply::Number(number) | Reply::Polled(number, _)) => *number,
         (_, Reply::Received(data)) => length(data.len()),
         (_, Reply::Events(events)) => length(events.len()),
         (_, Reply::Option(_) | Reply::Addr(_)) => 0,
     }
+}
+
+/// Calls that return 0, and leave a number in their argument.
+fn tells_a_number(call: &Call) -> bool {
+    matches!(
+        call,
+        Call::BytesReadable { .. } | Call::BytesUnacknowledged { .. } | Call::BytesUnsent { .. }
+    )
 }
 
 fn out_difference(expected: &Out, reply: &Reply) -> Option<Difference> {
@@ -225,6 +236,7 @@ fn told(call: &Call, result: &std::result::Result<Reply, Errno>) -> String {
         Err(errno) => format!("-1 {errno:?} ({})", errno.desc()),
         Ok(Reply::File(_) | Reply::Accepted(..)) => "a new descriptor".to_owned(),
         Ok(Reply::Option(found)) => format!("0 with {}", value(found)),
+        Ok(Reply::Number(found)) if tells_a_number(call) => format!("0 with [{found}]"),
         Ok(reply) => {
             let any = Expected { result: None, errno: None, out: Out::Nothing };
             returned_number(call, reply, &any).to_string()

@@ -46,11 +46,12 @@ impl Runner<'_> {
         if let Some(window) = window.filter(|window| !window.contains(at)) {
             differences.push(time_difference(&window, at));
         }
-        let connection = self.connections.at(index);
-        let got = notation(connection, &seen);
-        self.row_at(at, Mark::Out, Some(step.at.line), got.clone());
         if differences.is_empty() {
             self.remember_timestamp(index, line, &seen);
+        }
+        let got = notation(self.connections.at(index), &seen);
+        self.row_at(at, Mark::Out, Some(step.at.line), got.clone());
+        if differences.is_empty() {
             return Ok(());
         }
         let failure = Failure {
@@ -225,7 +226,7 @@ impl Differences {
             _ => a == b,
         };
         if expected.len() != got.len() || !expected.iter().zip(got).all(same) {
-            self.add("options", &list(expected), &list(got));
+            self.add("options", &list(expected), &list(&with_timestamp_of(expected, got)));
         }
     }
 
@@ -254,6 +255,21 @@ impl Differences {
             Some(ecn) => self.compare("ECN", &name(ecn_bits(ecn)), &name(seen.tos)),
         }
     }
+}
+
+/// The options, a timestamp with the value that the script has for it: that is not what differs.
+fn with_timestamp_of(script: &[TcpOption], live: &[TcpOption]) -> Vec<TcpOption> {
+    let wanted = script.iter().find_map(|option| match option {
+        TcpOption::Timestamps { val, .. } => Some(*val),
+        _ => None,
+    });
+    let with = |option: &TcpOption| match option {
+        TcpOption::Timestamps { val, ecr } => {
+            TcpOption::Timestamps { val: wanted.unwrap_or(*val), ecr: *ecr }
+        }
+        other => other.clone(),
+    };
+    live.iter().map(with).collect()
 }
 
 fn list(options: &[TcpOption]) -> String {

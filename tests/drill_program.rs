@@ -1,0 +1,256 @@
+//! `glass drill` as a program: what it writes where, and how it ends.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// A call that nobody answers.
+const CALL: &str = "    0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
+   +0 fcntl(3, F_SETFL, O_RDWR|O_NONBLOCK) = 0
+   +0 connect(3, ..., ...) = -1 EINPROGRESS (in progress)
+   +0 > S 0:0(0) win 65535 <...>
+";
+
+/// A folder of one test's own.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("drill_program").join(name);
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).expect("a folder");
+        Folder(path)
+    }
+
+    fn write(&self, name: &str, text: &str) -> &Folder {
+        fs::write(self.0.join(name), text).expect("a file");
+        self
+    }
+
+    /// Runs the program here.
+    fn drill(&self, args: &[&str]) -> Run {
+        let program = env!("CARGO_BIN_EXE_glass");
+        let mut command = Command::new(program);
+        command.env_clear().current_dir(&self.0).arg("drill").args(args);
+        let output = command.output().expect("it runs");
+        Run {
+            code: output.status.code().expect("it ends by itself"),
+            out: String::from_utf8(output.stdout).expect("text"),
+            err: String::from_utf8(output.stderr).expect("text"),
+        }
+    }
+}
+
+struct Run {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Run {
+    #[track_caller]
+    fn says(&self, code: i32, words: &[&str]) {
+        let (out, err) = (&self.out, &self.err);
+        assert_eq!(self.code, code, "{out}{err}");
+        for words in words {
+            assert!(out.contains(words) || err.contains(words), "no \"{words}\" in:\n{out}{err}");
+        }
+    }
+}
+
+#[test]
+fn zero_when_all_pass() {
+    let folder = Folder::new("pass");
+    folder.write("a.pkt", CALL).write("b.pkt", CALL).write("notes.txt", "no script");
+    let run = folder.drill(&["."]);
+    run.says(0, &["2 passed, 0 failed; 0.0 s of virtual time\n"]);
+    assert_eq!(run.out.lines().filter(|line| line.starts_with("ok ")).count(), 2, "{}", run.out);
+    assert_eq!(run.err, "");
+}
+
+#[test]
+fn one_when_a_script_fails() {
+    let folder = Folder::new("fail");
+    folder.write("a.pkt", CALL).write("b.pkt", &CALL.replace("win 65535", "win 1234"));
+    let run = folder.drill(&["a.pkt", "b.pkt"]);
+    run.says(
+        1,
+        &[
+            "FAIL b.pkt:4: the packet is not as expected\n",
+            "expected (line 4): > S 0:0(0) win 1234 <...>",
+            "window: expected 1234, got 65535",
+            "1 passed, 1 failed;",
+        ],
+    );
+}
+
+#[test]
+fn a_syntax_error_is_pointed_at() {
+    let folder = Folder::new("syntax");
+    folder.write("good.pkt", CALL);
+    for (text, words) in [
+        ("0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 > Q 0:0(0)\n", "bad.pkt:2:6: expected"),
+        ("0 > S 0:1(0)\n", "bad.pkt:1:9: expected"),
+        ("0 close(3\n", "bad.pkt:2:1: expected `)`"),
+        ("soon close(3) = 0\n", "bad.pkt:1:1: expected a time"),
+        ("0 > S 0:0(0) <mss 1460,nop>\n", "bad.pkt:1:14: expected options of a multiple of 4"),
+        ("", "expected"),
+    ] {
+        folder.write("bad.pkt", text);
+        // What can be run is run.
+        folder
+            .drill(&["bad.pkt", "good.pkt"])
+            .says(65, &[words, "ok   good.pkt\n", "1 passed, 0 failed, 1 could not be run;"]);
+    }
+}
+
+#[test]
+fn what_is_not_supported_is_named() {
+    let folder = Folder::new("unsupported");
+    let socket = "0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n";
+    for (text, words) in [
+        (
+            format!("{socket}+0 sendfile(3, 4, 5, 6) = 0\n"),
+            "x.pkt:2:4: the call sendfile is not supported",
+        ),
+        (
+            format!("0 `sysctl -q net.ipv4.tcp_nonesuch=1`\n+0 {}", &socket[2..]),
+            "net.ipv4.tcp_nonesuch is not supported",
+        ),
+        (format!("0 `reboot`\n+0 {}", &socket[2..]), "reboot"),
+        (
+            format!("--frobnicate=1\n{socket}"),
+            "x.pkt:1:1: the option --frobnicate is not supported",
+        ),
+        (format!("--ip_version=ipv6\n{socket}"), "IPv6"),
+        (
+            format!("{socket}+0 setsockopt(3, SOL_SOCKET, SO_NONESUCH, [1], 4) = 0\n"),
+            "the constant SO_NONESUCH is not supported",
+        ),
+        (socket.replace("SOCK_STREAM", "2"), "not of SOCK_STREAM is not supported"),
+    ] {
+        folder.write("x.pkt", &text).drill(&["x.pkt"]).says(65, &[words, "1 could not be run;"]);
+    }
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let folder = Folder::new("missing");
+    fs::create_dir(folder.0.join("empty")).expect("a folder");
+    let run = folder.drill(&["nowhere.pkt"]);
+    run.says(65, &["nowhere.pkt"]);
+    assert_eq!(run.out, "", "results only on stdout");
+    folder.drill(&["empty"]).says(65, &["no *.pkt in empty or below"]);
+    folder.drill(&[]).says(2, &["required"]);
+    folder.drill(&["--jobs", "0", "."]).says(2, &["--jobs"]);
+    folder.drill(&["--define", "9x", "."]).says(2, &["--define"]);
+    fs::write(folder.0.join("octets.pkt"), [0xff, 0xfe]).expect("a file");
+    folder.drill(&["octets.pkt"]).says(65, &["octets.pkt is no text in UTF-8"]);
+}
+
+#[test]
+fn json_is_an_object_a_line() {
+    let folder = Folder::new("json");
+    folder.write("a.pkt", CALL).write("b.pkt", &CALL.replace("win 65535", "win 1234"));
+    folder.write("c.pkt", "0 clone() = 0\n");
+    let run = folder.drill(&["--format", "json", "."]);
+    assert_eq!((run.code, run.err.as_str()), (65, ""));
+    let lines: Vec<Value> =
+        run.out.lines().map(|line| serde_json::from_str(line).expect("an object")).collect();
+    let [a, b, c, all] = &lines[..] else { panic!("{}", run.out) };
+    assert!(lines.iter().all(Value::is_object));
+    assert_eq!(
+        (&a["file"], &a["result"], &a["events"]),
+        (&"./a.pkt".into(), &"pass".into(), &4.into())
+    );
+    assert!(a.get("ladder").is_none() && a.get("differences").is_none());
+
+    assert_eq!((&b["result"], &b["line"]), (&"fail".into(), &4.into()));
+    let difference = serde_json::json!([{ "field": "window", "expected": "1234", "got": "65535" }]);
+    assert_eq!(b["differences"], difference);
+    assert_eq!(b["ladder"].as_array().map(Vec::len), Some(4));
+    assert_eq!(b["ladder"][3]["what"], "out");
+    assert_eq!(b["ladder"][3]["state"], "SYN_SEND");
+
+    assert_eq!((&c["result"], &c["line"], &c["column"]), (&"refused".into(), &1.into(), &3.into()));
+    assert!(c["message"].as_str().is_some_and(|message| message.contains("clone")));
+    let tally: Vec<_> =
+        ["passed", "failed", "refused"].iter().map(|key| all[key].as_u64()).collect();
+    assert_eq!(tally, [Some(1); 3]);
+}
+
+#[test]
+fn as_many_at_once_as_one_likes() {
+    let folder = Folder::new("jobs");
+    for index in 0..20 {
+        let text = if index % 7 == 3 { CALL.replace("= 0\n", "= 1\n") } else { CALL.to_owned() };
+        folder.write(&format!("{index:02}.pkt"), &text);
+    }
+    for format in ["text", "json"] {
+        let [one, four] =
+            ["1", "4"].map(|jobs| folder.drill(&["--jobs", jobs, "--format", format, "."]));
+        assert_eq!((one.code, four.code), (1, 1));
+        assert_eq!(one.out, four.out);
+    }
+}
+
+#[test]
+fn verbose_shows_what_happened() {
+    let folder = Folder::new("verbose");
+    folder.write("a.pkt", CALL);
+    assert_eq!(folder.drill(&["a.pkt"]).out.lines().count(), 2);
+    let run = folder.drill(&["-v", "a.pkt"]);
+    run.says(
+        0,
+        &[
+            "our state",
+            "timers (s)",
+            "S 0:0(0) win 65535 <mss 1460,",
+            "SYN_SEND",
+            "retransmission 1.000",
+        ],
+    );
+    assert!(run.out.lines().count() >= 6, "{}", run.out);
+    // Without a terminal there are no colours.
+    assert!(!run.out.contains('\x1b'));
+}
+
+#[test]
+fn definitions_decide() {
+    let folder = Folder::new("define");
+    let text = CALL.replace("win 65535", "win WINDOW")
+        + "#ifdef AGAIN\n+1 > S 0:0(0) <...>\n#else\n+1 > F. 0:0(0) ack 0 <...>\n#endif\n";
+    folder.write("a.pkt", &text);
+    folder.drill(&["-D", "WINDOW=65535", "--define", "AGAIN", "a.pkt"]).says(0, &["1 passed"]);
+    folder
+        .drill(&["-D", "WINDOW=65535", "a.pkt"])
+        .says(1, &["FAIL a.pkt:8:", "flags: expected F., got S"]);
+    folder
+        .drill(&["-D", "WINDOW=65534", "a.pkt"])
+        .says(1, &["FAIL a.pkt:4:", "window: expected 65534, got 65535"]);
+    folder.drill(&["a.pkt"]).says(65, &["a.pkt:4:"]);
+}
+
+#[test]
+fn tolerance_is_a_choice() {
+    let folder = Folder::new("tolerance");
+    // The second SYN leaves 30 ms early, where an eighth of the time since the last event is 16 ms.
+    let text = CALL.to_owned() + ".9 %{ print(1) }%\n1.03 > S 0:0(0) <...>\n";
+    folder.write("a.pkt", &text);
+    folder.drill(&["a.pkt"]).says(1, &["a.pkt:6:", "time: expected 1.03 s", "got 1.0 s"]);
+    folder.drill(&["--tolerance-usecs", "30000", "a.pkt"]).says(0, &["1 passed"]);
+    folder.drill(&["--tolerance-usecs", "29000", "a.pkt"]).says(1, &["(+-0.029 s)"]);
+    // What a script says of itself comes first.
+    folder.write("b.pkt", &format!("--tolerance_usecs=60000\n{text}"));
+    folder.drill(&["--tolerance-usecs", "1", "b.pkt"]).says(0, &["1 passed"]);
+}
+
+#[test]
+fn the_profile_is_a_choice() {
+    let folder = Folder::new("profile");
+    folder.write("a.pkt", &CALL.replace("<...>", "<mss 1460,nop,wscale 6,sackOK,TS val 1 ecr 0>"));
+    folder.drill(&["a.pkt"]).says(1, &["options: expected <mss 1460,nop,wscale 6,sackOK,TS val 1 ecr 0>, got <mss 1460,sackOK,TS val 1 ecr 0,nop,wscale 0>"]);
+    folder.drill(&["--profile", "freebsd", "a.pkt"]).says(0, &["1 passed"]);
+}

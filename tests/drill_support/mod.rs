@@ -1,0 +1,57 @@
+//! What the tests of scripts share: where scripts are, running them, and telling what came of it.
+
+#![allow(dead_code, reason = "each test binary uses a part of this module")]
+
+use std::path::{Path, PathBuf};
+
+use glasstack::drill::plan::Choices;
+use glasstack::drill::report::text;
+use glasstack::drill::suite::{self, Outcome, Verdict};
+use glasstack::drill::{Profile, report::Tally};
+use glasstack::view::Style;
+
+/// A folder of the tests.
+pub fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
+}
+
+/// The scripts in a folder and below.
+pub fn scripts(name: &str) -> Vec<PathBuf> {
+    suite::scripts(&[folder(name)]).expect("there are scripts")
+}
+
+/// The choices that scripts run with when nobody chooses.
+pub fn choices(profile: Profile) -> Choices {
+    Choices { profile, ..Choices::default() }
+}
+
+/// Runs scripts, and prints what there is to say of those that do not pass.
+pub fn run(paths: &[PathBuf], choices: &Choices) -> Tally {
+    let mut tally = Tally::default();
+    suite::run_all(paths, choices, 2, |verdict| {
+        tally.add(&verdict);
+        if !verdict.has_passed() {
+            println!("{}", told(&verdict));
+        }
+    });
+    tally
+}
+
+/// What the program would say of it.
+pub fn told(verdict: &Verdict) -> String {
+    text(verdict, false, &Style::default())
+}
+
+/// Runs the text of a script under a name.
+pub fn run_text(name: &str, text: &str) -> Verdict {
+    let outcome = suite::run_text(text, &Choices::default());
+    Verdict { path: name.into(), outcome }
+}
+
+/// The line at which a script failed; `None` unless it ran and failed.
+pub fn failed_at(verdict: &Verdict) -> Option<usize> {
+    match &verdict.outcome {
+        Outcome::Ran(run) => run.failure.as_ref().map(|failure| failure.at.line as usize),
+        Outcome::Refused(_) | Outcome::Unreadable(_) => None,
+    }
+}

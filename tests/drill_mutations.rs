@@ -76,11 +76,11 @@ const MUTATIONS: &[Mutation] = &[
     ("socket/nonblocking", "-1 EAGAIN (nobody)", "-1 EINVAL (nobody)", &["error: expected EINVAL, got EAGAIN"]),
 
     // Assertions.
-    ("handshake/lost_syn_begins_carefully", "tcpi_snd_cwnd == 1", "tcpi_snd_cwnd == 2", &["the assertion fails: tcpi_snd_cwnd == 2", "1"]),
-    ("close/by_us", "== TCP_FIN_WAIT2", "== TCP_FIN_WAIT1", &["the assertion fails: tcpi_state == TCP_FIN_WAIT1", "5", "4"]),
-    ("close/time_wait_lasts_2_msl", "+239.9 %{", "+240.1 %{", &["the assertion fails: tcpi_state == TCP_TIME_WAIT", "7", "6"]),
-    ("retransmission/third_duplicate_ack", "ssthresh == 3", "ssthresh == 4", &["the assertion fails: tcpi_snd_ssthresh == 4", "3"]),
-    ("socket/information", "tcpi_bytes_acked == 2000", "tcpi_bytes_acked == 2001", &["the assertion fails: tcpi_bytes_acked == 2001", "2000"]),
+    ("handshake/lost_syn_begins_carefully", "tcpi_snd_cwnd == 1", "tcpi_snd_cwnd == 2", &["the assertion fails: tcpi_snd_cwnd == 2", "tcpi_snd_cwnd is 1"]),
+    ("close/by_us", "== TCP_FIN_WAIT2", "== TCP_FIN_WAIT1", &["the assertion fails: tcpi_state == TCP_FIN_WAIT1", "tcpi_state is 5, TCP_FIN_WAIT1 is 4"]),
+    ("close/time_wait_lasts_2_msl", "+239.9 %{", "+240.1 %{", &["the assertion fails: tcpi_state == TCP_TIME_WAIT", "tcpi_state is 7, TCP_TIME_WAIT is 6"]),
+    ("retransmission/third_duplicate_ack", "ssthresh == 3", "ssthresh == 4", &["the assertion fails: tcpi_snd_ssthresh == 4", "tcpi_snd_ssthresh is 3"]),
+    ("socket/information", "tcpi_bytes_acked == 2000", "tcpi_bytes_acked == 2001", &["the assertion fails: tcpi_bytes_acked == 2001", "tcpi_bytes_acked is 2000"]),
 ];
 
 #[test]
@@ -108,15 +108,41 @@ fn a_changed_field_is_noticed() {
 /// Every packet that any script expects: with another flag, number, length, ACK, window, option or time.
 #[test]
 fn every_expected_packet_is_compared() {
+    let count = in_every_line(|line| Expected::parse(line).map_or(vec![], |line| line.mutations()));
+    assert!(count >= 2000, "{count}");
+}
+
+/// Every call of any script: with another result or another error.
+#[test]
+fn every_result_is_compared() {
+    let count = in_every_line(|line| other_result(line).into_iter().collect());
+    assert!(count >= 600, "{count}");
+}
+
+/// Every assertion of any script: with its opposite.
+#[test]
+fn every_assertion_is_checked() {
+    let count = in_every_line(|line| match line.split_once(" == ") {
+        Some((head, tail)) if line.contains("assert ") => {
+            vec![(format!("{head} != {tail}"), " does not hold: ".to_owned())]
+        }
+        Some(_) | None => vec![],
+    });
+    assert!(count >= 100, "{count}");
+}
+
+/// Changes every line of every script in each way that `mutations` gives with the words that the report
+/// has to have: each has to fail there. Returns how many there were.
+fn in_every_line(mutations: impl Fn(&str) -> Vec<(String, String)>) -> usize {
     let mut count = 0;
     let mut wrong = Vec::new();
     for path in scripts("drill") {
         let name = path.display().to_string();
         let text = fs::read_to_string(&path).expect("it was listed");
         let lines: Vec<&str> = text.lines().collect();
-        for (index, line) in lines.iter().enumerate() {
-            let Some(packet) = Expected::parse(line) else { continue };
-            for (changed, words) in packet.mutations() {
+        let said = |(_, line): &(usize, &&str)| !line.starts_with("//");
+        for (index, line) in lines.iter().enumerate().filter(said) {
+            for (changed, words) in mutations(line) {
                 count += 1;
                 let mut lines = lines.clone();
                 lines[index] = &changed;
@@ -129,9 +155,28 @@ fn every_expected_packet_is_compared() {
             }
         }
     }
-    println!("{count} packets changed");
+    println!("{count} lines changed");
     assert!(wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(count >= 2000, "{count}");
+    count
+}
+
+/// A call with another result, and what the report has to say. A new file has whatever number a script
+/// gives it, so there it is a failure that is expected.
+fn other_result(line: &str) -> Option<(String, String)> {
+    let (call, result) = line.split_once(") = ")?;
+    let word = result.split([' ', '(']).next()?;
+    if let Some(error) = result.strip_prefix("-1 ") {
+        let error = error.split(' ').next()?;
+        let words = format!("error: expected EXDEV, got {error}\n");
+        return Some((format!("{call}) = -1 EXDEV"), words));
+    }
+    let opens = ["socket(", "accept(", "accept4(", "epoll_create("];
+    let other = match word.parse::<i32>() {
+        Ok(_) if opens.iter().any(|name| call.contains(name)) => -1,
+        Ok(number) => number + 1,
+        Err(_) => 0,
+    };
+    Some((format!("{call}) = {other}"), format!("result: expected {other}, got ")))
 }
 
 /// A line that expects a packet, cut where its fields are.

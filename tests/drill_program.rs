@@ -217,6 +217,17 @@ fn verbose_shows_what_happened() {
     assert!(!run.out.contains('\x1b'));
 }
 
+/// A packet that the script comes to late stands where it left.
+#[test]
+fn ladders_follow_the_clock() {
+    let folder = Folder::new("order");
+    folder.write("a.pkt", &(CALL.to_owned() + "1.5 %{ print(7) }%\n+0 > S 0:0(0) <...>\n"));
+    let run = folder.drill(&["a.pkt"]);
+    run.says(1, &["FAIL a.pkt:6:", "time: expected 1.5 s", "got 1.0 s", "note (line 5): 7"]);
+    let place = |words: &str| run.out.find(words).unwrap_or_else(|| panic!("{words}: {}", run.out));
+    assert!(place("1.000000     6") < place("1.500000     5"), "{}", run.out);
+}
+
 #[test]
 fn definitions_decide() {
     let folder = Folder::new("define");

@@ -119,8 +119,8 @@ impl Tcb {
         let mut flags = Flags::empty();
         flags.set(Flags::SYN, sent.syn);
         flags.set(Flags::FIN, sent.fin);
-        flags.set(Flags::PSH, sent.psh);
         let octets = sent.len() - u32::from(sent.syn) - u32::from(sent.fin);
+        flags.set(Flags::PSH, sent.psh && octets > 0);
         Some(self.transmit(sent.seq, flags, octets, Some(why), cx))
     }
 

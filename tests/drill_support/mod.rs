@@ -27,12 +27,19 @@ pub fn choices(profile: Profile) -> Choices {
 
 /// Runs scripts, and prints what there is to say of those that do not pass.
 pub fn run(paths: &[PathBuf], choices: &Choices) -> Tally {
+    tally(paths, choices, |verdict| {
+        if !verdict.has_passed() {
+            println!("{}", told(verdict));
+        }
+    })
+}
+
+/// Runs scripts, and shows each verdict to `look`.
+pub fn tally(paths: &[PathBuf], choices: &Choices, mut look: impl FnMut(&Verdict) + Send) -> Tally {
     let mut tally = Tally::default();
     suite::run_all(paths, choices, 2, |verdict| {
         tally.add(&verdict);
-        if !verdict.has_passed() {
-            println!("{}", told(&verdict));
-        }
+        look(&verdict);
     });
     tally
 }

@@ -231,7 +231,9 @@ impl<'a> Runner<'a> {
         self.rows.push(Row { at: elapsed(at), line, mark, text, state, timers });
     }
 
-    fn into_run(self, failure: Option<Box<Failure>>) -> Run {
+    fn into_run(mut self, failure: Option<Box<Failure>>) -> Run {
+        // A packet is looked at when the script comes to it, which may be long after it left.
+        self.rows.sort_by_key(|row| row.at);
         Run {
             failure,
             length: elapsed(self.host.now()),

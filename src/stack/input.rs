@@ -322,7 +322,8 @@ impl Stack {
         let connection = self.connections.at(slot);
         let conn = connection.id;
         let config = self.own_settings.of(slot).map_or(&self.config.tcp, |own| &own.tcp);
-        let cx = Context { now, config, conn, tracer: &mut self.tracer };
+        let (tracer, chunks) = (&mut self.tracer, &mut self.chunks);
+        let cx = Context { now, config, conn, tracer, chunks };
         (connection, cx)
     }
 }

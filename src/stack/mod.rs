@@ -161,6 +161,8 @@ pub struct Stack {
     config: Config,
     secret: Secret,
     tracer: Tracer,
+    /// Buffers for what is written.
+    chunks: tcp::Chunks,
     counters: Counters,
     connections: Connections,
     listeners: Listeners,
@@ -193,6 +195,7 @@ impl Stack {
         config.tcp.burst = if config.features.segmentation { MOST_DATA } else { 0 };
         Stack {
             tracer: Tracer::new(config.events),
+            chunks: tcp::Chunks::new(),
             config,
             secret,
             counters: Counters::default(),

@@ -85,7 +85,7 @@ impl Tcb {
     pub fn send(&mut self, data: &[u8], cx: &mut Context<'_>) -> Result<usize, Error> {
         let octets = self.may_send().map(|()| data.len().min(self.send_room(cx.config)));
         if let Ok(octets) = octets {
-            self.snd.queue.copy_in(&data[..octets]);
+            self.snd.queue.copy_in(&data[..octets], cx.chunks);
         }
         note_send(octets, cx)
     }

@@ -1,6 +1,7 @@
 //! What the machine of one connection is told from outside: the time, the settings, and where to
 //! report. It knows nothing else of the world.
 
+use super::chunks::Chunks;
 use super::config::Config;
 use crate::time::Instant;
 use crate::trace::{ConnId, DropReason, Event, Mask, Tracer, What};
@@ -16,6 +17,8 @@ pub struct Context<'a> {
     pub conn: ConnId,
     /// Where events go.
     pub tracer: &'a mut Tracer,
+    /// Buffers for what is written.
+    pub chunks: &'a mut Chunks,
 }
 
 impl Context<'_> {

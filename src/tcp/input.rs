@@ -72,7 +72,7 @@ impl Tcb {
         let syn = u32::from(std::mem::take(&mut self.snd.syn));
         let fin = u32::from(self.fin.is_some_and(|fin| ack.gt(fin)));
         let data = octets - syn - fin;
-        self.snd.queue.advance(data as usize);
+        self.snd.queue.advance(data as usize, cx.chunks);
         self.snd.una = ack;
         self.recovery.recover = self.recovery.recover.max(ack);
         self.counters.octets_acknowledged += u64::from(data);

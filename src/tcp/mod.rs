@@ -9,6 +9,7 @@
 
 mod ack;
 mod calls;
+mod chunks;
 mod config;
 mod congestion;
 mod context;
@@ -29,6 +30,7 @@ mod timeouts;
 mod timers;
 
 pub use calls::Received;
+pub use chunks::Chunks;
 pub use config::{Config, Keepalive};
 pub use context::Context;
 pub use output::Output;

@@ -5,10 +5,8 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
+use super::chunks::Chunks;
 use crate::wire::Payload;
-
-/// How much room a pooled chunk gets: what one large write of the device can carry.
-const CHUNK: usize = 64 * 1024;
 
 /// The send queue. Offsets count from the first unacknowledged octet.
 #[derive(Clone, Debug, Default)]
@@ -37,13 +35,13 @@ impl SendQueue {
     }
 
     /// Copies `data` behind what is there: the one copy that a write costs.
-    pub(super) fn copy_in(&mut self, mut data: &[u8]) {
+    pub(super) fn copy_in(&mut self, mut data: &[u8], chunks: &mut Chunks) {
         self.len += data.len();
         while !data.is_empty() {
             if self.tail.capacity() == self.tail.len() {
                 self.seal();
-                // A short write gets a short buffer: idle connections hold no spare chunk.
-                self.tail = BytesMut::with_capacity(data.len().clamp(1024, CHUNK));
+                let fresh = chunks.take(data.len());
+                chunks.keep(std::mem::replace(&mut self.tail, fresh));
             }
             let room = self.tail.capacity() - self.tail.len();
             let (now, later) = data.split_at(room.min(data.len()));
@@ -98,7 +96,7 @@ impl SendQueue {
     /// # Panics
     ///
     /// When there are not so many.
-    pub(super) fn advance(&mut self, octets: usize) {
+    pub(super) fn advance(&mut self, octets: usize, chunks: &mut Chunks) {
         assert!(octets <= self.len, "{octets} of {} octets acknowledged", self.len);
         if octets > self.len - self.tail.len() {
             self.seal();
@@ -111,7 +109,7 @@ impl SendQueue {
             if first.len() <= left {
                 left -= first.len();
                 removed += 1;
-                self.slices.pop_front();
+                self.slices.pop_front().into_iter().for_each(|slice| chunks.give(slice));
             } else {
                 *first = first.slice(left..);
                 left = 0;
@@ -124,7 +122,7 @@ impl SendQueue {
         };
         if self.len == 0 {
             // An idle connection holds nothing.
-            *self = SendQueue::default();
+            chunks.keep(std::mem::take(self).tail);
         }
     }
 
@@ -154,13 +152,13 @@ mod tests {
             if round % 3 == 0 {
                 queue.push(piece.into());
             } else {
-                queue.copy_in(&piece);
+                queue.copy_in(&piece, &mut Chunks::new());
             }
             let from = all.len() * 2 / 3;
             assert_eq!(queue.slice(from, all.len() - from).to_bytes(), all[from..]);
             assert_eq!(queue.slice(0, all.len() / 2).to_bytes(), all[..all.len() / 2]);
             let gone = all.len() / 5;
-            queue.advance(gone);
+            queue.advance(gone, &mut Chunks::new());
             all.drain(..gone);
             assert_eq!(queue.len(), all.len());
             let mut walked = Vec::new();
@@ -185,9 +183,10 @@ mod tests {
     fn a_large_write_fills_chunks() {
         let mut queue = SendQueue::default();
         let data: Vec<u8> = (0..200_000_u32).map(|i| i.to_le_bytes()[0]).collect();
-        queue.copy_in(&data);
+        let chunks = &mut Chunks::new();
+        queue.copy_in(&data, chunks);
         assert_eq!(queue.slice(0, data.len()).to_bytes(), data);
-        queue.advance(data.len());
+        queue.advance(data.len(), chunks);
         assert_eq!((queue.len(), queue.slices.capacity()), (0, 0));
     }
 }

@@ -5,6 +5,7 @@
 //! A driver feeds `on_packet` and `on_timeout`, asks `take_ready` whom to wake, lets applications make
 //! their calls, and drains `poll_output` before it sleeps until `next_deadline`.
 
+mod asking;
 mod calls;
 mod connections;
 mod input;

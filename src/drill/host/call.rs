@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 pub use nix::errno::Errno;
 
-use super::options::Value;
+use super::info::TcpInfo;
 use crate::time::Instant;
 
 /// A file descriptor.
@@ -42,6 +42,32 @@ pub enum Call {
     EpollWait { epoll: Fd, most: usize, timeout: Option<Duration> },
     Name { fd: Fd },
     PeerName { fd: Fd },
+}
+
+/// The value of an option.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Most options.
+    Int(i32),
+    /// `SO_LINGER`: whether, and how many seconds.
+    Linger(bool, i32),
+    /// `SO_RCVTIMEO`, `SO_SNDTIMEO`.
+    Time(Duration),
+    /// `TCP_CONGESTION`.
+    Text(String),
+    /// `TCP_INFO`.
+    Info(TcpInfo),
+}
+
+impl Value {
+    pub(super) fn int(&self) -> Result<i32, Errno> {
+        match self {
+            Value::Int(number) => Ok(*number),
+            Value::Linger(..) | Value::Time(_) | Value::Text(_) | Value::Info(_) => {
+                Err(Errno::EINVAL)
+            }
+        }
+    }
 }
 
 /// Which directions `shutdown` closes.
@@ -116,6 +142,12 @@ pub enum Progress {
     Blocked(Blocked),
 }
 
+/// How an attempt at a call ended; `None`: it would block.
+pub(super) type Attempt = Option<Result<Reply, Errno>>;
+
+/// What most calls return.
+pub(super) const OK: Reply = Reply::Number(0);
+
 /// A call that blocks.
 #[derive(Clone, Debug)]
 pub struct Blocked {
@@ -135,6 +167,21 @@ impl Blocked {
 }
 
 impl Call {
+    /// Whether it can have to wait for something.
+    #[must_use]
+    pub fn can_block(&self) -> bool {
+        matches!(
+            self,
+            Call::Accept { .. }
+                | Call::Connect { .. }
+                | Call::Receive { .. }
+                | Call::Send { .. }
+                | Call::Close { .. }
+                | Call::Poll { .. }
+                | Call::EpollWait { .. }
+        )
+    }
+
     /// The descriptors that it names.
     pub fn descriptors(&mut self) -> Vec<&mut Fd> {
         match self {

@@ -3,16 +3,11 @@
 use std::time::Duration;
 
 use super::Host;
-use super::call::{Blocked, Call, Errno, Fd, How, Progress, Reply};
+use super::call::{Attempt, Blocked, Call, Errno, Fd, How, OK, Progress, Reply};
 use super::files::File;
 use super::ready::Epoll;
 use super::socket::{Role, Socket, errno};
 use crate::tcp::State;
-
-/// How an attempt at a call ended; `None`: it would block.
-pub(super) type Attempt = Option<Result<Reply, Errno>>;
-
-pub(super) const OK: Reply = Reply::Number(0);
 
 impl Host {
     /// Makes a call. What it draws from the stack has left when this returns.

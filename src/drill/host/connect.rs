@@ -3,8 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::Host;
-use super::call::{Errno, Fd, Reply};
-use super::calls::{Attempt, OK};
+use super::call::{Attempt, Errno, Fd, OK, Reply};
 use super::files::File;
 use super::socket::{Role, Socket, errno};
 use crate::stack::Handle;

@@ -19,9 +19,8 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 
-pub use call::{Blocked, Call, Errno, Fd, How, PollFd, Progress, Reply, Watch, WatchChange};
+pub use call::{Blocked, Call, Errno, Fd, How, PollFd, Progress, Reply, Value, Watch, WatchChange};
 pub use info::{TcpInfo, WindowUnit};
-pub use options::Value;
 
 use files::Files;
 

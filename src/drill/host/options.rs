@@ -3,37 +3,11 @@
 use std::time::Duration;
 
 use super::Host;
-use super::call::{Errno, Fd};
+use super::call::{Errno, Fd, Value};
 use super::info::TcpInfo;
 use super::socket::{Role, Socket};
 use crate::stack::Settings;
 use crate::tcp::{self, State};
-
-/// The value of an option.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    /// Most options.
-    Int(i32),
-    /// `SO_LINGER`: whether, and how many seconds.
-    Linger(bool, i32),
-    /// `SO_RCVTIMEO`, `SO_SNDTIMEO`.
-    Time(Duration),
-    /// `TCP_CONGESTION`.
-    Text(String),
-    /// `TCP_INFO`.
-    Info(TcpInfo),
-}
-
-impl Value {
-    fn int(&self) -> Result<i32, Errno> {
-        match self {
-            Value::Int(number) => Ok(*number),
-            Value::Linger(..) | Value::Time(_) | Value::Text(_) | Value::Info(_) => {
-                Err(Errno::EINVAL)
-            }
-        }
-    }
-}
 
 /// Options that change nothing in this stack, and are told as they were set.
 const KEPT: [(i32, i32); 8] = [

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Host;
-use super::call::{Errno, Fd, PollFd, Reply, Watch, WatchChange};
-use super::calls::Attempt;
+use super::call::{Attempt, Errno, Fd, PollFd, Reply, Watch, WatchChange};
 use super::files::File;
 use super::socket::{Role, Socket};
 use crate::stack::Handle;

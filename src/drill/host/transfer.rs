@@ -3,8 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::Host;
-use super::call::{Errno, Fd, Reply};
-use super::calls::Attempt;
+use super::call::{Attempt, Errno, Fd, Reply};
 use super::socket::{Role, errno};
 use crate::stack::Handle;
 use crate::tcp::{Received, State, Status};

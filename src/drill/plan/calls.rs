@@ -65,17 +65,7 @@ pub(super) fn plan(line: &ast::Call, setup: &Setup) -> Result<PlannedCall, Refus
             Refusal::unsupported(line.at, format!("the error {name} of {}", line.name))
         })?),
     };
-    let may_block = matches!(
-        call,
-        Call::Accept { .. }
-            | Call::Connect { .. }
-            | Call::Receive { .. }
-            | Call::Send { .. }
-            | Call::Close { .. }
-            | Call::Poll { .. }
-            | Call::EpollWait { .. }
-    );
-    if line.end.is_some() && !may_block {
+    if line.end.is_some() && !call.can_block() {
         return Err(Refusal::new(line.at, format!("{} never blocks: leave ...END out", line.name)));
     }
     Ok(PlannedCall { call, end: line.end, expected: Expected { result, errno, out } })

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::schedule::seconds;
+use super::outcome::seconds;
 use super::waiting::Waiting;
 use super::{Difference, Failure, Mark, Result, Runner, elapsed};
 use crate::drill::host::{Call, Errno, Fd, PollFd, Progress, Reply, Value, Watch};

@@ -4,7 +4,8 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use super::connection::Connection;
-use super::schedule::{Window, seconds};
+use super::outcome::seconds;
+use super::schedule::Window;
 use super::{BEGIN, Difference, Failure, Mark, Result, Runner, elapsed};
 use crate::drill::packet::{self, Seen, ecn_bits};
 use crate::drill::plan::Step;

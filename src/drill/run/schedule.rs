@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::outcome::Failure;
+use super::outcome::{Failure, seconds};
 use super::waiting::Waiting;
 use super::{Result, Runner, elapsed};
 use crate::drill::plan::{Deed, Step};
@@ -107,27 +107,5 @@ impl Runner<'_> {
         self.host.advance(next);
         self.resume()?;
         Ok(true)
-    }
-}
-
-/// A time of a script: `0.300000 s` without what it does not need.
-pub(super) fn seconds(time: Duration) -> String {
-    let text = format!("{}.{:06}", time.as_secs(), time.subsec_micros());
-    let text = text.trim_end_matches('0');
-    let whole = text.ends_with('.');
-    format!("{text}{} s", if whole { "0" } else { "" })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_read_without_needless_zeros() {
-        for (micros, text) in
-            [(0, "0.0 s"), (300_000, "0.3 s"), (1_000_001, "1.000001 s"), (60_000_000, "60.0 s")]
-        {
-            assert_eq!(seconds(Duration::from_micros(micros)), text);
-        }
     }
 }

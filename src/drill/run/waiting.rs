@@ -1,6 +1,6 @@
 //! A call that blocks while the script goes on.
 
-use super::schedule::seconds;
+use super::outcome::seconds;
 use super::{Failure, Result, Runner, elapsed};
 use crate::drill::host::{Blocked, Progress};
 use crate::drill::plan::{PlannedCall, Step};

@@ -138,11 +138,11 @@ fn our_timestamps_are_a_clock_of_milliseconds_with_an_origin_of_its_own() {
 #[test]
 fn sack_blocks_name_what_arrived_newest_first() {
     let mut p = modern();
-    p.send(octets(100).seq(201).options(ts(1, 0)));
+    p.send(octets(100).seq(201).options(ts(2000, 0)));
     assert_eq!(blocks(&mut p), [(201, 301)]);
-    p.send(octets(100).seq(401).options(ts(1, 0)));
+    p.send(octets(100).seq(401).options(ts(2000, 0)));
     assert_eq!(blocks(&mut p), [(401, 501), (201, 301)]);
-    p.send(octets(100).seq(301).options(ts(1, 0)));
+    p.send(octets(100).seq(301).options(ts(2000, 0)));
     assert_eq!(blocks(&mut p), [(201, 501)]);
 }
 
@@ -151,7 +151,7 @@ fn three_blocks_fit_beside_timestamps() {
     let mut p = modern();
     for at in [201, 401, 601, 801] {
         p.take_sent();
-        p.send(octets(100).seq(at).options(ts(1, 0)));
+        p.send(octets(100).seq(at).options(ts(2000, 0)));
     }
     assert_eq!(blocks(&mut p), [(801, 901), (601, 701), (401, 501)]);
 }
@@ -159,8 +159,8 @@ fn three_blocks_fit_beside_timestamps() {
 #[test]
 fn a_gap_that_fills_leaves_no_block() {
     let mut p = modern();
-    p.send(octets(100).seq(101).options(ts(1, 0))).take_sent();
-    p.send(octets(100).seq(1).options(ts(1, 0)));
+    p.send(octets(100).seq(101).options(ts(2000, 0))).take_sent();
+    p.send(octets(100).seq(1).options(ts(2000, 0)));
     assert_eq!(blocks(&mut p), []);
 }
 
@@ -182,7 +182,7 @@ fn blocks_that_claim_nonsense_are_borne() {
     for _ in 0..10 {
         p.send(ack().ack(1).options(Options { sack, ..Options::default() }));
     }
-    p.expect_state(State::Established).send(ack().ack(5).options(ts(1, 0)));
+    p.expect_state(State::Established).send(ack().ack(5).options(ts(2000, 0)));
     let left = p.status().expect("it stands").send_queue;
     p.expect_eq(left, 0, "what is not acknowledged");
 }

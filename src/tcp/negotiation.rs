@@ -27,6 +27,8 @@ pub(super) struct Negotiated {
     pub(super) sack: bool,
     /// The peer's latest timestamp, which we echo (RFC 7323 4.3).
     pub(super) ts_recent: u32,
+    /// When it came.
+    pub(super) ts_recent_at: Instant,
     /// Added to our clock, so that it tells nothing of when we were started (RFC 7323 5.4).
     pub(super) ts_offset: u32,
 }
@@ -40,12 +42,13 @@ impl Negotiated {
             timestamps: config.timestamps,
             sack: config.sack,
             ts_recent: 0,
+            ts_recent_at: Instant::ZERO,
             ts_offset,
         }
     }
 
     /// Takes what the peer's SYN says: only what both offer is in use.
-    pub(super) fn on_syn(&mut self, theirs: &Options) {
+    pub(super) fn on_syn(&mut self, theirs: &Options, now: Instant) {
         self.peer_mss = theirs.mss.unwrap_or(DEFAULT_MSS).max(LEAST_MSS);
         match (self.rcv_shift, theirs.window_scale) {
             (Some(_), Some(shift)) => self.snd_shift = Some(shift.min(MOST_SHIFT)),
@@ -56,7 +59,10 @@ impl Negotiated {
         }
         self.sack &= theirs.sack_permitted;
         match theirs.timestamps {
-            Some(timestamps) => self.ts_recent = timestamps.val,
+            Some(timestamps) => {
+                self.ts_recent = timestamps.val;
+                self.ts_recent_at = now;
+            }
             None => self.timestamps = false,
         }
     }
@@ -101,18 +107,19 @@ mod tests {
     fn only_what_both_offer_is_used() {
         let config = Config { receive_buffer: 1 << 20, ..Config::default() };
         let mut both = Negotiated::new(&config, 0);
-        both.on_syn(&Options {
+        let syn = Options {
             mss: Some(1460),
             window_scale: Some(200),
             sack_permitted: true,
             timestamps: Some(Timestamps { val: 7, ecr: 0 }),
             ..Options::default()
-        });
+        };
+        both.on_syn(&syn, Instant::ZERO);
         assert_eq!((both.peer_mss, both.snd_shift, both.rcv_shift), (1460, Some(14), Some(5)));
         assert!(both.sack && both.timestamps && both.ts_recent == 7);
 
         let mut none = Negotiated::new(&config, 0);
-        none.on_syn(&Options::default());
+        none.on_syn(&Options::default(), Instant::ZERO);
         assert_eq!((none.peer_mss, none.snd_shift, none.rcv_shift), (536, None, None));
         assert!(!none.sack && !none.timestamps);
     }
@@ -120,7 +127,7 @@ mod tests {
     #[test]
     fn a_tiny_segment_size_is_not_honoured() {
         let mut tiny = Negotiated::new(&Config::default(), 0);
-        tiny.on_syn(&Options { mss: Some(0), ..Options::default() });
+        tiny.on_syn(&Options { mss: Some(0), ..Options::default() }, Instant::ZERO);
         assert_eq!(tiny.peer_mss, LEAST_MSS);
     }
 }

@@ -307,6 +307,8 @@ pub enum DropReason {
     OutsideWindow,
     /// A RST that is in the window but not at its left edge (RFC 5961 3.2): challenged.
     ResetNotExact,
+    /// Its timestamp is older than one that came before (RFC 7323 5.3).
+    OldTimestamp,
     /// A RST in TIME_WAIT (RFC 1337).
     ResetInTimeWait,
     /// A RST that proves nothing: SYN_SEND without an ACK of our SYN, or LISTEN.

@@ -20,6 +20,7 @@ pub(super) const fn dropped(why: DropReason) -> &'static str {
         DropReason::TooManyConnections => "too many connections",
         DropReason::OutsideWindow => "outside the window",
         DropReason::ResetNotExact => "RST not exact, challenged",
+        DropReason::OldTimestamp => "older timestamp",
         DropReason::ResetInTimeWait => "RST in TIME_WAIT",
         DropReason::ResetIgnored => "RST proves nothing",
         DropReason::SynInWindow => "SYN in window, challenged",

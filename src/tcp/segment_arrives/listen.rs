@@ -38,7 +38,7 @@ fn third_check_for_a_syn(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> 
     if !seg.has(Flags::SYN) {
         return ControlFlow::Continue(());
     }
-    tcb.negotiated.on_syn(&seg.options);
+    tcb.negotiated.on_syn(&seg.options, cx.now);
     tcb.irs = seg.seq;
     tcb.rcv.nxt = seg.seq + 1;
     tcb.take_window(seg, cx);

@@ -1,6 +1,7 @@
 //! SEGMENT ARRIVES in SYN-RECEIVED and the synchronized states (RFC 9293 3.10.7.4).
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use super::{Step, drop_segment};
 use crate::error::Error;
@@ -9,6 +10,7 @@ use crate::tcp::context::Context;
 use crate::tcp::state::{Cause, State};
 use crate::tcp::tcb::Tcb;
 use crate::tcp::timers::Timer;
+use crate::time::Instant;
 use crate::trace::{DropReason, Mask, Retransmission, Role, What};
 use crate::wire::{Flags, Segment};
 
@@ -22,7 +24,7 @@ pub(super) fn other_states(tcb: &mut Tcb, mut seg: Segment, cx: &mut Context<'_>
     let first = seg.seq;
     cut_to_window(tcb, &mut seg);
     fifth_check_the_ack_field(tcb, &seg, cx)?;
-    take_timestamp(tcb, &seg, first);
+    take_timestamp(tcb, &seg, first, cx.now);
     from_sixth_step(tcb, &seg, cx)
 }
 
@@ -55,6 +57,10 @@ fn repeated_syn_of_the_handshake(tcb: &mut Tcb, seg: &mut Segment, cx: &mut Cont
 }
 
 fn first_check_sequence_number(tcb: &mut Tcb, seg: &mut Segment, cx: &mut Context<'_>) -> Step {
+    if is_from_the_past(tcb, seg, cx.now) {
+        acknowledge_again(tcb, seg, cx);
+        return drop_segment(DropReason::OldTimestamp, cx);
+    }
     if is_acceptable(tcb, seg) {
         return ControlFlow::Continue(());
     }
@@ -74,6 +80,12 @@ fn first_check_sequence_number(tcb: &mut Tcb, seg: &mut Segment, cx: &mut Contex
         tcb.arm(Timer::TimeWait, 2 * cx.config.msl, cx);
         return drop_segment(DropReason::OutsideWindow, cx);
     }
+    acknowledge_again(tcb, seg, cx);
+    drop_segment(DropReason::OutsideWindow, cx)
+}
+
+/// Tells the peer where we stand, because of a segment that is not acceptable.
+fn acknowledge_again(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) {
     if !seg.is_empty() && !seg.has(Flags::SYN) {
         // Data that came before: our ACK of it was lost, or it travelled for long.
         tcb.acks.now = true;
@@ -81,7 +93,19 @@ fn first_check_sequence_number(tcb: &mut Tcb, seg: &mut Segment, cx: &mut Contex
         // Nothing that needs an acknowledgment: two confused peers could go on for ever.
         tcb.challenge(cx);
     }
-    drop_segment(DropReason::OutsideWindow, cx)
+}
+
+/// Protection against wrapped sequence numbers (RFC 7323 5.3): a segment with an older timestamp is an
+/// old one, whatever its number. After 24 days of silence the peer's clock may have gone round, and
+/// says nothing (5.5). A RST counts all the same (5.2).
+fn is_from_the_past(tcb: &Tcb, seg: &Segment, now: Instant) -> bool {
+    const VALID_FOR: Duration = Duration::from_hours(24 * 24);
+    let negotiated = &tcb.negotiated;
+    let Some(theirs) = seg.options.timestamps.filter(|_| negotiated.timestamps) else {
+        return false;
+    };
+    let is_older = theirs.val.wrapping_sub(negotiated.ts_recent).cast_signed() < 0;
+    is_older && !seg.has(Flags::RST) && now.since(negotiated.ts_recent_at) < VALID_FOR
 }
 
 /// The four cases of the table in RFC 9293 3.10.7.4.
@@ -103,13 +127,14 @@ fn closed_window_allows(tcb: &Tcb, seg: &Segment) -> bool {
 
 /// Remembers the timestamp to echo (RFC 7323 4.3) of a segment that began at `first`. Only now, for a
 /// forged one with an ACK that cannot be must not put a wrong one in its place.
-fn take_timestamp(tcb: &mut Tcb, seg: &Segment, first: Seq) {
+fn take_timestamp(tcb: &mut Tcb, seg: &Segment, first: Seq, now: Instant) {
     if let Some(theirs) = seg.options.timestamps
         && tcb.negotiated.timestamps
         && first.le(tcb.rcv.last_ack_sent)
-        && theirs.val.wrapping_sub(tcb.negotiated.ts_recent).cast_signed() >= 0
     {
+        // Not older than the last, or that was too long ago: the first check has seen to it.
         tcb.negotiated.ts_recent = theirs.val;
+        tcb.negotiated.ts_recent_at = now;
     }
 }
 

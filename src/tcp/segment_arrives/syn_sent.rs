@@ -50,7 +50,7 @@ fn fourth_check_the_syn_bit(tcb: &mut Tcb, seg: Segment, cx: &mut Context<'_>) -
         // Fifth: neither SYN nor RST.
         return drop_segment(DropReason::NoSyn, cx);
     }
-    tcb.negotiated.on_syn(&seg.options);
+    tcb.negotiated.on_syn(&seg.options, cx.now);
     tcb.irs = seg.seq;
     tcb.rcv.nxt = seg.seq + 1;
     if seg.has(Flags::ACK) {

@@ -20,6 +20,7 @@ const IDLE: Duration = Duration::from_secs(30); // for a peer that neither sends
 const HEAD: Duration = Duration::from_secs(10); // from the first octet of a head to its last
 const LINGER: Duration = Duration::from_secs(5); // from our FIN to the peer's
 const BAD: &str = "400 Bad Request";
+const GO_AHEAD: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 const METHODS: &str = "GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH";
 const HELLO: &str = "Hello from glasstack, a TCP/IP stack in userspace.\n";
 const LINE: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz\n";
@@ -67,15 +68,15 @@ impl Talk {
     async fn converse(&mut self, keep_alive: bool, stop: Stop) -> io::Result<()> {
         let mut goes_on = true;
         while goes_on && let Some(head) = self.next_head().await? {
-            let (request, may_go_on) = parse(&head)?;
+            let (request, may_go_on, waits) = parse(&head)?;
+            self.output.extend_from_slice(if waits { GO_AHEAD } else { b"" });
             goes_on = keep_alive && may_go_on && !stop.is_given();
             self.answer(request, goes_on).await?;
         }
         Ok(())
     }
 
-    /// The head of the next request, if one comes. What was said leaves before this waits and not
-    /// earlier: the answers to requests that came together leave together.
+    /// The head of the next request, if any. What was said leaves when this waits: answers together.
     async fn next_head(&mut self) -> io::Result<Option<BytesMut>> {
         let mut until = Instant::now() + IDLE;
         loop {
@@ -150,8 +151,7 @@ impl Talk {
         timeout(IDLE, self.stream.send_bytes(self.output.split().freeze())).await?
     }
 
-    /// Our FIN, and then the peer's: ending with input unread would send a RST, which can destroy what
-    /// the peer has not read yet (RFC 9112 9.6).
+    /// Our FIN, then the peer's: a RST for unread input could destroy the answer (RFC 9112 9.6).
     async fn close(&mut self) -> io::Result<()> {
         self.flush().await?;
         self.stream.shutdown().await?;
@@ -161,8 +161,8 @@ impl Talk {
 
 type Request<'a> = (&'a str, &'a str, usize); // method, path, octets of the body
 
-/// What a request line and fields say (RFC 9112 3 and 5), and whether the connection may go on.
-fn parse(head: &[u8]) -> io::Result<(Request<'_>, bool)> {
+/// A request (RFC 9112 3 and 5), whether the connection may go on, and whether the peer waits for 100.
+fn parse(head: &[u8]) -> io::Result<(Request<'_>, bool, bool)> {
     let mut lines = str::from_utf8(head).unwrap_or_default().lines().take_while(|l| !l.is_empty());
     let mut words = lines.next().unwrap_or_default().splitn(3, ' ');
     let [method, target, version] = [(); 3].map(|()| words.next().unwrap_or_default());
@@ -173,15 +173,15 @@ fn parse(head: &[u8]) -> io::Result<(Request<'_>, bool)> {
     check(METHODS.split(' ').any(|known| known == method), "501 Not Implemented")?;
     let rest = target.strip_prefix("http://").map(|rest| rest.trim_start_matches(|c| c != '/'));
     let path = rest.unwrap_or(target).split('?').next().unwrap_or_default();
-    let (mut hosts, mut closes, mut body) = (0, digits == b"1.0", None);
+    let (mut hosts, mut waits, mut closes, mut body) = (0, false, digits == b"1.0", None);
     for line in lines {
         let (name, value) = line.split_once(':').map_or(("", ""), |(n, v)| (n, v.trim_ascii()));
         let is = |known| name.eq_ignore_ascii_case(known);
-        let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-        check(!name.is_empty() && name.chars().all(is_token), BAD)?;
+        check(!name.is_empty() && name.bytes().all(|octet| octet.is_ascii_graphic()), BAD)?;
         check(line.chars().all(|c| !c.is_ascii_control() || c == '\t'), BAD)?;
         check(!is("transfer-encoding"), "501 Not Implemented")?; // nothing but Content-Length
         hosts += usize::from(is("host"));
+        waits |= is("expect") && digits != b"1.0";
         closes |= is("connection") && value.to_ascii_lowercase().contains("close");
         if is("content-length") {
             check(body.is_none() && !value.is_empty(), BAD)?;
@@ -191,7 +191,7 @@ fn parse(head: &[u8]) -> io::Result<(Request<'_>, bool)> {
     }
     check(hosts == 1 || hosts == 0 && digits == b"1.0", BAD)?;
     check(body <= Some(BODY), "413 Content Too Large")?;
-    Ok(((method, path, body.unwrap_or(0)), !closes))
+    Ok(((method, path, body.unwrap_or(0)), !closes, waits))
 }
 
 /// Unless it `holds`, an error that carries the status to refuse a request with.

@@ -229,6 +229,22 @@ async fn we_close_first_where_http_asks_for_it_and_where_we_were_told_to() {
 }
 
 #[tokio::test]
+async fn who_waits_for_100_gets_it_first() {
+    let world = World::new(true);
+    let mut client = world.client().await;
+    let fields = "host: x\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\n";
+    for (path, status) in [("/echo", 200), ("/hello", 405)] {
+        client.send(&format!("POST {path} HTTP/1.1\r\n{fields}")).await;
+        assert_eq!(client.head().await.status, 100);
+        client.send("abc").await;
+        assert_eq!(client.reply().await.status, status);
+    }
+    client.send(&format!("POST /echo HTTP/1.0\r\n{fields}abc")).await;
+    assert_eq!(client.reply().await.text(), "abc", "HTTP/1.0 knows no 100");
+    client.expect_close().await;
+}
+
+#[tokio::test]
 async fn a_refusal_reaches_who_is_still_uploading() {
     let world = World::new(true);
     let mut client = world.client().await;

@@ -315,42 +315,48 @@ fn panics() -> Arc<AtomicUsize> {
     COUNT.clone()
 }
 
-/// Octets of any kind, and pieces of requests in any order.
-fn input() -> impl Strategy<Value = Vec<u8>> {
-    let pieces = [
-        "GET ",
-        "HEAD ",
-        "POST ",
-        "/hello",
-        "/bytes/",
-        "/echo",
-        "18446744073709551615",
-        "70000",
-        " HTTP/1.1",
-        " HTTP/1.0",
-        " HTTP/2.0",
-        "\r\n",
-        "\n",
-        "\r",
-        "\r\n\r\n",
-        "host: x\r\n",
-        ":",
-        "content-length: ",
-        "3\r\n\r\nabc",
-        "connection: close\r\n",
+/// One of these, as octets.
+fn one_of(pieces: &[&'static str]) -> impl Strategy<Value = Vec<u8>> + use<> {
+    let pieces: Vec<_> = pieces.iter().map(|piece| piece.as_bytes().to_vec()).collect();
+    proptest::sample::select(pieces)
+}
+
+/// Something like a request, right or wrong.
+fn request() -> impl Strategy<Value = Vec<u8>> {
+    let method = one_of(&["GET", "HEAD", "POST", "PUT", "BREW", "", "get"]);
+    let paths = ["/hello", "/echo", "/bytes/70000", "/bytes/18446744073709551615", "*", "/?", ""];
+    let version = one_of(&["HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/2.0", "HTTP/1.", ""]);
+    let fields = [
+        "host: x",
+        "content-length: 3",
+        "content-length: 70000",
+        "content-length: 18446744073709551615",
+        "connection: close",
         "transfer-encoding: chunked",
-        "expect: 100-continue\r\n",
-        " ",
-        "\t",
-        "\0",
-        "\u{ff}",
-        "GET /hello HTTP/1.1\r\nhost: x\r\n\r\n",
+        "expect: 100-continue",
+        "a:b",
+        ":",
+        " folded",
+        "\u{e9}: \u{e9}",
     ];
-    let piece = prop_oneof![
-        8 => proptest::sample::select(pieces.to_vec()).prop_map(|piece| piece.as_bytes().to_vec()),
-        1 => proptest::collection::vec(any::<u8>(), 0..50),
-    ];
-    proptest::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+    let fields = proptest::collection::vec(one_of(&fields), 0..4);
+    let line_end = one_of(&["\r\n", "\r\n", "\n", "\r"]);
+    let body = proptest::collection::vec(any::<u8>(), 0..20);
+    (method, one_of(&paths), version, fields, line_end, body).prop_map(
+        |(method, path, version, fields, line_end, body)| {
+            let mut lines = vec![[method, path, version].join(&b' '), b"host: y".to_vec()];
+            lines.extend(fields);
+            lines.extend([Vec::new(), body]);
+            lines.join(&line_end[..])
+        },
+    )
+}
+
+/// Requests, and octets of any kind.
+fn input() -> impl Strategy<Value = Vec<u8>> {
+    let octets = proptest::collection::vec(any::<u8>(), 0..50);
+    let piece = prop_oneof![8 => request(), 1 => octets];
+    proptest::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
 }
 
 #[test]

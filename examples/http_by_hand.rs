@@ -1,6 +1,6 @@
-//! A complete HTTP/1.1 responder on glasstack's sockets, to be read in class beside RFC 9112. It reads
-//! requests by hand on purpose; a program with anything else to teach takes httparse for that, or hyper.
-//! `cargo run --example http_by_hand` makes the TUN glass0 (as root) and answers /hello, /bytes/N and
+//! A complete HTTP/1.1 responder on our own sockets, to be read in class beside RFC 9112. It reads
+//! requests by hand on purpose; a program with more to teach takes httparse for that, or hyper.
+//! `cargo run --example http_by_hand` makes the TUN glass0 (as root) and answers /hello, /bytes/N,
 //! POST /echo at 192.0.2.2; `glass run --responder by-hand` runs this very file without root.
 
 use std::io::{self, ErrorKind};
@@ -76,7 +76,7 @@ impl Talk {
         Ok(())
     }
 
-    /// The head of the next request, if any. What was said leaves when this waits: answers together.
+    /// The head of the next request, if any. What was said leaves once this waits, all together.
     async fn next_head(&mut self) -> io::Result<Option<BytesMut>> {
         let mut until = Instant::now() + IDLE;
         loop {
@@ -161,7 +161,7 @@ impl Talk {
 
 type Request<'a> = (&'a str, &'a str, usize); // method, path, octets of the body
 
-/// A request (RFC 9112 3 and 5), whether the connection may go on, and whether the peer waits for 100.
+/// A request (RFC 9112 3 and 5), whether the connection may go on, whether 100 is waited for.
 fn parse(head: &[u8]) -> io::Result<(Request<'_>, bool, bool)> {
     let mut lines = str::from_utf8(head).unwrap_or_default().lines().take_while(|l| !l.is_empty());
     let mut words = lines.next().unwrap_or_default().splitn(3, ' ');

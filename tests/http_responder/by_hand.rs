@@ -88,7 +88,7 @@ async fn a_body_comes_back_while_it_goes() {
     let (mut read, mut write) = stream.split();
     let head = format!("POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
     let mut back = Vec::new();
-    let (_, received) = tokio::join!(
+    let ((), received) = tokio::join!(
         async {
             write.write_all(head.as_bytes()).await.unwrap();
             write.write_all(&body).await.unwrap();
@@ -195,13 +195,15 @@ async fn head_says_what_get_says_without_the_body() {
 async fn requests_that_come_together_are_answered_in_order() {
     let world = World::new(true);
     let mut client = world.client().await;
-    let mut all = String::new();
-    for n in 0..500 {
-        all += &format!("GET /bytes/{n} HTTP/1.1\r\nhost: x\r\n\r\n");
-        all += &format!("POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n{n:04}");
-        all += "POST /no HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nxx";
-    }
-    client.send(&all).await;
+    let all: Vec<String> = (0..500)
+        .map(|n| {
+            let get = format!("GET /bytes/{n} HTTP/1.1\r\nhost: x\r\n\r\n");
+            let echo = "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n";
+            let lost = "POST /no HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nxx";
+            format!("{get}{echo}{n:04}{lost}")
+        })
+        .collect();
+    client.send(&all.concat()).await;
     client.close().await;
     for n in 0..500 {
         assert_eq!(client.reply().await.body.len(), n);

@@ -4,6 +4,9 @@
 //! applications as tokio sockets in [`runtime`]. What happens inside is raised as events ([`trace`]) and
 //! shown by [`view`]. `docs/architecture.md` has the map.
 
+// examples/http_by_hand.rs is a module here as well, and a program there: it says `glasstack`.
+extern crate self as glasstack;
+
 pub mod cli;
 pub mod device;
 pub mod drill;

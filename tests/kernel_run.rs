@@ -226,6 +226,14 @@ fn wrong_options_are_named() {
         (&["run", "--addr", "10.0.0.1", "--", "true"], "neighbour"),
         (&["run", "--dir", "/no/such", "--", "true"], "/no/such"),
         (&["run", "--events", "/no/such/file", "--", "true"], "/no/such/file"),
+        (&["run", "--engine", "smoltcp", "--record", "f", "--", "true"], "--record"),
+        (&["run", "--engine", "smoltcp", "--events", "f", "--", "true"], "--events"),
+        (&["run", "--engine", "smoltcp", "--msl", "1", "--", "true"], "--msl"),
+        (&["get", "--engine", "smoltcp", "--record", "f", "http://192.0.2.2/"], "--record"),
+        (&["run", "--responder", "by-hand", "--dir", "/", "--", "true"], "no files"),
+        (&["serve", "--responder", "by-hand", "/"], "no files"),
+        (&["run", "--responder", "by-hand", "--close-after", "5", "--", "true"], "--close-after 5"),
+        (&["run", "--responder", "by-hand", "--close-after", "never", "--", "true"], "never"),
         (&["frobnicate"], "frobnicate"),
     ] {
         let done = Running::start(command(User::Root, "", arguments)).wait();
@@ -312,6 +320,56 @@ fn a_directory_is_served_instead_of_the_site() {
     let line = "curl -sS http://192.0.2.2/page.txt";
     let done = run(User::Root, &["--dir", path], line).ended_with(0);
     assert_eq!(done.out(), "from a file\n", "{done}");
+}
+
+#[test]
+fn the_responder_by_hand_answers_curl() {
+    needs(&["curl"]);
+    let line = format!(
+        "head -c 10000000 /dev/urandom >f
+         curl -sS http://192.0.2.2/hello http://192.0.2.2/hello &&
+         curl -sS --data-binary @f http://192.0.2.2/echo | cmp - f &&
+         curl -sS http://192.0.2.2/bytes/100000000 >down &&
+         {PATTERN} | head -c 100000000 | cmp - down"
+    );
+    let done = run(User::Root, &["--responder", "by-hand"], &line).ended_with(0);
+    assert_eq!(done.out(), HELLO.repeat(2), "{done}");
+    let all = ladders(&done.err);
+    assert_eq!(all.len(), 3, "both pages by one connection\n{done}");
+    for ladder in all {
+        assert_eq!(ladder.states(), THEY_CLOSE, "{}\n{done}", ladder.title);
+    }
+    let options = ["--responder", "by-hand", "--close-after", "request"];
+    let done = run(User::Root, &options, "curl -sS http://192.0.2.2/hello").ended_with(0);
+    assert_eq!(done.out(), HELLO, "{done}");
+    assert_eq!(done.ladder().states()[3..], ["FIN_WAIT_1", "FIN_WAIT_2", "TIME_WAIT"], "{done}");
+}
+
+#[test]
+fn smoltcp_stands_behind_the_same_sockets() {
+    needs(&["curl"]);
+    let line = format!(
+        "head -c 20000000 /dev/urandom >f
+         curl -sS http://192.0.2.2/hello &&
+         curl -sS --data-binary @f http://192.0.2.2/echo | cmp - f &&
+         curl -sS http://192.0.2.2/bytes/100000000 >down &&
+         {PATTERN} | head -c 100000000 | cmp - down &&
+         curl -sS http://192.0.2.2/connection | grep -q ESTABLISHED &&
+         glass get --engine smoltcp http://192.0.2.2/hello &&
+         seq 300 | xargs -P 50 -I{{}} curl -sS -o /dev/null http://192.0.2.2/hello"
+    );
+    for responder in ["axum", "by-hand"] {
+        let line = match responder {
+            "axum" => line.clone(),
+            _ => line.replace("/connection | grep -q ESTABLISHED", "/hello | grep -q Hello"),
+        };
+        let options = ["--engine", "smoltcp", "--responder", responder];
+        let done = run(User::Ordinary, &options, &line).ended_with(0);
+        assert_eq!(done.out(), HELLO.repeat(2), "{done}");
+        assert_eq!(ladders(&done.err).len(), 0, "it raises no events\n{done}");
+        assert!(!done.err.contains("have not ended"), "{done}");
+    }
+    run(User::Ordinary, &["--engine", "smoltcp"], "exit 7").ended_with(7);
 }
 
 #[test]

@@ -13,10 +13,11 @@ use glasstack::sim::{
     App, Asker, Echo, Ended, Fate, HostId, Pattern, Plan, Queue, Replier, Socket, Step, Transfer,
     Wire, World,
 };
-use glasstack::stack::{Config, Secret, Stack};
+use glasstack::stack::{Config, FourTuple, Secret, Stack};
 use glasstack::time::Instant;
+use glasstack::wire::{Flags, Segment};
 
-use support::{CLIENT, PORT, SERVER};
+use support::{CLIENT, PORT, SERVER, packet, parse};
 
 const AN_HOUR: Duration = Duration::from_hours(1);
 
@@ -131,6 +132,27 @@ fn an_echo_comes_back_whole_from_either_engine() {
             world.engine(client).states().is_empty() && world.engine(server).states().is_empty()
         );
     }
+}
+
+/// A queue that is full of half-open connections is not full for ever.
+#[test]
+fn smoltcp_gives_up_handshakes_that_nobody_ends() {
+    let mut engine = smoltcp(SERVER);
+    engine.listen(server(), 2).expect("nothing else listens there");
+    let mut answer_to = |port, now| {
+        let tuple = FourTuple { local: SocketAddr::new(CLIENT, port), remote: server() };
+        let syn = Segment { flags: Flags::SYN, ..Segment::default() };
+        engine.on_timeout(now);
+        while engine.poll_output(now).is_some() {}
+        engine.on_packet(&packet(tuple, syn), now);
+        let answer = engine.poll_output(now).expect("a SYN is answered").to_bytes();
+        parse(&answer).expect("it is TCP").1.flags
+    };
+    for port in [1001, 1002] {
+        assert_eq!(answer_to(port, Instant::from_millis(0)), Flags::SYN | Flags::ACK);
+    }
+    assert!(answer_to(1003, Instant::from_millis(1_000)).contains(Flags::RST), "it is full");
+    assert_eq!(answer_to(1005, Instant::from_millis(26_000)), Flags::SYN | Flags::ACK);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use glasstack::device::{Device, pipe, pipe_of_depth};
+use glasstack::engine::{Smoltcp, SmoltcpConfig};
 use glasstack::runtime::{Net, Parts, TcpListener, TcpSocket, TcpStream, serve_per_shard};
 use glasstack::stack::{Config, Secret, Stack};
 use glasstack::tcp::State;
@@ -161,6 +162,30 @@ async fn bytes_travel_without_being_copied_by_the_sender() {
         received.extend_from_slice(&piece);
     }
     assert!(received == data);
+}
+
+/// smoltcp's send buffer takes what fits, and nothing else: the rest has to follow.
+#[tokio::test]
+async fn bytes_travel_whole_where_the_engine_takes_a_part_at_a_time() {
+    let (left, right) = pipe(1500);
+    let client = net(left, Ipv4Addr::new(192, 0, 2, 1).into());
+    let config = SmoltcpConfig { addrs: vec![SERVER.ip()], ..SmoltcpConfig::default() };
+    let engine = Box::new(Smoltcp::new(config));
+    let (server, driver) = Net::new(engine, Box::new(right), Vec::new()).unwrap();
+    tokio::spawn(driver.run());
+    let (mut ours, mut theirs) = connected(&client, &server).await;
+    let data = bytes::Bytes::from(pattern(3_000_000));
+    let copy = data.clone();
+    let writer = tokio::spawn(async move {
+        theirs.send_bytes(copy).await.unwrap();
+        theirs.shutdown().await.unwrap();
+        theirs.read_to_end(&mut Vec::new()).await.unwrap();
+    });
+    let mut received = Vec::new();
+    ours.read_to_end(&mut received).await.unwrap();
+    assert!(received == data, "{} octets came", received.len());
+    drop(ours);
+    writer.await.unwrap();
 }
 
 #[tokio::test]

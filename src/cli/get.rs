@@ -47,6 +47,7 @@ pub(super) struct Get {
 
 impl Get {
     pub(super) fn execute(self, output: &Output) -> Result<(), Failure> {
+        self.tcp.check()?;
         let target = Target::from_url(&self.url)?;
         runtime(exit::FAILURE)?.block_on(self.fetch(target, output))
     }
@@ -57,6 +58,7 @@ impl Get {
         check_reach(remote.ip(), addr).await?;
         let config = self.tcp.stack(addr);
         let ladders = (self.ladder || output.verbose > 0) && !output.quiet;
+        let ladders = ladders && self.tcp.engine.has_ladders();
         let shard = Shard::start(Box::new(tun), config, &self.tcp, ladders)?;
         let result = self.exchange(&shard, &target, remote).await;
         shard.settle(&[], self.tcp.patience(PATIENCE)).await;

@@ -2,6 +2,7 @@
 
 pub mod child;
 mod drill;
+mod engine;
 mod get;
 pub mod namespace;
 mod options;

@@ -1,11 +1,12 @@
 //! Options that several subcommands share.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
 
+use super::engine::EngineKind;
 use super::terminal::{self, Color};
 use super::{Failure, exit};
 use crate::device::fault::{self, Faults, Rule};
@@ -103,6 +104,10 @@ enum Offload {
 /// Settings of the TCP machine, and what to record of it.
 #[derive(Args, Debug)]
 pub(super) struct TcpOptions {
+    /// The TCP/IP stack: ours, or smoltcp, another one, behind the same sockets (it raises no events:
+    /// no ladder, no log of transitions, no --events, no --record)
+    #[arg(long, value_enum, default_value_t, env = "GLASS_ENGINE", value_name = "ENGINE")]
+    pub(super) engine: EngineKind,
     /// The longest IP packet in octets, 576 to 65535
     #[arg(
         long, env = "GLASS_MTU", default_value_t = 1500, value_name = "OCTETS",
@@ -158,15 +163,22 @@ impl StackOptions {
 
 impl StackOptions {
     fn offload(&self, usual: OffloadMode) -> Result<OffloadMode, Failure> {
-        match (self.offload, self.tcp.has_faults()) {
-            (Some(Offload::On), true) => Err(Failure::new(
-                exit::USAGE,
-                "--fault names single packets, and --offload on joins them: leave one of them out",
-            )),
-            (_, true) | (Some(Offload::Off), false) => Ok(OffloadMode::Off),
-            (Some(Offload::Auto), false) => Ok(OffloadMode::Auto),
-            (Some(Offload::On), false) => Ok(OffloadMode::On),
-            (None, false) => Ok(usual),
+        let obstacle = if self.tcp.has_faults() {
+            Some("--fault names single packets, and --offload on joins them")
+        } else if !self.tcp.engine.has_offload() {
+            Some("--engine smoltcp wants every packet by itself and its checksum filled in")
+        } else {
+            None
+        };
+        match (self.offload, obstacle) {
+            (Some(Offload::On), Some(why)) => {
+                let message = format!("{why}: leave one of --offload on and that out");
+                Err(Failure::new(exit::USAGE, message))
+            }
+            (_, Some(_)) | (Some(Offload::Off), None) => Ok(OffloadMode::Off),
+            (Some(Offload::Auto), None) => Ok(OffloadMode::Auto),
+            (Some(Offload::On), None) => Ok(OffloadMode::On),
+            (None, None) => Ok(usual),
         }
     }
 }
@@ -201,6 +213,11 @@ impl TcpOptions {
         self.fault.iter().any(|rules| !rules.0.is_empty())
     }
 
+    /// Refuses what the chosen engine cannot do, before anything is made.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        self.engine.check(self)
+    }
+
     /// How long to wait for something that takes `patience` on a good wire.
     pub(super) fn patience(&self, patience: Duration) -> Duration {
         if self.has_faults() { patience + PATIENCE_WITH_FAULTS } else { patience }
@@ -226,6 +243,45 @@ pub(super) struct ServerOptions {
     /// does, and we follow at once
     #[arg(long, env = "GLASS_CLOSE_AFTER", value_name = "request|never|MS", verbatim_doc_comment)]
     pub(super) close_after: Option<CloseAfter>,
+    /// What answers HTTP: axum (on hyper) with the built-in site or a directory; or the responder that
+    /// examples/http_by_hand.rs is, with /hello, /bytes/N and POST /echo
+    #[arg(long, value_enum, default_value_t, env = "GLASS_RESPONDER", value_name = "RESPONDER")]
+    pub(super) responder: Responder,
+}
+
+/// What answers HTTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Responder {
+    /// hyper and axum
+    #[default]
+    #[value(alias = "hyper")]
+    Axum,
+    /// Two hundred lines on our sockets, without a library
+    ByHand,
+}
+
+impl ServerOptions {
+    /// Refuses what the chosen responder cannot do, before anything is made.
+    pub(super) fn check(&self, dir: Option<&Path>) -> Result<(), Failure> {
+        let refuse = |option: &str, why: &str| {
+            let hint = "leave it out, or use --responder axum";
+            Err(Failure::new(
+                exit::USAGE,
+                format!("--responder by-hand cannot do {option}: {why}; {hint}"),
+            ))
+        };
+        match (self.responder, self.close_after.unwrap_or_default()) {
+            (Responder::Axum, _) => Ok(()),
+            (Responder::ByHand, _) if dir.is_some() => {
+                refuse("DIR", "it has three paths of its own and serves no files")
+            }
+            (Responder::ByHand, CloseAfter::Promptly | CloseAfter::Request) => Ok(()),
+            (Responder::ByHand, close_after @ (CloseAfter::Never | CloseAfter::Delay(_))) => {
+                let option = format!("--close-after {close_after}");
+                refuse(&option, "it closes when HTTP is done (\"request\" it can do)")
+            }
+        }
+    }
 }
 
 /// A list of small services: `echo,daytime`, `all` or `none`.

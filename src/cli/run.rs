@@ -56,6 +56,8 @@ pub(super) struct Run {
 impl Run {
     /// Returns CMD's exit code.
     pub(super) fn execute(self, output: &Output) -> Result<u8, Failure> {
+        self.stack.tcp.check()?;
+        self.server.check(self.dir.as_deref())?;
         // Before the runtime, for that may start threads, and a namespace is entered by one.
         let namespace =
             namespace::enter().map_err(|error| Failure::new(error.exit_code(), error))?;
@@ -73,7 +75,8 @@ impl Run {
         let tun = Tun::create("glass0", &link).await?;
         let addr = IpAddr::V4(self.stack.addr);
         let config = self.stack.tcp.stack(addr);
-        let shard = Shard::start(Box::new(tun), config, &self.stack.tcp, !output.quiet)?;
+        let ladders = !output.quiet && self.stack.tcp.engine.has_ladders();
+        let shard = Shard::start(Box::new(tun), config, &self.stack.tcp, ladders)?;
         let server =
             Server::start(&shard.net, addr, &self.server, self.dir.as_deref(), &self.services)?;
         output.note(format_args!(
@@ -89,7 +92,7 @@ impl Run {
             output.note("some connections have not ended; the last state of each is shown");
         }
         // Before anything of ours ends, which would add to it.
-        if !output.quiet {
+        if ladders {
             let text = shard.ladder.render(&output.style());
             let _ = write!(std::io::stderr(), "{text}");
         }

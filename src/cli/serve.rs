@@ -42,6 +42,8 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn execute(self, output: &Output) -> Result<(), Failure> {
+        self.stack.tcp.check()?;
+        self.server.check(self.dir.as_deref())?;
         runtime(exit::FAILURE)?.block_on(self.until_stopped(output))
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tokio::task::JoinSet;
 
-use super::options::{ServerOptions, Services, authority};
+use super::options::{Responder, ServerOptions, Services, authority};
 use super::{Failure, exit};
 use crate::http;
 use crate::runtime::{Net, TcpListener, clock};
@@ -33,16 +33,23 @@ impl Server {
         let (stopper, stop) = stop();
         let mut tasks = JoinSet::new();
         let web = SocketAddr::new(addr, options.port);
-        let router = match dir {
-            Some(dir) => http::directory(existing(dir)?),
-            None => http::site(),
-        };
-        let config = http::Config {
-            close_after: options.close_after.unwrap_or_default(),
-            ..http::Config::default()
-        };
-        let listener = listen(net, web)?;
-        tasks.spawn(http::serve(listener, router, config, stop.clone()));
+        let close_after = options.close_after.unwrap_or_default();
+        match options.responder {
+            Responder::Axum => {
+                let router = match dir {
+                    Some(dir) => http::directory(existing(dir)?),
+                    None => http::site(),
+                };
+                let config = http::Config { close_after, ..http::Config::default() };
+                let listener = listen(net, web)?;
+                tasks.spawn(http::serve(listener, router, config, stop.clone()));
+            }
+            Responder::ByHand => {
+                let listener = listen(net, web)?;
+                let keep_alive = close_after.keeps_alive();
+                tasks.spawn(http::by_hand::serve(listener, keep_alive, stop.clone()));
+            }
+        }
         let mut summary = format!("http://{}/", authority(web));
         for service in &wanted.0 {
             let listener = listen(net, SocketAddr::new(addr, service.port()))?;

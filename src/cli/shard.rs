@@ -6,22 +6,26 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
+use super::engine::EngineKind;
 use super::options::{Output, TcpOptions};
 use super::{Failure, exit};
 use crate::device::Device;
 use crate::device::fault::{Faulty, Tally};
-use crate::engine::recording::Recorder;
 use crate::runtime::{self, Net};
-use crate::stack::{self, Stack};
+use crate::stack;
 use crate::tcp::State;
 use crate::trace::{ConnId, Event, Mask, Sink, What};
 use crate::view::{JsonLines, LadderRecorder, Limits, LogLines};
 
+/// Between two looks at the states of an engine that does not tell of them.
+const LOOK: Duration = Duration::from_millis(5);
+
 /// A stack on a device, its driver running as a task of this runtime.
 pub(super) struct Shard {
     pub(super) net: Net,
+    engine: EngineKind,
     pub(super) ladder: LadderRecorder,
     /// What the faults that were asked for have done.
     faults: Option<Tally>,
@@ -92,18 +96,10 @@ impl Shard {
         config.mtu = device.mtu();
         config.features = device.features();
         config.events = sinks.iter().fold(Mask::empty(), |mask, sink| mask | sink.wanted());
-        let secret = runtime::secret().map_err(failed)?;
-        let mut stack = Stack::new(config, secret);
-        if let Some(path) = &options.record {
-            let recorder = Recorder::create(path, stack.config(), secret).map_err(|error| {
-                let path = path.display();
-                Failure::new(exit::USAGE, format!("cannot write --record {path}: {error}"))
-            })?;
-            stack.set_journal(Box::new(recorder));
-        }
-        let (net, driver) = Net::new(Box::new(stack), device, sinks).map_err(failed)?;
+        let engine = options.engine.start(config, options)?;
+        let (net, driver) = Net::new(engine, device, sinks).map_err(failed)?;
         let driver = tokio::spawn(driver.run());
-        Ok(Shard { net, ladder, faults: tally, states, driver })
+        Ok(Shard { net, engine: options.engine, ladder, faults: tally, states, driver })
     }
 
     /// Waits until every connection is CLOSED, in `TIME_WAIT` or in one of `also`, for `patience` at
@@ -112,9 +108,22 @@ impl Shard {
         let settled = |state: State| {
             matches!(state, State::Closed | State::TimeWait) || also.contains(&state)
         };
-        let mut states = self.states.clone();
-        let all_settled = states.wait_for(|states| states.values().copied().all(settled));
-        timeout(patience, all_settled).await.is_ok_and(|states| states.is_ok())
+        let all_settled = async {
+            match self.engine {
+                EngineKind::Ours => {
+                    let mut states = self.states.clone();
+                    let told = states.wait_for(|states| states.values().copied().all(settled));
+                    told.await.is_ok()
+                }
+                EngineKind::Smoltcp => {
+                    while !self.net.states().iter().all(|(_, state)| settled(*state)) {
+                        sleep(LOOK).await;
+                    }
+                    true
+                }
+            }
+        };
+        timeout(patience, all_settled).await.is_ok_and(|settled| settled)
     }
 
     /// Waits for the end of the stack, which only a failure of its device brings. Cancel safe.

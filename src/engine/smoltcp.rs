@@ -1,7 +1,7 @@
 //! smoltcp as an engine: another TCP/IP stack, written by other people, behind the same calls.
 //!
 //! What it does not do: timestamps (its clock for them is a bare function, which cannot know the
-//! virtual time), SACK in its own recovery, a limit for half-open connections of its own, events. Its
+//! virtual time), SACK in its own recovery, a queue of their own for half-open connections, events. Its
 //! TIME_WAIT lasts 10 s. While a listener's queue is full it answers a SYN with RST.
 
 mod calls;
@@ -27,6 +27,9 @@ use crate::trace::ConnId;
 
 /// The first and last port for connections of ours.
 const EPHEMERAL: (u16, u16) = (49_152, 65_535);
+
+/// How long a handshake may take: until then it holds a place in the listener's queue.
+const HALF_OPEN: Duration = Duration::from_secs(20);
 
 /// The settings of a smoltcp engine.
 #[derive(Clone, Debug)]
@@ -292,6 +295,7 @@ impl Smoltcp {
         }
         if listening == 0 && has_room {
             let mut socket = self.new_socket();
+            socket.set_timeout(Some(HALF_OPEN.into()));
             socket.listen(listen_endpoint(local)).expect("a new socket and a port");
             let handle = self.sockets.add(socket);
             let listener = self.listeners.get_mut(&id).expect("just seen");
@@ -300,7 +304,8 @@ impl Smoltcp {
     }
 
     fn queue_for_accept(&mut self, id: ListenerId, socket: SocketHandle) {
-        let ends = self.sockets.get::<tcp::Socket<'_>>(socket);
+        let ends = self.sockets.get_mut::<tcp::Socket<'_>>(socket);
+        ends.set_timeout(self.config.timeout.map(Into::into));
         let (Some(local), Some(remote)) = (ends.local_endpoint(), ends.remote_endpoint()) else {
             return;
         };

@@ -1,6 +1,9 @@
 //! The HTTP responder: hyper on any [`Connection`], an axum [`Router`](axum::Router) behind it, and
 //! the closing of the connection in our own hands, so that each state of it can be seen.
 
+#[expect(clippy::missing_errors_doc, reason = "its main is for the program that it is as well")]
+#[path = "../../examples/http_by_hand.rs"]
+pub mod by_hand;
 mod closing;
 mod files;
 mod server;

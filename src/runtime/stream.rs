@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::listener::TcpSocket;
@@ -136,27 +136,30 @@ impl TcpStream {
         move || status(&net, handle)
     }
 
-    /// Puts `data` into the send queue without copying it, as soon as there is room.
+    /// Puts `data` into the send queue without copying it, as soon as there is room. Not cancel safe
+    /// on an engine that takes only what fits: a part may have gone.
     ///
     /// # Errors
     ///
     /// As writing.
-    pub async fn send_bytes(&mut self, data: Bytes) -> io::Result<()> {
-        std::future::poll_fn(|cx| self.poll_send_bytes(cx, &data)).await
+    pub async fn send_bytes(&mut self, mut data: Bytes) -> io::Result<()> {
+        std::future::poll_fn(|cx| self.poll_send_bytes(cx, &mut data)).await
     }
 
-    /// [`TcpStream::send_bytes`] as a poll.
+    /// [`TcpStream::send_bytes`] as a poll. What the queue has taken is gone from the front of `data`;
+    /// it is ready when all of it has.
     ///
     /// # Errors
     ///
     /// As writing.
-    pub fn poll_send_bytes(&self, cx: &mut Context<'_>, data: &Bytes) -> Poll<io::Result<()>> {
+    pub fn poll_send_bytes(&self, cx: &mut Context<'_>, data: &mut Bytes) -> Poll<io::Result<()>> {
         if data.is_empty() {
             return Poll::Ready(Ok(()));
         }
         self.poll_call(cx, Interest::Write, |shard, now| {
             let sent = shard.engine.send_bytes(self.handle, data.clone(), now)?;
-            Ok((sent > 0).then_some(()))
+            data.advance(sent);
+            Ok(data.is_empty().then_some(()))
         })
     }
 

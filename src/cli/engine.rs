@@ -1,0 +1,111 @@
+//! Which TCP/IP stack runs: ours, or smoltcp behind the same sockets.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use super::options::TcpOptions;
+use super::{Failure, exit};
+use crate::engine::recording::Recorder;
+use crate::engine::{Engine, Smoltcp, SmoltcpConfig};
+use crate::runtime;
+use crate::stack::{self, Stack};
+
+/// The two engines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum EngineKind {
+    /// The stack of this project
+    #[default]
+    Ours,
+    /// The smoltcp crate
+    Smoltcp,
+}
+
+/// smoltcp's TIME_WAIT cannot be set. What our own lasts by default says whether --msl was given.
+const USUAL_MSL: Duration = Duration::from_secs(30);
+
+/// Octets that smoltcp may hold each way for one connection: what our own stack takes as well.
+const SMOLTCP_BUFFER: usize = 1024 * 1024;
+
+impl EngineKind {
+    /// Refuses options that this engine has no use for: nobody should wait for what cannot come.
+    pub(super) fn check(self, options: &TcpOptions) -> Result<(), Failure> {
+        let refuse = |option: &str, why: &str| {
+            let hint = "leave it out, or use --engine ours";
+            Err(Failure::new(
+                exit::USAGE,
+                format!("--engine smoltcp cannot do {option}: {why}; {hint}"),
+            ))
+        };
+        match self {
+            EngineKind::Ours => Ok(()),
+            EngineKind::Smoltcp if options.record.is_some() => {
+                refuse("--record", "its inputs and random numbers are not ours to record")
+            }
+            EngineKind::Smoltcp if options.events.is_some() => {
+                refuse("--events", "it raises no events")
+            }
+            EngineKind::Smoltcp if options.msl != USUAL_MSL => {
+                refuse("--msl", "its TIME_WAIT lasts 10 seconds")
+            }
+            EngineKind::Smoltcp => Ok(()),
+        }
+    }
+
+    /// Whether there are events to draw ladders from.
+    pub(super) const fn has_ladders(self) -> bool {
+        match self {
+            EngineKind::Ours => true,
+            EngineKind::Smoltcp => false,
+        }
+    }
+
+    /// Whether it can leave segmentation and checksums to a device.
+    pub(super) const fn has_offload(self) -> bool {
+        match self {
+            EngineKind::Ours => true,
+            EngineKind::Smoltcp => false,
+        }
+    }
+
+    /// An engine with these settings.
+    pub(super) fn start(
+        self,
+        config: stack::Config,
+        options: &TcpOptions,
+    ) -> Result<Box<dyn Engine>, Failure> {
+        match self {
+            EngineKind::Ours => ours(config, options),
+            EngineKind::Smoltcp => smoltcp(config),
+        }
+    }
+}
+
+fn ours(config: stack::Config, options: &TcpOptions) -> Result<Box<dyn Engine>, Failure> {
+    let secret = runtime::secret().map_err(without_randomness)?;
+    let mut stack = Stack::new(config, secret);
+    if let Some(path) = &options.record {
+        let recorder = Recorder::create(path, stack.config(), secret).map_err(|error| {
+            let path = path.display();
+            Failure::new(exit::USAGE, format!("cannot write --record {path}: {error}"))
+        })?;
+        stack.set_journal(Box::new(recorder));
+    }
+    Ok(Box::new(stack))
+}
+
+fn smoltcp(config: stack::Config) -> Result<Box<dyn Engine>, Failure> {
+    Ok(Box::new(Smoltcp::new(SmoltcpConfig {
+        addrs: config.addrs,
+        mtu: config.mtu,
+        receive_buffer: SMOLTCP_BUFFER,
+        send_buffer: SMOLTCP_BUFFER,
+        seed: getrandom::u64().map_err(without_randomness)?,
+        ..SmoltcpConfig::default()
+    })))
+}
+
+fn without_randomness(error: impl Display) -> Failure {
+    Failure::new(exit::UNAVAILABLE, format!("cannot start the stack: {error}"))
+}

@@ -4,10 +4,10 @@
 //! and a TUN as `glass run` does, runs CMD in it, and plays along with the kernel just so far that its
 //! clients are content: there are no retransmission timers, no congestion window, no reassembly.
 
-#[path = "limit/canned.rs"]
-mod canned;
 #[path = "limit/answers.rs"]
 mod answers;
+#[path = "limit/canned.rs"]
+mod canned;
 
 use std::ffi::OsString;
 use std::future::poll_fn;

@@ -111,7 +111,7 @@ enum Stage {
 struct Clients {
     load: Request,
     epoll: OwnedFd,
-    clients: Vec<Client>,
+    all: Vec<Client>,
     answers: u64,
     failures: u32,
 }
@@ -129,10 +129,10 @@ impl Clients {
         let load_of = Request { addr: load.addr, text, keeps };
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let mut clients =
-            Clients { load: load_of, epoll, clients: Vec::new(), answers: 0, failures: 0 };
+            Clients { load: load_of, epoll, all: Vec::new(), answers: 0, failures: 0 };
         for at in 0..load.connections {
             let client = clients.begin(at)?;
-            clients.clients.push(client);
+            clients.all.push(client);
         }
         Ok(clients)
     }
@@ -140,7 +140,7 @@ impl Clients {
     fn run_for(&mut self, duration: Duration) -> io::Result<()> {
         let began = Instant::now();
         let patience = PATIENCE.try_into().expect("five seconds");
-        let mut events = Vec::with_capacity(self.clients.len());
+        let mut events = Vec::with_capacity(self.all.len());
         while began.elapsed() < duration {
             let spare = rustix::buffer::spare_capacity(&mut events);
             if epoll::wait(&self.epoll, spare, Some(&patience))? == 0 {
@@ -154,7 +154,7 @@ impl Clients {
                     if self.failures > MOST_FAILURES {
                         return Err(error);
                     }
-                    self.clients[at] = self.begin(at)?;
+                    self.all[at] = self.begin(at)?;
                 }
             }
         }
@@ -179,7 +179,7 @@ impl Clients {
 
     /// Does for one connection what can be done now.
     fn advance(&mut self, at: usize) -> io::Result<()> {
-        let client = &mut self.clients[at];
+        let client = &mut self.all[at];
         loop {
             let done = match client.stage {
                 Stage::Connecting => {
@@ -201,7 +201,7 @@ impl Clients {
                 // The server closes first, so that this side keeps no port in TIME-WAIT.
                 Stage::Closing => match client.stream.read(&mut [0; 1]) {
                     Ok(0) => {
-                        self.clients[at] = self.begin(at)?;
+                        self.all[at] = self.begin(at)?;
                         return Ok(());
                     }
                     Ok(_) => Err(io::Error::other("more than was announced")),

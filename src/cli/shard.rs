@@ -22,6 +22,9 @@ use crate::view::{JsonLines, LadderRecorder, Limits, LogLines};
 /// Between two looks at the states of an engine that does not tell of them.
 const LOOK: Duration = Duration::from_millis(5);
 
+/// RCV.BUFF where the device joins segments: 4 MiB, of which only what waits to be read is ever held.
+const OFFLOAD_BUFFER: u32 = 4 << 20;
+
 /// A stack on a device, its driver running as a task of this runtime.
 pub(super) struct Shard {
     pub(super) net: Net,
@@ -95,6 +98,10 @@ impl Shard {
         }
         config.mtu = device.mtu();
         config.features = device.features();
+        if config.features.segmentation {
+            // 64 KB at a time: with less a fast sender waits for the window after a handful of them.
+            config.tcp.receive_buffer = config.tcp.receive_buffer.max(OFFLOAD_BUFFER);
+        }
         config.events = sinks.iter().fold(Mask::empty(), |mask, sink| mask | sink.wanted());
         let engine = options.engine.start(config, options)?;
         let (net, driver) = Net::new(engine, device, sinks).map_err(failed)?;

@@ -36,7 +36,7 @@ pub async fn discard<S>(stream: &mut S, idle: Duration) -> io::Result<()>
 where
     S: AsyncRead + Unpin,
 {
-    let mut buf = vec![0; 16 * 1024];
+    let mut buf = vec![0; 64 * 1024];
     while within(idle, stream.read(&mut buf)).await? > 0 {}
     Ok(())
 }

@@ -1,19 +1,16 @@
-//! A complete HTTP/1.1 responder on our own sockets, to be read in class beside RFC 9112. It reads
-//! requests by hand on purpose; a program with more to teach takes httparse for that, or hyper.
+//! HTTP/1.1 on our own sockets, to be read in class beside RFC 9112; other programs take hyper.
 //! `cargo run --example http_by_hand` makes the TUN glass0 (as root) and answers /hello, /bytes/N,
 //! POST /echo at 192.0.2.2; `glass run --responder by-hand` runs this very file without root.
 
-use std::io::{self, ErrorKind};
-use std::{error::Error, fmt::Write, sync::LazyLock, time::Duration};
+use std::{error::Error, io, io::ErrorKind, sync::LazyLock, time::Duration};
 
 use bytes::{Buf, Bytes, BytesMut};
 use glasstack::runtime::{self, Net, TcpListener, TcpStream};
-use glasstack::serving::{Limits, Stop, accept, stop};
+use glasstack::serving::{Limits, Patience, Stop, accept, http_date, stop};
 use glasstack::{device, stack};
-use tokio::io::{AsyncWriteExt, copy, sink};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::{io::AsyncWriteExt, time::Instant};
 
-const AHEAD: usize = 16 * 1024; // octets read ahead at most, and so of a request's head
+const AHEAD: usize = 16 * 1024; // octets read ahead before a request's head has to be whole
 const BODY: usize = 64 << 20; // octets of a request's body at most
 const MOST: usize = 1 << 40; // octets of /bytes/N at most
 const IDLE: Duration = Duration::from_secs(30); // for a peer that neither sends nor takes anything
@@ -21,7 +18,7 @@ const HEAD: Duration = Duration::from_secs(10); // from the first octet of a hea
 const LINGER: Duration = Duration::from_secs(5); // from our FIN to the peer's
 const BAD: &str = "400 Bad Request";
 const GO_AHEAD: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-const METHODS: &str = "GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH";
+const METHODS: &[u8] = b"GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH";
 const HELLO: &str = "Hello from glasstack, a TCP/IP stack in userspace.\n";
 const LINE: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz\n";
 static LINES: LazyLock<Bytes> = LazyLock::new(|| LINE.repeat(1024).into()); // never copied again
@@ -41,8 +38,10 @@ pub async fn main() -> Result<(), Box<dyn Error>> {
 
 /// Answers on each connection of `listener` until `stop`: one request, or with `keep_alive` many.
 pub async fn serve(listener: TcpListener, keep_alive: bool, stop: Stop) {
-    let talk = |stream| Talk { stream, input: BytesMut::new(), output: BytesMut::new() };
-    let answer = |stream| talk(stream).run(keep_alive, stop.clone());
+    let answer = |stream| {
+        let (input, output, patience) = (BytesMut::new(), BytesMut::new(), Patience::new());
+        Talk { stream, input, output, patience }.run(keep_alive, stop.clone())
+    };
     accept(listener, Limits::default(), stop.clone(), answer).await; // a task each, not any number
 }
 
@@ -51,16 +50,15 @@ struct Talk {
     stream: TcpStream,
     input: BytesMut,
     output: BytesMut,
+    patience: Patience,
 }
 
 impl Talk {
     async fn run(mut self, keep_alive: bool, stop: Stop) {
-        let mut end = self.converse(keep_alive, stop).await;
-        if let Some(status) = end.as_ref().err().and_then(io::Error::get_ref) {
-            self.say(&status.to_string(), "", false, 0, ""); // see `check`
-            end = Ok(());
-        }
-        if end.is_err() || self.close().await.is_err() {
+        let end = self.converse(keep_alive, stop).await;
+        let status = end.as_ref().err().and_then(io::Error::get_ref); // see `check`
+        status.inspect(|status| self.say(&status.to_string(), "", false, 0, ""));
+        if end.is_err() && status.is_none() || self.close().await.is_err() {
             self.stream.abort(); // there is nobody to talk to any more
         }
     }
@@ -116,7 +114,7 @@ impl Talk {
             self.flush().await?;
             let lines = LINES.slice(..to_send.min(LINES.len()));
             to_send -= lines.len();
-            timeout(IDLE, self.stream.send_bytes(lines)).await??;
+            self.patience.within(IDLE, self.stream.send_bytes(lines)).await?;
         }
         while body > 0 {
             if self.input.is_empty() {
@@ -130,63 +128,65 @@ impl Talk {
     }
 
     fn say(&mut self, status: &str, allow: &str, goes_on: bool, octets: usize, text: &str) {
-        let date = httpdate::HttpDate::from(runtime::clock::time_of_day());
+        let date = http_date(runtime::clock::time_of_day());
         let close = if goes_on { "" } else { "connection: close\r\n" };
-        let _ = write!(
-            self.output,
-            "HTTP/1.1 {status}\r\nserver: glasstack\r\ndate: {date}\r\n{allow}{close}\
-             content-type: text/plain\r\ncontent-length: {octets}\r\n\r\n{text}"
-        );
+        let named = ["HTTP/1.1 ", status, "\r\nserver: glasstack\r\ndate: ", &date, "\r\n"];
+        let sized = ["content-type: text/plain\r\ncontent-length: ", &octets.to_string()];
+        let all = named.into_iter().chain([allow, close]).chain(sized).chain(["\r\n\r\n", text]);
+        all.for_each(|piece| self.output.extend_from_slice(piece.as_bytes()));
     }
 
     /// Sends what was said, and reads on. The peer's FIN is an error, where something is still due.
     async fn fill(&mut self, until: Instant) -> io::Result<()> {
         self.flush().await?;
-        let more = timeout_at(until, self.stream.recv_bytes(AHEAD - self.input.len())).await??;
+        let more = self.patience.until(until, self.stream.recv_bytes(AHEAD)).await?;
         self.input.extend_from_slice(&more);
         if more.is_empty() { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
     }
 
     async fn flush(&mut self) -> io::Result<()> {
-        timeout(IDLE, self.stream.send_bytes(self.output.split().freeze())).await?
+        self.patience.within(IDLE, self.stream.send_bytes(self.output.split().freeze())).await
     }
 
     /// Our FIN, then the peer's: a RST for unread input could destroy the answer (RFC 9112 9.6).
     async fn close(&mut self) -> io::Result<()> {
         self.flush().await?;
         self.stream.shutdown().await?;
-        timeout(LINGER, copy(&mut self.stream, &mut sink())).await?.map(|_| ())
+        let until = Instant::now() + LINGER;
+        while !self.patience.until(until, self.stream.recv_bytes(AHEAD)).await?.is_empty() {}
+        Ok(())
     }
 }
 
 type Request<'a> = (&'a str, &'a str, usize); // method, path, octets of the body
-
 /// A request (RFC 9112 3 and 5), whether the connection may go on, whether 100 is waited for.
 fn parse(head: &[u8]) -> io::Result<(Request<'_>, bool, bool)> {
-    let mut lines = str::from_utf8(head).unwrap_or_default().lines().take_while(|l| !l.is_empty());
-    let mut words = lines.next().unwrap_or_default().splitn(3, ' ');
+    let mut lines = head.split(|o| *o == b'\n').map(|l| l.strip_suffix(b"\r").unwrap_or(l));
+    let mut words = lines.next().unwrap_or_default().splitn(3, |octet| *octet == b' ');
     let [method, target, version] = [(); 3].map(|()| words.next().unwrap_or_default());
-    let digits = version.strip_prefix("HTTP/").unwrap_or_default().as_bytes();
+    let digits = version.strip_prefix(b"HTTP/").unwrap_or_default();
     check(matches!(digits, [b'0'..=b'9', b'.', b'0'..=b'9']), BAD)?;
     check(digits[0] == b'1', "505 HTTP Version Not Supported")?;
-    check(!target.is_empty() && target.bytes().all(|octet| octet.is_ascii_graphic()), BAD)?;
-    check(METHODS.split(' ').any(|known| known == method), "501 Not Implemented")?;
+    check(!target.is_empty() && target.iter().all(u8::is_ascii_graphic), BAD)?;
+    check(METHODS.split(|o| *o == b' ').any(|known| known == method), "501 Not Implemented")?;
+    let [method, target] = [method, target].map(|word| str::from_utf8(word).unwrap_or_default());
     let rest = target.strip_prefix("http://").map(|rest| rest.trim_start_matches(|c| c != '/'));
     let path = rest.unwrap_or(target).split('?').next().unwrap_or_default();
     let (mut hosts, mut waits, mut closes, mut body) = (0, false, digits == b"1.0", None);
-    for line in lines {
-        let (name, value) = line.split_once(':').map_or(("", ""), |(n, v)| (n, v.trim_ascii()));
-        let is = |known| name.eq_ignore_ascii_case(known);
-        check(!name.is_empty() && name.bytes().all(|octet| octet.is_ascii_graphic()), BAD)?;
-        check(line.chars().all(|c| !c.is_ascii_control() || c == '\t'), BAD)?;
+    for line in lines.take_while(|line| !line.is_empty()) {
+        let (name, value) = line.split_at(line.iter().position(|o| *o == b':').unwrap_or(0));
+        let value = value.get(1..).unwrap_or_default().trim_ascii();
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        check(!name.is_empty() && name.iter().all(u8::is_ascii_graphic), BAD)?;
+        check(line.iter().all(|octet| !octet.is_ascii_control() || *octet == b'\t'), BAD)?;
         check(!is("transfer-encoding"), "501 Not Implemented")?; // nothing but Content-Length
         hosts += usize::from(is("host"));
         waits |= is("expect") && digits != b"1.0";
-        closes |= is("connection") && value.to_ascii_lowercase().contains("close");
+        closes |= is("connection") && value.to_ascii_lowercase().windows(5).any(|w| w == b"close");
         if is("content-length") {
-            check(body.is_none() && !value.is_empty(), BAD)?;
-            check(value.bytes().all(|octet| octet.is_ascii_digit()), BAD)?;
-            body = Some(value.parse().unwrap_or(usize::MAX));
+            let is_number = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+            check(body.is_none() && is_number, BAD)?;
+            body = str::from_utf8(value).ok().map(|digits| digits.parse().unwrap_or(usize::MAX));
         }
     }
     check(hosts == 1 || hosts == 0 && digits == b"1.0", BAD)?;

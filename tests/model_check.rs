@@ -13,7 +13,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
 
 use glasstack::seq::Seq;
-use glasstack::tcp::{Chunks, Config, Context, Output, Received, State, Tcb};
+use glasstack::tcp::{Config, Context, Output, Pool, Received, State, Tcb};
 use glasstack::time::Instant;
 use glasstack::trace::{ConnId, Tracer};
 use glasstack::wire::Segment;
@@ -93,9 +93,9 @@ fn context<'a>(
     now: Instant,
     config: &'a Config,
     tracer: &'a mut Tracer,
-    chunks: &'a mut Chunks,
+    pool: &'a mut Pool,
 ) -> Context<'a> {
-    Context { now, config, conn: ConnId(1), tracer, chunks }
+    Context { now, config, conn: ConnId(1), tracer, pool }
 }
 
 impl World {
@@ -204,8 +204,8 @@ impl World {
                 let deadlines = self.sides.iter().filter_map(|side| side.tcb.next_deadline());
                 self.now = deadlines.min().expect("somebody waits for a deadline");
                 for index in 0..2 {
-                    let (mut tracer, mut chunks) = (Tracer::default(), Chunks::new());
-                    let cx = &mut context(self.now, config, &mut tracer, &mut chunks);
+                    let (mut tracer, mut pool) = (Tracer::default(), Pool::new());
+                    let cx = &mut context(self.now, config, &mut tracer, &mut pool);
                     self.sides[index].tcb.on_timeout(cx);
                     self.drain(index, config);
                 }
@@ -214,8 +214,8 @@ impl World {
     }
 
     fn call(&mut self, index: usize, call: Call, config: &Config) {
-        let (mut tracer, mut chunks) = (Tracer::default(), Chunks::new());
-        let cx = &mut context(self.now, config, &mut tracer, &mut chunks);
+        let (mut tracer, mut pool) = (Tracer::default(), Pool::new());
+        let cx = &mut context(self.now, config, &mut tracer, &mut pool);
         let side = &mut self.sides[index];
         side.called += 1;
         match call {
@@ -235,16 +235,16 @@ impl World {
 
     fn deliver(&mut self, wire: usize, segment: Segment, config: &Config) {
         let to = 1 - wire;
-        let (mut tracer, mut chunks) = (Tracer::default(), Chunks::new());
-        let cx = &mut context(self.now, config, &mut tracer, &mut chunks);
+        let (mut tracer, mut pool) = (Tracer::default(), Pool::new());
+        let cx = &mut context(self.now, config, &mut tracer, &mut pool);
         self.sides[to].tcb.on_segment(segment, cx);
         self.drain(to, config);
     }
 
     /// Reads what can be read, and puts what is to be sent on the wire.
     fn drain(&mut self, index: usize, config: &Config) {
-        let (mut tracer, mut chunks) = (Tracer::default(), Chunks::new());
-        let cx = &mut context(self.now, config, &mut tracer, &mut chunks);
+        let (mut tracer, mut pool) = (Tracer::default(), Pool::new());
+        let cx = &mut context(self.now, config, &mut tracer, &mut pool);
         let side = &mut self.sides[index];
         loop {
             match side.tcb.receive_bytes(64, cx) {

@@ -160,7 +160,7 @@ fn a_loss_is_noticed_after_three_gibibytes_without_any() {
 mod sender {
     use bytes::Bytes;
     use glasstack::seq::Seq;
-    use glasstack::tcp::{Chunks, Config, Context, Output, Tcb};
+    use glasstack::tcp::{Config, Context, Output, Pool, Tcb};
     use glasstack::time::Instant;
     use glasstack::trace::{ConnId, Tracer};
     use glasstack::wire::{Flags, Options, Segment};
@@ -241,8 +241,8 @@ mod sender {
 
         fn with<T>(&mut self, call: impl FnOnce(&mut Tcb, &mut Context<'_>) -> T) -> T {
             let (config, tracer) = (&self.config, &mut self.tracer);
-            let chunks = &mut Chunks::new();
-            let mut cx = Context { now: Instant::ZERO, config, conn: ConnId(1), tracer, chunks };
+            let pool = &mut Pool::new();
+            let mut cx = Context { now: Instant::ZERO, config, conn: ConnId(1), tracer, pool };
             call(&mut self.tcb, &mut cx)
         }
     }

@@ -543,14 +543,14 @@ fn we_answer_the_questions_of_others() {
 #[test]
 fn our_urgent_pointer_stands_behind_the_last_urgent_octet() {
     use glasstack::seq::Seq;
-    use glasstack::tcp::{Chunks, Config, Context, Output, Tcb};
+    use glasstack::tcp::{Config, Context, Output, Pool, Tcb};
     use glasstack::trace::{ConnId, Mask, Tracer};
     use glasstack::wire::{Flags, Segment};
 
     let config = Config { timestamps: false, ..Config::default() };
     let (mut tracer, now) = (Tracer::new(Mask::empty()), glasstack::time::Instant::ZERO);
-    let (tracer, chunks) = (&mut tracer, &mut Chunks::new());
-    let mut cx = Context { now, config: &config, conn: ConnId(1), tracer, chunks };
+    let (tracer, pool) = (&mut tracer, &mut Pool::new());
+    let mut cx = Context { now, config: &config, conn: ConnId(1), tracer, pool };
     let mut tcb = Tcb::new(Seq(0), 0, &config);
     tcb.open_active(&mut cx).expect("it is new");
     assert!(matches!(tcb.poll_output(&mut cx), Output::Transmit(_)));

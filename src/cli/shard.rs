@@ -8,7 +8,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::engine::EngineKind;
 use super::options::{Output, TcpOptions};
 use super::{Failure, exit};
 use crate::device::Device;
@@ -22,17 +21,17 @@ use crate::view::{JsonLines, LadderRecorder, Limits, LogLines};
 /// Between two looks at the states of an engine that does not tell of them.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// RCV.BUFF where the device joins segments: 4 MiB, of which only what waits to be read is ever held.
-const OFFLOAD_BUFFER: u32 = 4 << 20;
+/// What the buffers of a connection may grow to: 8 MiB each way, of which only what waits is ever held.
+const MOST_BUFFERED: u32 = 8 << 20;
 
 /// A stack on a device, its driver running as a task of this runtime.
 pub(super) struct Shard {
     pub(super) net: Net,
-    engine: EngineKind,
     pub(super) ladder: LadderRecorder,
     /// What the faults that were asked for have done.
     faults: Option<Tally>,
-    states: watch::Receiver<BTreeMap<ConnId, State>>,
+    /// `None` while nobody looks on.
+    states: Option<watch::Receiver<BTreeMap<ConnId, State>>>,
     driver: JoinHandle<io::Result<()>>,
 }
 
@@ -72,9 +71,7 @@ impl Shard {
             Failure::new(exit::UNAVAILABLE, format!("cannot start the stack: {error}"))
         };
         let ladder = LadderRecorder::new(Limits::default());
-        let (changes, states) = watch::channel(BTreeMap::new());
-        let mut sinks: Vec<Box<dyn Sink>> =
-            vec![Box::new(LogLines::new()), Box::new(States(changes))];
+        let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(LogLines::new())];
         if ladders {
             sinks.push(Box::new(ladder.clone()));
         }
@@ -98,15 +95,21 @@ impl Shard {
         }
         config.mtu = device.mtu();
         config.features = device.features();
-        if config.features.segmentation {
-            // 64 KB at a time: with less a fast sender waits for the window after a handful of them.
-            config.tcp.receive_buffer = config.tcp.receive_buffer.max(OFFLOAD_BUFFER);
-        }
+        config.tcp.receive_buffer_max = MOST_BUFFERED;
+        config.tcp.send_buffer_max = MOST_BUFFERED as usize;
+        // With nobody to be ahead of, a look into the stack will do, and costs nothing meanwhile.
+        let is_watched = sinks.iter().any(|sink| !sink.wanted().is_empty());
+        let states = is_watched.then(|| {
+            let (changes, states) = watch::channel(BTreeMap::new());
+            sinks.push(Box::new(States(changes)));
+            states
+        });
         config.events = sinks.iter().fold(Mask::empty(), |mask, sink| mask | sink.wanted());
         let engine = options.engine.start(config, options)?;
         let (net, driver) = Net::new(engine, device, sinks).map_err(failed)?;
         let driver = tokio::spawn(driver.run());
-        Ok(Shard { net, engine: options.engine, ladder, faults: tally, states, driver })
+        let states = states.filter(|_| options.engine.has_ladders());
+        Ok(Shard { net, ladder, faults: tally, states, driver })
     }
 
     /// Waits until every connection is CLOSED, in `TIME_WAIT` or in one of `also`, for `patience` at
@@ -116,13 +119,12 @@ impl Shard {
             matches!(state, State::Closed | State::TimeWait) || also.contains(&state)
         };
         let all_settled = async {
-            match self.engine {
-                EngineKind::Ours => {
-                    let mut states = self.states.clone();
+            match self.states.clone() {
+                Some(mut states) => {
                     let told = states.wait_for(|states| states.values().copied().all(settled));
                     told.await.is_ok()
                 }
-                EngineKind::Smoltcp => {
+                None => {
                     while !self.net.states().iter().all(|(_, state)| settled(*state)) {
                         sleep(LOOK).await;
                     }

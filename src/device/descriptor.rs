@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{self, IoSlice, Write};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 
 use super::offload;
@@ -16,6 +16,10 @@ const LONGEST_PACKET: usize = 65_535;
 /// A shorter packet is copied out, so that a queued segment never pins a whole buffer; a longer one
 /// takes the buffer along.
 const WORTH_A_BUFFER: usize = 16 * 1024;
+/// Packets below this share a buffer: their payload is short, and is copied out if it has to wait.
+const SMALL: usize = 512;
+/// Room that small packets share.
+const SHARED: usize = 32 * 1024;
 /// The kernel takes no more pieces than this in one write (`UIO_MAXIOV`).
 const MOST_SLICES: usize = 1024;
 
@@ -25,11 +29,13 @@ pub(super) struct Descriptor {
     has_header: bool,
     /// Empty, with room for a header and a packet.
     buffer: Vec<u8>,
+    /// Room for small packets. Used again once all of those in it are gone.
+    shared: BytesMut,
 }
 
 impl Descriptor {
     pub(super) fn new(has_header: bool) -> Self {
-        Descriptor { has_header, buffer: fresh() }
+        Descriptor { has_header, buffer: fresh(), shared: BytesMut::new() }
     }
 
     /// What the kernel does for who writes here.
@@ -48,8 +54,15 @@ impl Descriptor {
         let header = &self.buffer[..begin];
         let is_verified = offload::is_verified(header);
         let segment_size = offload::segment_size(header);
-        let octets = if self.buffer.len() < WORTH_A_BUFFER {
-            Bytes::copy_from_slice(&self.buffer[begin..])
+        let packet = &self.buffer[begin..];
+        let octets = if packet.len() < SMALL {
+            if self.shared.capacity() < packet.len() {
+                self.shared.reserve(SHARED);
+            }
+            self.shared.extend_from_slice(packet);
+            self.shared.split().freeze()
+        } else if packet.len() < WORTH_A_BUFFER {
+            Bytes::copy_from_slice(packet)
         } else {
             Bytes::from(std::mem::replace(&mut self.buffer, fresh())).slice(begin..)
         };

@@ -129,6 +129,7 @@ impl Responder {
         let mut stopping = false;
         let outcome = loop {
             let over = tokio::select! {
+                biased;
                 outcome = poll_fn(|cx| http.poll_without_shutdown(cx)) => Some(outcome),
                 () = stop.given(), if !stopping => None,
             };

@@ -8,7 +8,7 @@ use axum::extract::{Path, Request};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use http::{HeaderMap, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use tokio::time::sleep;
 
@@ -122,8 +122,8 @@ async fn connection(source: Option<Extension<StatusSource>>) -> Response {
 async fn octets(Path(n): Path<String>) -> Result<Response, BadRequest> {
     let n = number("/bytes/N", "a number of octets", &n, u64::MAX)?;
     let headers = [
-        (header::CONTENT_TYPE, "text/plain; charset=us-ascii".to_owned()),
-        (header::CONTENT_LENGTH, n.to_string()),
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=us-ascii")),
+        (header::CONTENT_LENGTH, HeaderValue::from(n)),
     ];
     Ok((headers, Body::new(Pattern::new(n))).into_response())
 }

@@ -54,6 +54,7 @@ impl TcpListener {
         let id = self.id;
         let accepted = self.net.poll_call(
             cx,
+            |_| false,
             |shard, waker| shard.wait_for_connection(id, waker),
             |shard, _| Ok(shard.engine.accept(id)),
         );

@@ -122,8 +122,15 @@ impl Net {
         &self,
         call: impl FnOnce(&mut Shard, Instant) -> io::Result<T>,
     ) -> io::Result<T> {
+        self.call_on(self.lock(), call)
+    }
+
+    fn call_on<T>(
+        &self,
+        mut shard: MutexGuard<'_, Shard>,
+        call: impl FnOnce(&mut Shard, Instant) -> io::Result<T>,
+    ) -> io::Result<T> {
         let now = self.now();
-        let mut shard = self.lock();
         if shard.stopped {
             return Err(io::Error::new(io::ErrorKind::NotConnected, "the stack has stopped"));
         }
@@ -137,16 +144,23 @@ impl Net {
         result
     }
 
-    /// A call that may have to wait: `Ok(None)` means not yet. Spends tokio's budget, so that a busy
-    /// stream lets others run.
+    /// A call that may have to wait: `Ok(None)` means not yet. It is not even made, and the clock not
+    /// read, when `cannot` says that it would be in vain. Spends tokio's budget, so that a busy stream
+    /// lets others run.
     pub(super) fn poll_call<T>(
         &self,
         cx: &mut Context<'_>,
+        cannot: impl FnOnce(&Shard) -> bool,
         wait: impl FnOnce(&mut Shard, Waker),
         call: impl FnOnce(&mut Shard, Instant) -> io::Result<Option<T>>,
     ) -> Poll<io::Result<T>> {
         let coop = std::task::ready!(tokio::task::coop::poll_proceed(cx));
-        let result = self.call(|shard, now| {
+        let mut shard = self.lock();
+        if !shard.stopped && cannot(&shard) {
+            wait(&mut shard, cx.waker().clone());
+            return Poll::Pending;
+        }
+        let result = self.call_on(shard, |shard, now| {
             let result = call(shard, now);
             if matches!(result, Ok(None)) {
                 wait(shard, cx.waker().clone());

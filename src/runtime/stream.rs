@@ -214,7 +214,12 @@ impl TcpStream {
         interest: Interest,
         call: impl FnOnce(&mut super::net::Shard, crate::time::Instant) -> io::Result<Option<T>>,
     ) -> Poll<io::Result<T>> {
-        self.net.poll_call(cx, |shard, waker| shard.wait(self.handle, interest, waker), call)
+        let cannot = |shard: &super::net::Shard| match interest {
+            Interest::Read => !shard.engine.is_readable(self.handle),
+            Interest::Write => !shard.engine.is_writable(self.handle),
+        };
+        let wait = |shard: &mut super::net::Shard, waker| shard.wait(self.handle, interest, waker);
+        self.net.poll_call(cx, cannot, wait, call)
     }
 
     pub(super) fn poll_read_shared(

@@ -63,10 +63,12 @@ async fn discard<S: AsyncRead + Unpin>(
     quiet: Duration,
     octets: u64,
 ) -> io::Result<bool> {
-    let mut buf = vec![0; 16 * 1024];
+    // Most connections have nothing to throw away, and need not wait for zeros.
+    let mut buf = Vec::with_capacity(16 * 1024);
     let mut left = octets;
     loop {
-        match within(quiet, stream.read(&mut buf)).await? {
+        buf.clear();
+        match within(quiet, stream.read_buf(&mut buf)).await? {
             0 => return Ok(true),
             read if read as u64 > left => return Ok(false),
             read => left -= read as u64,

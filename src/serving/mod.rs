@@ -4,11 +4,15 @@
 
 mod accept;
 mod connection;
+mod date;
 mod linger;
+mod patience;
 mod stop;
 
 pub use accept::{Limits, accept};
 pub use connection::{Connection, Listener, Plain, StatusSource};
+pub use date::http_date;
 pub(crate) use linger::within;
 pub use linger::{Linger, close, wait_for_close};
+pub use patience::Patience;
 pub use stop::{Stop, Stopper, stop};

@@ -123,10 +123,10 @@ impl Stack {
 
     fn on_segment(&mut self, tuple: FourTuple, segment: Segment, now: Instant) {
         if let Some(slot) = self.connections.find(&tuple) {
-            let listener = self.listeners.find(tuple.local).and_then(|id| self.listeners.get(id));
-            let is_heard = listener.is_some_and(super::listeners::Listener::has_room);
+            let yields = self.connections.at(slot).tcb.yields_to(&segment);
+            let gives_way = yields && self.is_heard(tuple.local);
             let (connection, mut cx) = self.with_context(slot, now);
-            if !(is_heard && connection.tcb.yields_to(&segment)) {
+            if !gives_way {
                 connection.tcb.on_segment(segment, &mut cx);
                 return self.after_input(slot, now);
             }
@@ -135,6 +135,12 @@ impl Stack {
             return self.on_segment_for_listener(tuple, segment, Some(old_nxt), now);
         }
         self.on_segment_for_listener(tuple, segment, None, now);
+    }
+
+    /// Whether a SYN to `local` would find a listener with room.
+    fn is_heard(&self, local: SocketAddr) -> bool {
+        let listener = self.listeners.find(local).and_then(|id| self.listeners.get(id));
+        listener.is_some_and(super::listeners::Listener::has_room)
     }
 
     /// A segment of no connection. A SYN may begin one; `above` is what its ISS has to lie beyond when
@@ -322,8 +328,8 @@ impl Stack {
         let connection = self.connections.at(slot);
         let conn = connection.id;
         let config = self.own_settings.of(slot).map_or(&self.config.tcp, |own| &own.tcp);
-        let (tracer, chunks) = (&mut self.tracer, &mut self.chunks);
-        let cx = Context { now, config, conn, tracer, chunks };
+        let (tracer, pool) = (&mut self.tracer, &mut self.pool);
+        let cx = Context { now, config, conn, tracer, pool };
         (connection, cx)
     }
 }

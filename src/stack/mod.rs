@@ -163,7 +163,7 @@ pub struct Stack {
     secret: Secret,
     tracer: Tracer,
     /// Buffers for what is written.
-    chunks: tcp::Chunks,
+    pool: tcp::Pool,
     counters: Counters,
     connections: Connections,
     listeners: Listeners,
@@ -196,7 +196,7 @@ impl Stack {
         config.tcp.burst = if config.features.segmentation { MOST_DATA } else { 0 };
         Stack {
             tracer: Tracer::new(config.events),
-            chunks: tcp::Chunks::new(),
+            pool: tcp::Pool::new(),
             config,
             secret,
             counters: Counters::default(),

@@ -74,7 +74,7 @@ impl Tcb {
     /// Octets that SEND would take now.
     #[must_use]
     pub fn send_room(&self, config: &Config) -> usize {
-        config.send_buffer.saturating_sub(self.snd.queue.len())
+        self.send_buffer(config).saturating_sub(self.snd.queue.len())
     }
 
     /// Copies as much of `data` into the send queue as there is room for, and says how much.
@@ -85,7 +85,7 @@ impl Tcb {
     pub fn send(&mut self, data: &[u8], cx: &mut Context<'_>) -> Result<usize, Error> {
         let octets = self.may_send().map(|()| data.len().min(self.send_room(cx.config)));
         if let Ok(octets) = octets {
-            self.snd.queue.copy_in(&data[..octets], cx.chunks);
+            self.snd.queue.copy_in(&data[..octets], cx.pool);
         }
         note_send(octets, cx)
     }
@@ -100,7 +100,7 @@ impl Tcb {
         let room = self.send_room(cx.config);
         let octets = self.may_send().map(|()| if room > 0 { data.len() } else { 0 });
         if octets.is_ok_and(|octets| octets > 0) {
-            self.snd.queue.push(data);
+            self.snd.queue.push(data, cx.pool);
         }
         note_send(octets, cx)
     }
@@ -146,7 +146,7 @@ impl Tcb {
         most: usize,
         cx: &mut Context<'_>,
     ) -> Result<Received<Bytes>, Error> {
-        match self.rcv.queue.take(most) {
+        match self.rcv.queue.take(most, cx.pool) {
             Some(data) => {
                 self.after_receive(data.len(), cx);
                 Ok(Received::Data(data))
@@ -218,6 +218,7 @@ impl Tcb {
 
     fn after_receive(&mut self, octets: usize, cx: &mut Context<'_>) {
         cx.raise(Mask::CALLS, || What::Call { call: Call::Receive { octets }, error: None });
+        self.grow_receive_buffer(cx.now, cx.config);
         if self.window_update_is_due(cx.config) {
             self.acks.now = true;
         }

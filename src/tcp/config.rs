@@ -13,6 +13,8 @@ pub struct Config {
     pub mss: u16,
     /// RCV.BUFF: octets a peer may send ahead of the application. Default 1 MiB.
     pub receive_buffer: u32,
+    /// What it may grow to where windows turn out too small for the path. Default 0: it does not grow.
+    pub receive_buffer_max: u32,
     /// Once the segment size is known, RCV.BUFF is rounded up to a multiple of it, as on FreeBSD. Default
     /// false.
     pub whole_segment_buffer: bool,
@@ -22,13 +24,15 @@ pub struct Config {
     pub small_window_steps: bool,
     /// Octets an application may write ahead of the peer's acknowledgments. Default 1 MiB.
     pub send_buffer: usize,
+    /// What that may grow to with the congestion window. Default 0: it does not grow.
+    pub send_buffer_max: usize,
     /// Octets of data that one segment may carry when the device cuts it into such as the path allows.
     /// The stack sets it from what its device can do. Default 0: it cannot.
     pub burst: u32,
     /// Offer window scaling (RFC 7323 2). Default true.
     pub window_scaling: bool,
     /// The shift to announce, 0 to 14 (RFC 7323 2.3). Default none: the smallest with which the whole
-    /// receive buffer can be announced.
+    /// receive buffer can be announced, as large as it may become.
     pub window_shift: Option<u8>,
     /// Offer timestamps (RFC 7323 3). Default true.
     pub timestamps: bool,
@@ -96,9 +100,11 @@ impl Default for Config {
             msl: Duration::from_secs(30),
             mss: 536,
             receive_buffer: 1 << 20,
+            receive_buffer_max: 0,
             whole_segment_buffer: false,
             small_window_steps: false,
             send_buffer: 1 << 20,
+            send_buffer_max: 0,
             burst: 0,
             window_scaling: true,
             window_shift: None,
@@ -132,7 +138,8 @@ impl Config {
     }
 
     fn least_shift(&self) -> u8 {
-        (0..14).find(|shift| self.receive_buffer >> shift <= 0xffff).unwrap_or(14)
+        let most = self.receive_buffer.max(self.receive_buffer_max);
+        (0..14).find(|shift| most >> shift <= 0xffff).unwrap_or(14)
     }
 }
 
@@ -145,6 +152,8 @@ mod tests {
         for (buffer, shift) in [(65_535, 0), (65_536, 1), (1 << 20, 5), (1 << 30, 14)] {
             let config = Config { receive_buffer: buffer, ..Config::default() };
             assert_eq!(config.shift_to_announce(), shift, "{buffer}");
+            let config = Config { receive_buffer_max: buffer, receive_buffer: 1000, ..config };
+            assert_eq!(config.shift_to_announce(), shift, "growing to {buffer}");
         }
     }
 }

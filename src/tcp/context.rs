@@ -1,8 +1,8 @@
 //! What the machine of one connection is told from outside: the time, the settings, and where to
 //! report. It knows nothing else of the world.
 
-use super::chunks::Chunks;
 use super::config::Config;
+use super::pool::Pool;
 use crate::time::Instant;
 use crate::trace::{ConnId, DropReason, Event, Mask, Tracer, What};
 
@@ -18,7 +18,7 @@ pub struct Context<'a> {
     /// Where events go.
     pub tracer: &'a mut Tracer,
     /// Buffers for what is written.
-    pub chunks: &'a mut Chunks,
+    pub pool: &'a mut Pool,
 }
 
 impl Context<'_> {

@@ -10,15 +10,17 @@ use super::tcb::Tcb;
 use super::timers::Timer;
 use crate::seq::Seq;
 use crate::trace::{DropReason, Mask, Retransmission, What};
-use crate::wire::Segment;
+use crate::wire::{Flags, Segment};
 
 /// Text.
 impl Tcb {
     /// Takes the text of a segment that was cut to the window: into the receive queue when it is the
     /// next, beside it when it lies beyond a gap.
-    pub(super) fn take_text(&mut self, seg: &Segment, cx: &mut Context<'_>) {
+    pub(super) fn take_text(&mut self, seg: &mut Segment, cx: &mut Context<'_>) {
         let gap = seg.seq.since(self.rcv.nxt);
-        let mut payload = seg.payload.clone();
+        // Where a FIN stands is reckoned from the text, so that it is needed once more then.
+        let fin = seg.has(Flags::FIN);
+        let mut payload = if fin { seg.payload.clone() } else { std::mem::take(&mut seg.payload) };
         // Octets behind the peer's FIN are not part of the stream.
         if let Some(fin_at) = self.rcv.fin_at {
             let start = self.rcv.delivered + u64::from(gap);
@@ -39,9 +41,9 @@ impl Tcb {
         let had_gap = self.rcv.queue.out_of_order_len() > 0;
         let mut octets = u32::try_from(payload.len()).expect("an IP packet is below 2^16 octets");
         self.deliver(octets);
-        payload.slices().iter().for_each(|slice| self.rcv.queue.append(slice.clone()));
+        payload.into_slices().for_each(|slice| self.rcv.queue.append(slice, cx.pool));
         let limit = self.rcv.fin_at.unwrap_or(u64::MAX);
-        let closed = self.rcv.queue.close_gap(self.rcv.delivered, limit);
+        let closed = self.rcv.queue.close_gap(self.rcv.delivered, limit, cx.pool);
         self.deliver(closed);
         let enough = self.acks.received(octets, cx.config);
         octets += closed;
@@ -72,7 +74,7 @@ impl Tcb {
         let syn = u32::from(std::mem::take(&mut self.snd.syn));
         let fin = u32::from(self.fin.is_some_and(|fin| ack.gt(fin)));
         let data = octets - syn - fin;
-        self.snd.queue.advance(data as usize, cx.chunks);
+        self.snd.queue.advance(data as usize, cx.pool);
         self.snd.una = ack;
         self.recovery.recover = self.recovery.recover.max(ack);
         self.counters.octets_acknowledged += u64::from(data);
@@ -80,7 +82,7 @@ impl Tcb {
             self.snd.up = None;
         }
         let syn_was_lost = syn == 1 && self.retries > 0;
-        if let Some(newest) = self.flight.acknowledge(ack) {
+        if let Some(newest) = self.flight.acknowledge(ack, cx.pool) {
             self.measure(newest.at, cx);
         }
         self.retries = 0;

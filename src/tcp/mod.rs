@@ -8,8 +8,8 @@
 //! asked by `poll_output` what it wants to send, until it says `Wait`.
 
 mod ack;
+mod buffers;
 mod calls;
-mod chunks;
 mod config;
 mod congestion;
 mod context;
@@ -18,6 +18,7 @@ mod input;
 pub mod names;
 mod negotiation;
 mod output;
+mod pool;
 mod receive_queue;
 mod recovery;
 mod rtt;
@@ -30,10 +31,10 @@ mod timeouts;
 mod timers;
 
 pub use calls::Received;
-pub use chunks::Chunks;
 pub use config::{Config, Keepalive};
 pub use context::Context;
 pub use output::Output;
+pub use pool::Pool;
 pub use segment_arrives::closed;
 pub use state::{ARROWS, Arrow, Cause, State, is_arrow};
 pub use status::{RecoveryState, Status, TimerLeft, Transition};

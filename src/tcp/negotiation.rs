@@ -97,6 +97,15 @@ impl Tcb {
         }
         options
     }
+
+    /// The octets that they take.
+    pub(super) fn options_len(&self, now: Instant) -> usize {
+        if self.negotiated.sack && self.rcv.queue.out_of_order_len() > 0 {
+            return self.options(now).len();
+        }
+        let timestamps = self.negotiated.timestamps_at(now);
+        Options { timestamps, ..Options::default() }.len()
+    }
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ impl Tcb {
             Some(segment) => Output::Transmit(segment),
             None => {
                 self.watch_for_a_blocked_sender(cx);
+                self.rcv.queue.settle(cx.pool);
                 Output::Wait(self.timers.next())
             }
         }
@@ -75,7 +76,7 @@ impl Tcb {
             return None;
         }
         self.snd.nxt = self.iss + 1;
-        self.flight.push(Sent {
+        let syn = Sent {
             seq: self.iss,
             end: self.iss + 1,
             syn: true,
@@ -85,7 +86,8 @@ impl Tcb {
             times: 1,
             delivered: 0,
             lost: None,
-        });
+        };
+        self.flight.push(syn, cx.pool);
         Some(self.transmit(self.iss, Flags::SYN, 0, None, cx))
     }
 
@@ -163,7 +165,7 @@ impl Tcb {
         let end = seq + octets + u32::from(fin);
         self.snd.nxt = end;
         self.snd.last_sent = cx.now;
-        self.flight.push(Sent {
+        let sent = Sent {
             seq,
             end,
             syn: false,
@@ -173,7 +175,8 @@ impl Tcb {
             times: 1,
             delivered: self.counters.octets_acknowledged,
             lost: None,
-        });
+        };
+        self.flight.push(sent, cx.pool);
         let mut flags = Flags::empty();
         flags.set(Flags::PSH, all && octets > 0);
         if fin {
@@ -221,7 +224,7 @@ impl Tcb {
 
     /// Octets of data that fit into one segment beside the options (RFC 6691 2).
     pub(super) fn payload_room(&self, cx: &Context<'_>) -> u32 {
-        let options = u32::try_from(self.options(cx.now).len()).expect("at most 40");
+        let options = u32::try_from(self.options_len(cx.now)).expect("at most 40");
         self.send_mss(cx.config).saturating_sub(options).max(1)
     }
 

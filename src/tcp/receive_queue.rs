@@ -3,13 +3,17 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::{Bytes, BytesMut};
+use smallvec::SmallVec;
 
+use super::pool::Pool;
 use crate::seq::Seq;
 use crate::wire::SackBlocks;
 
-/// Payload shorter than this is copied together with its neighbours, so that many small segments
-/// cost about what they carry.
-const SMALL: usize = 512;
+/// Payload shorter than this is copied together with its neighbours unless it is read at once, so that
+/// many small segments cost about what they carry.
+pub(super) const SMALL: usize = 512;
+/// Small payloads that may wait in their frames.
+const MOST_FRESH: usize = 64;
 /// Room that small payloads share.
 const CHUNK: usize = 4096;
 /// Islands and pieces of islands one connection may hold: beyond these, small out-of-order segments
@@ -24,6 +28,8 @@ pub(super) struct ReceiveQueue {
     ready: VecDeque<Bytes>,
     /// Small octets in order behind `ready`.
     tail: BytesMut,
+    /// Small octets in order behind `tail`, still in the frames that they came in.
+    fresh: SmallVec<[Bytes; 1]>,
     ready_len: usize,
     /// Out of order: boxed, for most connections never need it.
     islands: Option<Box<Islands>>,
@@ -50,21 +56,33 @@ impl ReceiveQueue {
         self.islands.as_ref().map_or(0, |islands| islands.len)
     }
 
-    /// Adds octets at the end of what is in order.
-    pub(super) fn append(&mut self, data: Bytes) {
+    /// Adds octets at the end of what is in order. Small ones stay in their frame for the moment: an
+    /// application that is waiting takes them before [`ReceiveQueue::settle`].
+    pub(super) fn append(&mut self, data: Bytes, pool: &mut Pool) {
         self.ready_len += data.len();
-        if data.len() >= SMALL {
-            self.seal();
-            self.ready.push_back(data);
-            return;
+        let is_small = data.len() < SMALL;
+        if !is_small || self.fresh.len() >= MOST_FRESH {
+            self.settle(pool);
         }
-        if self.tail.capacity() - self.tail.len() < data.len() {
-            self.seal();
-            // The first small piece gets a small buffer; a stream of them larger ones.
-            let room = if self.ready.is_empty() { SMALL } else { CHUNK };
-            self.tail = BytesMut::with_capacity(room);
+        if is_small {
+            return self.fresh.push(data);
         }
-        self.tail.extend_from_slice(&data);
+        self.seal(pool);
+        pool.slices.equip(&mut self.ready);
+        self.ready.push_back(data);
+    }
+
+    /// Lets go of the frames of small octets that nobody has read: they are copied together.
+    pub(super) fn settle(&mut self, pool: &mut Pool) {
+        for data in std::mem::take(&mut self.fresh) {
+            if self.tail.capacity() - self.tail.len() < data.len() {
+                self.seal(pool);
+                // The first small piece gets a small buffer; a stream of them larger ones.
+                let room = if self.ready.is_empty() { SMALL } else { CHUNK };
+                self.tail = BytesMut::with_capacity(room);
+            }
+            self.tail.extend_from_slice(&data);
+        }
     }
 
     /// Keeps `data`, which begins `gap` octets (at least one) beyond what is in order at position
@@ -77,14 +95,14 @@ impl ReceiveQueue {
 
     /// Moves what has become contiguous with position `delivered` to the end of what is in order;
     /// returns how many octets, never beyond position `limit`.
-    pub(super) fn close_gap(&mut self, delivered: u64, limit: u64) -> u32 {
+    pub(super) fn close_gap(&mut self, delivered: u64, limit: u64, pool: &mut Pool) -> u32 {
         let mut at = delivered;
         while let Some(islands) = &mut self.islands {
             let Some(data) = islands.take_at(at) else { break };
             let room = usize::try_from(limit.saturating_sub(at)).unwrap_or(usize::MAX);
             let data = data.slice(..room.min(data.len()));
             at += data.len() as u64;
-            self.append(data);
+            self.append(data, pool);
         }
         if self.islands.as_ref().is_some_and(|islands| islands.pieces.is_empty()) {
             self.islands = None;
@@ -107,20 +125,31 @@ impl ReceiveQueue {
     }
 
     /// Takes up to `most` in-order octets that lie in one piece, without copying.
-    pub(super) fn take(&mut self, most: usize) -> Option<Bytes> {
-        if self.ready.is_empty() {
-            self.seal();
-        }
-        let first = self.ready.front_mut()?;
-        let data = first.split_to(most.min(first.len()));
-        if first.is_empty() {
-            self.ready.pop_front();
-        }
+    pub(super) fn take(&mut self, most: usize, pool: &mut Pool) -> Option<Bytes> {
+        let data = if self.ready.is_empty() && self.tail.is_empty() {
+            let first = self.fresh.first_mut()?;
+            let data = first.split_to(most.min(first.len()));
+            if first.is_empty() {
+                self.fresh.remove(0);
+            }
+            data
+        } else {
+            if self.ready.is_empty() {
+                self.seal(pool);
+            }
+            let first = self.ready.front_mut()?;
+            let data = first.split_to(most.min(first.len()));
+            if first.is_empty() {
+                self.ready.pop_front();
+            }
+            data
+        };
         self.ready_len -= data.len();
         if self.ready_len == 0 {
             // An idle connection holds nothing.
-            self.ready = VecDeque::new();
+            pool.slices.strip(&mut self.ready);
             self.tail = BytesMut::new();
+            self.fresh = SmallVec::new();
         }
         Some(data)
     }
@@ -128,7 +157,9 @@ impl ReceiveQueue {
     /// A copy of up to `most` octets in order, which stay.
     pub(super) fn peek(&self, most: usize) -> Bytes {
         let mut copy = BytesMut::with_capacity(most.min(self.ready_len));
-        for piece in self.ready.iter().map(|piece| &piece[..]).chain([&self.tail[..]]) {
+        let ready = self.ready.iter().map(|piece| &piece[..]);
+        let fresh = self.fresh.iter().map(|piece| &piece[..]);
+        for piece in ready.chain([&self.tail[..]]).chain(fresh) {
             let room = (most - copy.len()).min(piece.len());
             copy.extend_from_slice(&piece[..room]);
         }
@@ -139,8 +170,9 @@ impl ReceiveQueue {
         *self = ReceiveQueue::default();
     }
 
-    fn seal(&mut self) {
+    fn seal(&mut self, pool: &mut Pool) {
         if !self.tail.is_empty() {
+            pool.slices.equip(&mut self.ready);
             self.ready.push_back(self.tail.split().freeze());
         }
     }
@@ -220,7 +252,7 @@ mod tests {
     use super::*;
 
     fn drain(queue: &mut ReceiveQueue) -> Vec<u8> {
-        std::iter::from_fn(|| queue.take(7)).flatten().collect()
+        std::iter::from_fn(|| queue.take(7, &mut Pool::new())).flatten().collect()
     }
 
     /// Every order of overlapping pieces gives the same stream.
@@ -237,6 +269,7 @@ mod tests {
                 *slot = rest.remove(code % base);
                 code /= base;
             }
+            let pool = &mut Pool::new();
             let mut queue = ReceiveQueue::default();
             let mut delivered = 0_u64;
             for (start, end) in order.map(|index| pieces[index]) {
@@ -246,9 +279,9 @@ mod tests {
                     assert!(queue.insert(delivered, gap, &data));
                 } else if end as u64 > delivered {
                     let skip = usize::try_from(delivered).unwrap() - start;
-                    queue.append(data.slice(skip..));
+                    queue.append(data.slice(skip..), pool);
                     delivered = end as u64;
-                    delivered += u64::from(queue.close_gap(delivered, u64::MAX));
+                    delivered += u64::from(queue.close_gap(delivered, u64::MAX, pool));
                 }
             }
             assert_eq!((delivered, queue.out_of_order_len()), (60, 0), "order {order:?}");
@@ -283,13 +316,27 @@ mod tests {
 
     #[test]
     fn small_pieces_are_gathered_and_large_ones_shared() {
-        let mut queue = ReceiveQueue::default();
-        (0..100).for_each(|_| queue.append(Bytes::from_static(b"ab")));
-        assert!(queue.ready.is_empty());
+        let (mut queue, pool) = (ReceiveQueue::default(), &mut Pool::new());
+        (0..100).for_each(|_| queue.append(Bytes::from_static(b"ab"), pool));
+        queue.settle(pool);
+        assert!(queue.ready.is_empty() && queue.fresh.is_empty());
         let large = Bytes::from(vec![7; 1460]);
-        queue.append(large.clone());
-        assert_eq!(queue.take(1000).map(|data| data.len()), Some(200));
-        assert_eq!(queue.take(9999).map(|data| data.as_ptr()), Some(large.as_ptr()));
+        queue.append(large.clone(), pool);
+        assert_eq!(queue.take(1000, pool).map(|data| data.len()), Some(200));
+        assert_eq!(queue.take(9999, pool).map(|data| data.as_ptr()), Some(large.as_ptr()));
         assert_eq!(queue.ready_len(), 0);
+    }
+
+    #[test]
+    fn what_is_read_at_once_is_not_copied_and_what_is_not_lets_its_frame_go() {
+        let (mut queue, pool) = (ReceiveQueue::default(), &mut Pool::new());
+        let frame = Bytes::from(vec![7; 100]);
+        queue.append(frame.clone(), pool);
+        assert_eq!(queue.take(60, pool).map(|data| data.as_ptr()), Some(frame.as_ptr()));
+        queue.settle(pool);
+        assert!(frame.is_unique(), "nobody holds on to the frame");
+        queue.append(Bytes::from_static(b"later"), pool);
+        assert_eq!(queue.peek(99), [&[7; 40][..], b"later"].concat());
+        assert_eq!(drain(&mut queue), [&[7; 40][..], b"later"].concat());
     }
 }

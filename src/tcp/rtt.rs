@@ -4,20 +4,28 @@ use std::time::Duration;
 
 use super::config::Config;
 
-/// SRTT, RTTVAR and RTO of one connection.
+/// SRTT, RTTVAR and RTO of one connection. In nanoseconds, for they are reckoned with for each ACK.
 #[derive(Clone, Debug)]
 pub(super) struct Rtt {
-    srtt: Option<Duration>,
-    rttvar: Duration,
+    /// `None` before the first measurement.
+    srtt: Option<u64>,
+    rttvar: u64,
     /// Without backoff.
-    rto: Duration,
+    rto: u64,
     /// How often the timeout has been doubled (RFC 6298 5.5).
     backoff: u32,
 }
 
+/// What no measurement exceeds: far beyond any ceiling of the timeout, far from any overflow.
+const LONGEST: u64 = 1 << 50;
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 impl Rtt {
     pub(super) fn new(config: &Config) -> Self {
-        Rtt { srtt: None, rttvar: Duration::ZERO, rto: config.initial_rto, backoff: 0 }
+        Rtt { srtt: None, rttvar: 0, rto: nanos(config.initial_rto), backoff: 0 }
     }
 
     /// Takes a measurement (RFC 6298 2.2 and 2.3), and with it ends the doubling: until then the wait
@@ -25,19 +33,22 @@ impl Rtt {
     /// (section 5). By Karn's rule the caller measures only what was sent once (section 3).
     pub(super) fn measure(&mut self, rtt: Duration, config: &Config) {
         self.backoff = 0;
-        match self.srtt {
+        let rtt = nanos(rtt).min(LONGEST);
+        let srtt = match self.srtt {
             None => {
-                self.srtt = Some(rtt);
                 self.rttvar = rtt / 2;
+                rtt
             }
             Some(srtt) => {
                 self.rttvar = (self.rttvar * 3 + srtt.abs_diff(rtt)) / 4;
-                self.srtt = Some((srtt * 7 + rtt) / 8);
+                (srtt * 7 + rtt) / 8
             }
-        }
-        let srtt = self.srtt.unwrap_or(rtt);
-        let variation = (4 * self.rttvar).max(config.min_variation);
-        self.rto = (srtt + variation).clamp(config.min_rto, config.max_rto);
+        };
+        self.srtt = Some(srtt);
+        let variation = (4 * self.rttvar).max(nanos(config.min_variation));
+        let floor = nanos(config.min_rto);
+        let ceiling = nanos(config.max_rto).max(floor);
+        self.rto = srtt.saturating_add(variation).clamp(floor, ceiling);
     }
 
     /// Doubles the timeout (5.5), up to the ceiling.
@@ -53,23 +64,23 @@ impl Rtt {
     /// After a SYN had to be sent again and nothing could be measured: begin with 3 s (5.7).
     pub(super) fn after_lost_syn(&mut self) {
         if self.srtt.is_none() {
-            self.rto = self.rto.max(Duration::from_secs(3));
+            self.rto = self.rto.max(nanos(Duration::from_secs(3)));
             self.backoff = 0;
         }
     }
 
     /// RTO with backoff.
     pub(super) fn rto(&self, config: &Config) -> Duration {
-        let factor = 1_u32 << self.backoff;
-        self.rto.checked_mul(factor).unwrap_or(config.max_rto).min(config.max_rto)
+        let doubled = self.rto.saturating_mul(1 << self.backoff);
+        Duration::from_nanos(doubled).min(config.max_rto)
     }
 
     pub(super) fn srtt(&self) -> Option<Duration> {
-        self.srtt
+        self.srtt.map(Duration::from_nanos)
     }
 
     pub(super) fn rttvar(&self) -> Duration {
-        self.rttvar
+        Duration::from_nanos(self.rttvar)
     }
 }
 

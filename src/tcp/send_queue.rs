@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
-use super::chunks::Chunks;
+use super::pool::Pool;
 use crate::wire::Payload;
 
 /// The send queue. Offsets count from the first unacknowledged octet.
@@ -35,13 +35,14 @@ impl SendQueue {
     }
 
     /// Copies `data` behind what is there: the one copy that a write costs.
-    pub(super) fn copy_in(&mut self, mut data: &[u8], chunks: &mut Chunks) {
+    pub(super) fn copy_in(&mut self, mut data: &[u8], pool: &mut Pool) {
         self.len += data.len();
+        pool.slices.equip(&mut self.slices);
         while !data.is_empty() {
             if self.tail.capacity() == self.tail.len() {
                 self.seal();
-                let fresh = chunks.take(data.len());
-                chunks.keep(std::mem::replace(&mut self.tail, fresh));
+                let fresh = pool.take(data.len());
+                pool.keep(std::mem::replace(&mut self.tail, fresh));
             }
             let room = self.tail.capacity() - self.tail.len();
             let (now, later) = data.split_at(room.min(data.len()));
@@ -51,8 +52,9 @@ impl SendQueue {
     }
 
     /// Takes `data` as it is, without copying.
-    pub(super) fn push(&mut self, data: Bytes) {
+    pub(super) fn push(&mut self, data: Bytes, pool: &mut Pool) {
         if !data.is_empty() {
+            pool.slices.equip(&mut self.slices);
             self.seal();
             self.len += data.len();
             self.slices.push_back(data);
@@ -96,7 +98,7 @@ impl SendQueue {
     /// # Panics
     ///
     /// When there are not so many.
-    pub(super) fn advance(&mut self, octets: usize, chunks: &mut Chunks) {
+    pub(super) fn advance(&mut self, octets: usize, pool: &mut Pool) {
         assert!(octets <= self.len, "{octets} of {} octets acknowledged", self.len);
         if octets > self.len - self.tail.len() {
             self.seal();
@@ -109,7 +111,7 @@ impl SendQueue {
             if first.len() <= left {
                 left -= first.len();
                 removed += 1;
-                self.slices.pop_front().into_iter().for_each(|slice| chunks.give(slice));
+                self.slices.pop_front().into_iter().for_each(|slice| pool.give(slice));
             } else {
                 *first = first.slice(left..);
                 left = 0;
@@ -121,8 +123,10 @@ impl SendQueue {
             Cursor::default()
         };
         if self.len == 0 {
-            // An idle connection holds nothing.
-            chunks.keep(std::mem::take(self).tail);
+            pool.slices.strip(&mut self.slices);
+            if self.tail.capacity() > 0 {
+                pool.keep(std::mem::take(&mut self.tail));
+            }
         }
     }
 
@@ -145,20 +149,20 @@ mod tests {
     #[test]
     fn reads_what_was_written_wherever_it_is_cut() {
         let mut queue = SendQueue::default();
-        let mut all = Vec::new();
+        let (mut all, mut pool) = (Vec::new(), Pool::new());
         for round in 0..40_u8 {
             let piece = vec![round; usize::from(round) * 37 % 101];
             all.extend_from_slice(&piece);
             if round % 3 == 0 {
-                queue.push(piece.into());
+                queue.push(piece.into(), &mut pool);
             } else {
-                queue.copy_in(&piece, &mut Chunks::new());
+                queue.copy_in(&piece, &mut pool);
             }
             let from = all.len() * 2 / 3;
             assert_eq!(queue.slice(from, all.len() - from).to_bytes(), all[from..]);
             assert_eq!(queue.slice(0, all.len() / 2).to_bytes(), all[..all.len() / 2]);
             let gone = all.len() / 5;
-            queue.advance(gone, &mut Chunks::new());
+            queue.advance(gone, &mut pool);
             all.drain(..gone);
             assert_eq!(queue.len(), all.len());
             let mut walked = Vec::new();
@@ -174,7 +178,7 @@ mod tests {
     fn what_is_pushed_is_not_copied() {
         let data = Bytes::from(vec![1; 5000]);
         let mut queue = SendQueue::default();
-        queue.push(data.clone());
+        queue.push(data.clone(), &mut Pool::new());
         let payload = queue.slice(1000, 1460);
         assert_eq!(payload.slices()[0].as_ptr(), data[1000..].as_ptr());
     }
@@ -183,10 +187,10 @@ mod tests {
     fn a_large_write_fills_chunks() {
         let mut queue = SendQueue::default();
         let data: Vec<u8> = (0..200_000_u32).map(|i| i.to_le_bytes()[0]).collect();
-        let chunks = &mut Chunks::new();
-        queue.copy_in(&data, chunks);
+        let pool = &mut Pool::new();
+        queue.copy_in(&data, pool);
         assert_eq!(queue.slice(0, data.len()).to_bytes(), data);
-        queue.advance(data.len(), chunks);
+        queue.advance(data.len(), pool);
         assert_eq!((queue.len(), queue.slices.capacity()), (0, 0));
     }
 }

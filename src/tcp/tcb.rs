@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::ack::Acks;
+use super::buffers::Growth;
 use super::config::{Config, Keepalive};
 use super::congestion::{CongestionControl, NewReno};
 use super::context::Context;
@@ -99,6 +100,7 @@ pub(super) struct Rcv {
     pub(super) fin_at: Option<u64>,
     /// The acknowledgment sent last (Last.ACK.sent, RFC 7323 4.3).
     pub(super) last_ack_sent: Seq,
+    pub(super) growth: Growth,
     pub(super) queue: ReceiveQueue,
 }
 
@@ -252,16 +254,6 @@ impl Tcb {
     /// (RFC 9293 3.7.1, MUST-16).
     pub(super) fn send_mss(&self, config: &Config) -> u32 {
         u32::from(self.negotiated.peer_mss.min(config.mss))
-    }
-
-    /// RCV.BUFF.
-    pub(super) fn receive_buffer(&self, config: &Config) -> u32 {
-        let buffer = config.receive_buffer;
-        if config.whole_segment_buffer {
-            buffer.checked_next_multiple_of(self.send_mss(config)).unwrap_or(buffer)
-        } else {
-            buffer
-        }
     }
 
     /// Octets and flags that are out and not acknowledged.
@@ -439,6 +431,7 @@ impl Rcv {
             delivered: 0,
             fin_at: None,
             last_ack_sent: Seq(0),
+            growth: Growth::default(),
             queue: ReceiveQueue::default(),
         }
     }

@@ -98,10 +98,9 @@ impl Timers {
 
     /// The timer that runs out first.
     pub(super) fn next(&self) -> Option<Deadline> {
-        Timer::ALL
-            .into_iter()
-            .filter_map(|timer| self.until(timer).map(|at| Deadline { at, timer }))
-            .min_by_key(|deadline| deadline.at)
+        let all = Timer::ALL.into_iter().zip(self.at);
+        let (timer, at) = all.min_by_key(|(_, at)| *at).expect("there are timers");
+        (at != Instant::NEVER).then_some(Deadline { at, timer })
     }
 
     /// Clears and returns the first timer that has run out at `now`.

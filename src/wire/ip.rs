@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use bytes::Bytes;
 use etherparse::{IpDscp, IpEcn, IpNumber, Ipv4Header, Ipv4HeaderSlice};
+use smallvec::SmallVec;
 
 use super::ParseError;
 use super::frame::Head;
@@ -21,7 +22,7 @@ pub struct Datagram {
     /// Whether it is a part of a larger packet.
     pub is_fragment: bool,
     /// The header as it came, for ICMP errors, which quote it.
-    pub header: Bytes,
+    pub header: SmallVec<[u8; 20]>,
     /// What follows the header, cut to the length that the header states.
     pub payload: Bytes,
 }
@@ -65,7 +66,7 @@ pub fn parse(bytes: &Bytes) -> Result<Datagram, ParseError> {
         dst: header.destination_addr().into(),
         protocol: header.protocol().0,
         is_fragment: header.is_fragmenting_payload(),
-        header: bytes.slice(..header_len),
+        header: SmallVec::from_slice(header.slice()),
         payload: bytes.slice(header_len..total_len),
     })
 }

@@ -36,6 +36,16 @@ pub struct Timestamps {
     pub ecr: u32,
 }
 
+impl Timestamps {
+    /// The option behind two NOPs (RFC 7323, appendix A).
+    pub(super) fn octets(self) -> [u8; 12] {
+        let mut octets = [1, 1, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0];
+        octets[4..8].copy_from_slice(&self.val.to_be_bytes());
+        octets[8..].copy_from_slice(&self.ecr.to_be_bytes());
+        octets
+    }
+}
+
 /// Up to four ranges `[left, right)` of sequence numbers, the newest first.
 #[derive(Clone, Copy, Default)]
 pub struct SackBlocks {
@@ -104,7 +114,18 @@ pub(super) type Elements = SmallVec<[TcpOptionElement; 8]>;
 impl Options {
     /// Reads the option bytes of a header. An option with an impossible length ends the reading: what
     /// came before it counts (RFC 9293 3.1, MUST-7).
-    pub(super) fn parse(mut bytes: &[u8]) -> Options {
+    pub(super) fn parse(bytes: &[u8]) -> Options {
+        // What nearly every segment has, in the layout that RFC 7323 appendix A recommends.
+        if let [1, 1, 8, 10, val @ .., a, b, c, d] = bytes
+            && let Ok(val) = <[u8; 4]>::try_from(val)
+        {
+            let (val, ecr) = (u32::from_be_bytes(val), u32::from_be_bytes([*a, *b, *c, *d]));
+            return Options { timestamps: Some(Timestamps { val, ecr }), ..Options::default() };
+        }
+        Options::parse_any(bytes)
+    }
+
+    fn parse_any(mut bytes: &[u8]) -> Options {
         let mut options = Options::default();
         loop {
             let mut elements = TcpOptionsIterator::from_slice(bytes);
@@ -143,6 +164,12 @@ impl Options {
                 self.timestamps = Some(Timestamps { val, ecr });
             }
         }
+    }
+
+    /// Whether there is nothing but timestamps: as on nearly every segment.
+    pub(super) fn only_timestamps(&self) -> Option<Timestamps> {
+        let is_syn = self.mss.is_some() || self.window_scale.is_some() || self.sack_permitted;
+        self.timestamps.filter(|_| !is_syn && self.sack.is_empty())
     }
 
     /// The elements to write, each aligned as is customary: pairs of NOPs before what is two octets
@@ -295,6 +322,23 @@ mod tests {
             let room = options.room_for_sack();
             options.sack.truncate(room);
             assert_eq!(Options::parse(&bytes), options);
+        }
+    }
+
+    #[test]
+    fn the_usual_option_reads_the_same_by_the_short_way() {
+        let usual = Options {
+            timestamps: Some(Timestamps { val: 0x0102_0304, ecr: 0xfffe_fdfc }),
+            ..Options::default()
+        };
+        let bytes = written(&usual);
+        assert_eq!((Options::parse(&bytes), Options::parse_any(&bytes)), (usual, usual));
+        assert_eq!(
+            usual.only_timestamps().map(Timestamps::octets),
+            Some(bytes.try_into().unwrap())
+        );
+        for len in [0, 4, 8, 11] {
+            assert_eq!(Options::parse(&written(&usual)[..len]), Options::default());
         }
     }
 

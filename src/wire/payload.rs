@@ -4,10 +4,10 @@ use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 
 /// Octets in one or more slices. A segment from the wire has one; a segment of ours has as many as
-/// the writes it was made from.
+/// the writes it was made from, often two: a head and a body.
 #[derive(Clone, Debug, Default)]
 pub struct Payload {
-    slices: SmallVec<[Bytes; 1]>,
+    slices: SmallVec<[Bytes; 2]>,
     len: usize,
 }
 
@@ -66,6 +66,11 @@ impl Payload {
     #[must_use]
     pub fn slices(&self) -> &[Bytes] {
         &self.slices
+    }
+
+    /// The slices themselves, in order, none of them empty.
+    pub fn into_slices(self) -> impl Iterator<Item = Bytes> {
+        self.slices.into_iter()
     }
 
     /// All octets in one slice; copies only when there are several.

@@ -103,8 +103,11 @@ pub fn emit_as(
     tcp.urg = flags.contains(Flags::URG);
     tcp.ece = flags.contains(Flags::ECE);
     tcp.cwr = flags.contains(Flags::CWR);
-    tcp.set_options(&options.elements(style.options))
-        .expect("40 octets hold every combination of our options");
+    match options.only_timestamps() {
+        Some(timestamps) => tcp.set_options_raw(&timestamps.octets()),
+        None => tcp.set_options(&options.elements(style.options)),
+    }
+    .expect("40 octets hold every combination of our options");
 
     let mut header = tcp.to_bytes();
     let len = header.len() + payload.len();

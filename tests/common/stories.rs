@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use glasstack::seq::Seq;
-use glasstack::tcp::{self, Arrow, Chunks, Context, Keepalive, State, Tcb};
+use glasstack::tcp::{self, Arrow, Context, Keepalive, Pool, State, Tcb};
 use glasstack::time::Instant;
 use glasstack::trace::{ConnId, Event, Mask, Tracer, What};
 
@@ -132,8 +132,8 @@ pub fn single_connection() -> BTreeSet<Arrow> {
         tcb.open_active(cx).expect("a listening connection may turn active");
     }] {
         let (now, conn) = (Instant::ZERO, ConnId(1));
-        let chunks = &mut Chunks::new();
-        let mut cx = Context { now, config: &config, conn, tracer: &mut tracer, chunks };
+        let pool = &mut Pool::new();
+        let mut cx = Context { now, config: &config, conn, tracer: &mut tracer, pool };
         let mut tcb = Tcb::new(Seq(1), 0, &config);
         tcb.open_passive(&mut cx).expect("it is new");
         call(&mut tcb, &mut cx);

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 
 use crate::seq::Seq;
+use crate::tcp::pool::Pool;
 use crate::time::Instant;
 use crate::trace::Retransmission;
 
@@ -61,8 +62,9 @@ impl Flight {
     }
 
     /// Takes a record of what just left, at the end or again at its own place.
-    pub(in crate::tcp) fn push(&mut self, sent: Sent) {
+    pub(in crate::tcp) fn push(&mut self, sent: Sent, pool: &mut Pool) {
         debug_assert!(self.sent.back().is_none_or(|last| last.end == sent.seq), "no holes");
+        pool.records.equip(&mut self.sent);
         self.sent.push_back(sent);
     }
 
@@ -142,7 +144,7 @@ impl Flight {
     /// Removes what `ack` covers. Returns the record to measure the round-trip time with, if there is
     /// one: the last that it covers whole, unless it covers anything that was sent again. Then it may
     /// have waited for that, however late the last left (Karn's rule, RFC 6298 3).
-    pub(in crate::tcp) fn acknowledge(&mut self, ack: Seq) -> Option<Sent> {
+    pub(in crate::tcp) fn acknowledge(&mut self, ack: Seq, pool: &mut Pool) -> Option<Sent> {
         let mut newest = None;
         let mut sent_again = false;
         while let Some(first) = self.sent.front_mut() {
@@ -164,7 +166,7 @@ impl Flight {
             }
         }
         if self.sent.is_empty() {
-            self.sent = VecDeque::new();
+            pool.records.strip(&mut self.sent);
         }
         newest.filter(|_| !sent_again)
     }
@@ -202,7 +204,7 @@ mod tests {
     fn flight() -> Flight {
         let mut flight = Flight::default();
         for (seq, end) in [(0, 100), (100, 200), (200, 251)] {
-            flight.push(Sent {
+            let sent = Sent {
                 seq: Seq(seq),
                 end: Seq(end),
                 syn: false,
@@ -212,7 +214,8 @@ mod tests {
                 times: 1,
                 delivered: 0,
                 lost: None,
-            });
+            };
+            flight.push(sent, &mut Pool::new());
         }
         flight
     }
@@ -221,11 +224,11 @@ mod tests {
     fn an_ack_removes_whole_records_and_cuts_the_next() {
         let mut flight = flight();
         flight.mark_all_lost(Retransmission::Timeout);
-        let newest = flight.acknowledge(Seq(150)).expect("one record is covered");
+        let newest = flight.acknowledge(Seq(150), &mut Pool::new()).expect("one record is covered");
         assert_eq!(newest.end, Seq(100));
         flight.check(Seq(150), Seq(251));
         assert_eq!(flight.lost(), 101);
-        assert_eq!(flight.acknowledge(Seq(251)).map(|sent| sent.fin), Some(true));
+        assert_eq!(flight.acknowledge(Seq(251), &mut Pool::new()).map(|sent| sent.fin), Some(true));
         assert!(flight.is_empty());
     }
 
@@ -234,8 +237,8 @@ mod tests {
         let mut flight = flight();
         flight.mark_first_lost(Retransmission::Timeout, 1_000);
         flight.resend_first_lost(Instant::from_millis(1_000), 0);
-        assert_eq!(flight.acknowledge(Seq(200)), None);
-        assert_eq!(flight.acknowledge(Seq(251)).map(|sent| sent.times), Some(1));
+        assert_eq!(flight.acknowledge(Seq(200), &mut Pool::new()), None);
+        assert_eq!(flight.acknowledge(Seq(251), &mut Pool::new()).map(|sent| sent.times), Some(1));
     }
 
     #[test]
@@ -263,7 +266,7 @@ mod tests {
     #[test]
     fn a_long_record_is_split_and_the_fin_goes_last() {
         let mut flight = flight();
-        flight.acknowledge(Seq(200));
+        flight.acknowledge(Seq(200), &mut Pool::new());
         flight.mark_all_lost(Retransmission::Timeout);
         let first = *flight.first_lost(20).expect("it is lost");
         assert_eq!((first.seq, first.end, first.fin), (Seq(200), Seq(220), false));

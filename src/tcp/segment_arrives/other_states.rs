@@ -25,11 +25,11 @@ pub(super) fn other_states(tcb: &mut Tcb, mut seg: Segment, cx: &mut Context<'_>
     cut_to_window(tcb, &mut seg);
     fifth_check_the_ack_field(tcb, &seg, cx)?;
     take_timestamp(tcb, &seg, first, cx.now);
-    from_sixth_step(tcb, &seg, cx)
+    from_sixth_step(tcb, &mut seg, cx)
 }
 
 /// The last three checks; SYN-SENT joins here once its SYN is acknowledged.
-pub(super) fn from_sixth_step(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> Step {
+pub(super) fn from_sixth_step(tcb: &mut Tcb, seg: &mut Segment, cx: &mut Context<'_>) -> Step {
     sixth_check_the_urg_bit(tcb, seg, cx);
     seventh_process_the_segment_text(tcb, seg, cx)?;
     eighth_check_the_fin_bit(tcb, seg, cx)
@@ -311,7 +311,11 @@ fn sixth_check_the_urg_bit(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) {
     }
 }
 
-fn seventh_process_the_segment_text(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> Step {
+fn seventh_process_the_segment_text(
+    tcb: &mut Tcb,
+    seg: &mut Segment,
+    cx: &mut Context<'_>,
+) -> Step {
     if seg.payload.is_empty() {
         return ControlFlow::Continue(());
     }

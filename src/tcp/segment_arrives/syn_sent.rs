@@ -62,7 +62,7 @@ fn fourth_check_the_syn_bit(tcb: &mut Tcb, seg: Segment, cx: &mut Context<'_>) -
         tcb.on_established(cx);
         let mut rest = without_syn(seg);
         cut_to_window(tcb, &mut rest);
-        return from_sixth_step(tcb, &rest, cx);
+        return from_sixth_step(tcb, &mut rest, cx);
     }
     // Simultaneous open: our SYN goes again, now with an ACK. What came with the peer's SYN is left for
     // it to send again.

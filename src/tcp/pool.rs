@@ -1,0 +1,137 @@
+//! Buffers that are used again, so that a steady flow asks the system for nothing: chunks for what
+//! applications write, and the lists that a connection needs only while it has something to hold.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+
+use super::recovery::Sent;
+
+/// How much room a chunk has: what one large write of the device can carry.
+pub(super) const CHUNK: usize = 64 * 1024;
+/// No more than this are kept for later: 4 MiB.
+const MOST_CHUNKS: usize = 64;
+/// Lists that are kept for later, of each kind, and the longest of them: about 400 KB in all.
+const MOST_LISTS: usize = 256;
+const LONGEST_LIST: usize = 16;
+
+/// The spare buffers of a stack, shared by its connections.
+#[derive(Debug, Default)]
+pub struct Pool {
+    chunks: Vec<BytesMut>,
+    /// For octets on their way out or in.
+    pub(super) slices: Lists<Bytes>,
+    /// For what is in flight.
+    pub(super) records: Lists<Sent>,
+}
+
+/// Spare lists of one kind, all empty.
+#[derive(Debug)]
+pub(super) struct Lists<T>(Vec<VecDeque<T>>);
+
+impl<T> Default for Lists<T> {
+    fn default() -> Self {
+        Lists(Vec::new())
+    }
+}
+
+impl<T> Lists<T> {
+    /// Gives `list` room, if it has none: it is about to be used.
+    pub(super) fn equip(&mut self, list: &mut VecDeque<T>) {
+        if list.capacity() == 0
+            && let Some(spare) = self.0.pop()
+        {
+            *list = spare;
+        }
+    }
+
+    /// Takes the room of `list`, which is empty: an idle connection holds nothing.
+    pub(super) fn strip(&mut self, list: &mut VecDeque<T>) {
+        debug_assert!(list.is_empty(), "what is in it would be lost");
+        let list = std::mem::take(list);
+        if (1..=LONGEST_LIST).contains(&list.capacity()) && self.0.len() < MOST_LISTS {
+            self.0.push(list);
+        }
+    }
+}
+
+impl Pool {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Pool::default()
+    }
+
+    /// An empty buffer for a write of `octets`. A short write gets a short buffer: idle connections
+    /// hold no whole chunk.
+    pub(super) fn take(&mut self, octets: usize) -> BytesMut {
+        if octets < CHUNK / 2 {
+            return BytesMut::with_capacity(octets.max(1024));
+        }
+        self.chunks.pop().unwrap_or_else(|| BytesMut::with_capacity(CHUNK))
+    }
+
+    /// Takes back what nobody needs any more, if it is the last of a chunk.
+    pub(super) fn give(&mut self, data: Bytes) {
+        if self.chunks.len() < MOST_CHUNKS
+            && let Ok(chunk) = data.try_into_mut()
+        {
+            self.keep(chunk);
+        }
+    }
+
+    /// Takes back the room that was not used.
+    pub(super) fn keep(&mut self, mut chunk: BytesMut) {
+        chunk.clear();
+        if self.chunks.len() < MOST_CHUNKS && chunk.try_reclaim(CHUNK) {
+            self.chunks.push(chunk);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_comes_again_once_its_last_piece_is_back() {
+        let mut pool = Pool::new();
+        let mut chunk = pool.take(CHUNK);
+        let place = chunk.as_ptr();
+        chunk.extend_from_slice(&[1; 1000]);
+        let first = chunk.split().freeze();
+        chunk.extend_from_slice(&[2; 500]);
+        let second = chunk.split().freeze();
+        pool.give(first);
+        pool.keep(chunk);
+        assert!(pool.chunks.is_empty(), "a piece is still out");
+        pool.give(second);
+        let again = pool.take(CHUNK);
+        assert_eq!((again.as_ptr(), again.len()), (place, 0));
+        assert!(again.capacity() >= CHUNK);
+    }
+
+    #[test]
+    fn what_is_not_a_chunk_or_too_much_is_not_kept() {
+        let mut pool = Pool::new();
+        pool.give(Bytes::from_static(b"not ours"));
+        pool.give(Bytes::from(vec![1; 100]));
+        assert!(pool.chunks.is_empty());
+        (0..100).for_each(|_| pool.keep(BytesMut::with_capacity(CHUNK)));
+        assert_eq!(pool.chunks.len(), MOST_CHUNKS);
+    }
+
+    #[test]
+    fn lists_are_used_again_unless_they_have_grown_long() {
+        let mut lists = Lists::default();
+        let (mut short, mut long) = (VecDeque::from([1]), VecDeque::from([1; 100]));
+        short.clear();
+        long.clear();
+        let room = short.capacity();
+        lists.strip(&mut short);
+        lists.strip(&mut long);
+        assert_eq!((short.capacity(), long.capacity(), lists.0.len()), (0, 0, 1));
+        lists.equip(&mut long);
+        assert_eq!((long.capacity(), lists.0.len()), (room, 0));
+    }
+}

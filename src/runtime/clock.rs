@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use rustix::time::{ClockId, clock_gettime};
+use nix::time::{ClockId, clock_gettime};
 
 use crate::time::Instant;
 
@@ -30,10 +30,10 @@ impl Clock {
 /// Nanoseconds since some moment in the past, never fewer than before. It is read for every call of a
 /// socket: `std::time::Instant` would reckon with seconds and fractions each time.
 fn monotonic() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("every Linux has this clock");
     let positive = "the monotonic clock has run for less than 292 years";
-    let seconds = u64::try_from(now.tv_sec).expect(positive);
-    seconds * 1_000_000_000 + u64::try_from(now.tv_nsec).expect(positive)
+    let seconds = u64::try_from(now.tv_sec()).expect(positive);
+    seconds * 1_000_000_000 + u64::try_from(now.tv_nsec()).expect(positive)
 }
 
 /// The time of day.

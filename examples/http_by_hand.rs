@@ -32,17 +32,17 @@ pub async fn main() -> Result<(), Box<dyn Error>> {
     let stack = Box::new(stack::Stack::new(config, runtime::secret()?));
     let (net, driver) = Net::new(stack, Box::new(tun), Vec::new())?;
     let (_stopper, stop) = stop();
-    tokio::spawn(serve(TcpListener::bind(&net, "192.0.2.2:80".parse()?)?, true, stop));
+    tokio::spawn(serve(TcpListener::bind(&net, "192.0.2.2:80".parse()?)?, 10_000, true, stop));
     Ok(driver.run().await?)
 }
 
-/// Answers on each connection of `listener` until `stop`: one request, or with `keep_alive` many.
-pub async fn serve(listener: TcpListener, keep_alive: bool, stop: Stop) {
-    let answer = |stream| {
+/// Answers on `listener`, `most` at a time, until `stop`: one request each, or with `keep_alive` many.
+pub async fn serve(listener: TcpListener, most: usize, keep_alive: bool, stop: Stop) {
+    let run = |stream| {
         let (input, output, patience) = (BytesMut::new(), BytesMut::new(), Patience::new());
         Talk { stream, input, output, patience }.run(keep_alive, stop.clone())
     };
-    accept(listener, Limits::default(), stop.clone(), answer).await; // a task each, not any number
+    accept(listener, Limits { connections: most, ..Default::default() }, stop.clone(), run).await;
 }
 
 /// A connection, what has come by it and was not looked at yet, what was said and has not left yet.

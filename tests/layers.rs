@@ -62,10 +62,11 @@ const LAST_PURE: u8 = 3;
 
 /// The crates that the pure layers may use, and why each is harmless. None does I/O, reads a clock or
 /// draws a random number.
-const PURE_CRATES: [(&str, &str); 7] = [
+const PURE_CRATES: [(&str, &str); 8] = [
     ("bitflags", "flags and masks"),
     ("bytes", "payload that is shared and not copied"),
     ("etherparse", "parses and writes headers"),
+    ("hashbrown", "the table of connections: slots by a hash of ours"),
     ("serde", "events and snapshots as data"),
     ("siphasher", "a hash keyed with the secret: ISNs, ports, the connection table"),
     ("slab", "connections in slots"),

@@ -247,6 +247,12 @@ pub(super) struct ServerOptions {
     /// examples/http_by_hand.rs is, with /hello, /bytes/N and POST /echo
     #[arg(long, value_enum, default_value_t, env = "GLASS_RESPONDER", value_name = "RESPONDER")]
     pub(super) responder: Responder,
+    /// Connections to HTTP that may be open at a time, 1 to 1000000: further peers wait in the queue
+    #[arg(
+        long, env = "GLASS_MAX_CONNECTIONS", default_value = "10000", value_name = "NUMBER",
+        value_parser = max_connections
+    )]
+    pub(super) max_connections: usize,
 }
 
 /// What answers HTTP.
@@ -298,6 +304,13 @@ pub(super) fn services(text: &str) -> Result<Services, String> {
             .collect::<Result<_, _>>()
             .map(Services)
             .map_err(|error| format!("{error}; or say all, or none")),
+    }
+}
+
+fn max_connections(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=1_000_000) => Ok(number),
+        Ok(_) | Err(_) => Err("not a number from 1 to 1000000".to_owned()),
     }
 }
 

@@ -11,7 +11,7 @@ use super::{Failure, exit};
 use crate::http;
 use crate::runtime::{Net, TcpListener, clock};
 use crate::services;
-use crate::serving::{Stopper, stop};
+use crate::serving::{Limits, Stopper, stop};
 
 /// Running responders.
 pub(super) struct Server {
@@ -34,20 +34,22 @@ impl Server {
         let mut tasks = JoinSet::new();
         let web = SocketAddr::new(addr, options.port);
         let close_after = options.close_after.unwrap_or_default();
+        let most = options.max_connections;
         match options.responder {
             Responder::Axum => {
                 let router = match dir {
                     Some(dir) => http::directory(existing(dir)?),
                     None => http::site(),
                 };
-                let config = http::Config { close_after, ..http::Config::default() };
+                let limits = Limits { connections: most, ..Limits::default() };
+                let config = http::Config { close_after, limits, ..http::Config::default() };
                 let listener = listen(net, web)?;
                 tasks.spawn(http::serve(listener, router, config, stop.clone()));
             }
             Responder::ByHand => {
                 let listener = listen(net, web)?;
                 let keep_alive = close_after.keeps_alive();
-                tasks.spawn(http::by_hand::serve(listener, keep_alive, stop.clone()));
+                tasks.spawn(http::by_hand::serve(listener, most, keep_alive, stop.clone()));
             }
         }
         let mut summary = format!("http://{}/", authority(web));

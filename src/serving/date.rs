@@ -31,7 +31,7 @@ mod tests {
 
     #[test]
     fn each_second_has_its_own_date() {
-        let at = |seconds, millis| {
+        let at = |seconds: u64, millis| {
             http_date(UNIX_EPOCH + Duration::from_millis(seconds * 1000 + millis)).to_string()
         };
         assert_eq!(at(784_111_777, 0), "Sun, 06 Nov 1994 08:49:37 GMT");

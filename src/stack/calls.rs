@@ -22,7 +22,7 @@ impl Stack {
     /// The address is not ours, or something listens there already.
     pub fn listen(&mut self, local: SocketAddr, backlog: usize) -> Result<ListenerId, Error> {
         self.note(self.last_input, || Input::Listen { local, backlog });
-        if !local.ip().is_unspecified() && !self.config.addrs.contains(&local.ip()) {
+        if !local.ip().is_unspecified() && !self.own_addrs.contains(&local.ip()) {
             return Err(Error::AddressNotAvailable);
         }
         if local.port() != 0 {
@@ -137,10 +137,10 @@ impl Stack {
     }
 
     fn source_addr(&self, wanted: Option<IpAddr>, remote: SocketAddr) -> Result<IpAddr, Error> {
-        let mut ours = self.config.addrs.iter().copied();
+        let of_the_family = |ip: &IpAddr| ip.is_ipv4() == remote.is_ipv4();
         match wanted.filter(|ip| !ip.is_unspecified()) {
-            Some(ip) => ours.find(|our| *our == ip && our.is_ipv4() == remote.is_ipv4()),
-            None => ours.find(|our| our.is_ipv4() == remote.is_ipv4()),
+            Some(ip) => self.own_addrs.get(&ip).copied().filter(of_the_family),
+            None => self.config.addrs.iter().copied().find(of_the_family),
         }
         .filter(|ip| *ip != remote.ip() && ip.is_ipv4())
         .ok_or(Error::AddressNotAvailable)

@@ -1,13 +1,15 @@
 //! The table of connections: slots, and the way from a four-tuple to its slot.
 
-use std::collections::HashMap;
-
+use hashbrown::HashTable;
 use slab::Slab;
 
 use super::secret::TableHasher;
 use super::{FourTuple, Handle, ListenerId};
 use crate::tcp::Tcb;
 use crate::trace::ConnId;
+
+/// Room for so many connections stays when the last of them is gone.
+const KEPT: usize = 1024;
 
 /// One connection and what the stack knows of it besides.
 #[derive(Debug)]
@@ -41,14 +43,16 @@ pub(super) enum Owner {
 #[derive(Debug)]
 pub(super) struct Connections {
     slots: Slab<Box<Connection>>,
-    /// Never iterated: its order is nobody's business.
-    by_tuple: HashMap<FourTuple, u32, TableHasher>,
+    /// The slots by the hash of their four-tuples, which the connections themselves hold. Never
+    /// iterated: its order is nobody's business.
+    by_tuple: HashTable<u32>,
+    hasher: TableHasher,
     generations: u32,
 }
 
 impl Connections {
     pub(super) fn new(hasher: TableHasher) -> Self {
-        Connections { slots: Slab::new(), by_tuple: HashMap::with_hasher(hasher), generations: 0 }
+        Connections { slots: Slab::new(), by_tuple: HashTable::new(), hasher, generations: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -65,6 +69,7 @@ impl Connections {
         tcb: Tcb,
         owner: Owner,
     ) -> Handle {
+        assert_eq!(self.find(&tuple), None, "{tuple:?} is in use");
         self.generations = self.generations.wrapping_add(1);
         let generation = self.generations;
         let slot = self.slots.insert(Box::new(Connection {
@@ -78,13 +83,15 @@ impl Connections {
             is_mapped: true,
         }));
         let slot = u32::try_from(slot).expect("the number of connections is limited");
-        let before = self.by_tuple.insert(tuple, slot);
-        assert_eq!(before, None, "{tuple:?} is in use");
+        let Connections { slots, by_tuple, hasher, .. } = self;
+        let hash_of = |slot: &u32| hasher.hash(&slots[*slot as usize].tuple);
+        by_tuple.insert_unique(hasher.hash(&tuple), slot, hash_of);
         Handle { slot, generation }
     }
 
     pub(super) fn find(&self, tuple: &FourTuple) -> Option<u32> {
-        self.by_tuple.get(tuple).copied()
+        let is_it = |slot: &u32| self.slots[*slot as usize].tuple == *tuple;
+        self.by_tuple.find(self.hasher.hash(tuple), is_it).copied()
     }
 
     pub(super) fn get(&self, handle: Handle) -> Option<&Connection> {
@@ -114,18 +121,25 @@ impl Connections {
     pub(super) fn unmap(&mut self, slot: u32) {
         let connection = &mut self.slots[slot as usize];
         if std::mem::take(&mut connection.is_mapped) {
-            self.by_tuple.remove(&connection.tuple);
+            let hash = self.hasher.hash(&connection.tuple);
+            let entry = self.by_tuple.find_entry(hash, |at| *at == slot);
+            entry.expect("what is mapped is in the table").remove();
         }
     }
 
     pub(super) fn remove(&mut self, slot: u32) -> Box<Connection> {
         self.unmap(slot);
-        let removed = self.slots.remove(slot as usize);
-        if self.slots.is_empty() {
-            self.slots.shrink_to_fit();
-            self.by_tuple.shrink_to_fit();
+        self.slots.remove(slot as usize)
+    }
+
+    /// Says whether the last of a crowd has gone, and with it the room that the crowd took.
+    pub(super) fn shrink(&mut self) -> bool {
+        let shrinks = self.slots.is_empty() && self.slots.capacity() > KEPT;
+        if shrinks {
+            self.slots = Slab::new();
+            self.by_tuple = HashTable::new();
         }
-        removed
+        shrinks
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Connection)> {

@@ -54,9 +54,9 @@ impl Stack {
     }
 
     fn on_datagram(&mut self, datagram: &Datagram, packet: &Packet, now: Instant) {
-        let why = if !self.config.addrs.contains(&datagram.dst) {
+        let why = if !self.own_addrs.contains(&datagram.dst) {
             DropReason::NotForUs
-        } else if !ip::may_be_source(datagram.src) || self.config.addrs.contains(&datagram.src) {
+        } else if !ip::may_be_source(datagram.src) || self.own_addrs.contains(&datagram.src) {
             DropReason::BadSource
         } else if datagram.is_fragment {
             DropReason::Fragment

@@ -16,7 +16,7 @@ mod secret;
 mod settings;
 mod wheel;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use connections::Connections;
@@ -160,6 +160,8 @@ pub struct Counters {
 #[derive(Debug)]
 pub struct Stack {
     config: Config,
+    /// Its addresses, for looking them up: they may be many.
+    own_addrs: BTreeSet<IpAddr>,
     secret: Secret,
     tracer: Tracer,
     /// Buffers for what is written.
@@ -197,6 +199,7 @@ impl Stack {
         Stack {
             tracer: Tracer::new(config.events),
             pool: tcp::Pool::new(),
+            own_addrs: config.addrs.iter().copied().collect(),
             config,
             secret,
             counters: Counters::default(),

@@ -100,6 +100,10 @@ impl Stack {
         self.wheel.remove(slot);
         self.own_settings.clear(slot);
         let connection = self.connections.remove(slot);
+        if self.connections.shrink() {
+            self.wheel.shrink();
+            self.dirty.shrink_to_fit();
+        }
         self.raise(connection.id, now, Mask::CONNECTIONS, || What::Removed);
     }
 }

@@ -1,7 +1,7 @@
 //! What must not be guessed: initial sequence numbers (RFC 6528), ephemeral ports (RFC 6056), timestamp
 //! offsets (RFC 7323 5.4) and the keys of the hash tables, all from one secret.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 
 use siphasher::sip::{SipHasher13, SipHasher24};
@@ -76,11 +76,25 @@ impl Secret {
 #[derive(Clone, Debug)]
 pub(super) struct TableHasher(u64, u64);
 
-impl BuildHasher for TableHasher {
-    type Hasher = SipHasher13;
-
-    fn build_hasher(&self) -> SipHasher13 {
-        SipHasher13::new_with_keys(self.0, self.1)
+impl TableHasher {
+    /// All octets of both ends in one go: this is done for every packet.
+    pub(super) fn hash(&self, tuple: &FourTuple) -> u64 {
+        let FourTuple { local, remote } = tuple;
+        let hasher = SipHasher13::new_with_keys(self.0, self.1);
+        let mut key = [0; 36];
+        let mut len = 0;
+        let mut add = |octets: &[u8]| {
+            key[len..len + octets.len()].copy_from_slice(octets);
+            len += octets.len();
+        };
+        for end in [local, remote] {
+            match end.ip() {
+                IpAddr::V4(ip) => add(&ip.octets()),
+                IpAddr::V6(ip) => add(&ip.octets()),
+            }
+            add(&end.port().to_be_bytes());
+        }
+        hasher.hash(&key[..len])
     }
 }
 

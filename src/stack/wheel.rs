@@ -78,6 +78,12 @@ impl Wheel {
         self.links[key as usize] = Link::EMPTY;
     }
 
+    /// There are no entries any more: the room for them goes too.
+    pub(super) fn shrink(&mut self) {
+        debug_assert_eq!(self.occupied, [0; LEVELS], "an entry is left");
+        self.links = Vec::new();
+    }
+
     /// When the entry of `key` runs out.
     pub(super) fn until(&self, key: u32) -> Option<Instant> {
         self.links.get(key as usize).filter(|link| link.linked).map(|link| link.at)

@@ -334,7 +334,7 @@ impl Tcb {
 
     /// Turns keep-alive probes on or off (RFC 9293 3.8.4, MUST-24).
     pub fn set_keepalive(&mut self, keepalive: Option<Keepalive>, cx: &mut Context<'_>) {
-        self.settings.keepalive = keepalive;
+        self.settings.keepalive = keepalive.map(Box::new);
         self.watch_silence(cx);
     }
 

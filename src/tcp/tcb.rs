@@ -1,8 +1,9 @@
 //! The transmission control block (RFC 9293 3.3.1): everything known of one connection, in the RFC's
 //! names, and the one place where its state changes.
 
-use std::collections::VecDeque;
 use std::time::Duration;
+
+use smallvec::SmallVec;
 
 use super::ack::Acks;
 use super::buffers::Growth;
@@ -58,7 +59,9 @@ pub struct Tcb {
     pub(super) last_heard: Instant,
     pub(super) keepalive_probes: u32,
     pub(super) counters: Counters,
-    history: VecDeque<Transition>,
+    /// The last transitions. A connection that is open has room for its own here; one that closes, for a
+    /// while, elsewhere.
+    history: SmallVec<[Transition; 3]>,
 }
 
 /// SND.*
@@ -105,10 +108,11 @@ pub(super) struct Rcv {
 }
 
 /// What can be set per connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) nagle: bool,
-    pub(super) keepalive: Option<Keepalive>,
+    /// Boxed, for most connections are never probed.
+    pub(super) keepalive: Option<Box<Keepalive>>,
     pub(super) user_timeout: Option<Duration>,
 }
 
@@ -153,7 +157,7 @@ impl Tcb {
             negotiated: Negotiated::new(config, ts_offset),
             settings: Settings {
                 nagle: config.nagle,
-                keepalive: config.keepalive,
+                keepalive: config.keepalive.map(Box::new),
                 user_timeout: config.user_timeout,
             },
             timers: Timers::new(),
@@ -171,7 +175,7 @@ impl Tcb {
             last_heard: Instant::ZERO,
             keepalive_probes: 0,
             counters: Counters::default(),
-            history: VecDeque::new(),
+            history: SmallVec::new(),
         }
     }
 
@@ -182,9 +186,9 @@ impl Tcb {
         debug_assert!(is_arrow(from, to, cause), "no arrow {from} -> {to} ({cause:?})");
         self.state = to;
         if self.history.len() == Status::HISTORY {
-            self.history.pop_front();
+            self.history.remove(0);
         }
-        self.history.push_back(Transition { at: cx.now, from, to, cause });
+        self.history.push(Transition { at: cx.now, from, to, cause });
         let section = cause.section_from(from);
         cx.raise(Mask::STATES, || What::State { from, to, cause, section });
         match to {
@@ -321,7 +325,7 @@ impl Tcb {
             segments_received: self.counters.segments_received,
             retransmissions: self.counters.retransmissions,
             timers: timers.collect(),
-            transitions: self.history.iter().copied().collect(),
+            transitions: self.history.to_vec(),
         }
     }
 

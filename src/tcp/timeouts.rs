@@ -72,7 +72,7 @@ impl Tcb {
     }
 
     fn keepalive_timeout(&mut self, cx: &mut Context<'_>) {
-        let Some(keepalive) = self.settings.keepalive else { return };
+        let Some(keepalive) = self.settings.keepalive.as_deref().copied() else { return };
         let silent = cx.now.since(self.last_heard);
         if silent < keepalive.idle {
             self.arm(Timer::Keepalive, keepalive.idle.saturating_sub(silent), cx);
@@ -154,7 +154,7 @@ impl Tcb {
 
     /// Keep-alive begins with ESTABLISHED, or when it is asked for.
     pub(super) fn watch_silence(&mut self, cx: &mut Context<'_>) {
-        match self.settings.keepalive {
+        match self.settings.keepalive.as_deref().copied() {
             Some(keepalive) if self.state.is_synchronized() && self.state != State::TimeWait => {
                 self.arm(Timer::Keepalive, keepalive.idle, cx);
             }

@@ -31,7 +31,7 @@ impl World {
         let clients = net(left, Ipv4Addr::new(192, 0, 2, 1).into());
         let listener = TcpListener::bind(&net(right, SERVER.ip()), SERVER).unwrap();
         let (stopper, stop) = stop();
-        tokio::spawn(serve(listener, keep_alive, stop));
+        tokio::spawn(serve(listener, 100, keep_alive, stop));
         World { clients, _stopper: stopper }
     }
 

@@ -1,0 +1,131 @@
+//! Many connections at once, from a stack of ours to a stack of ours: what they cost while they are idle,
+//! and that each of them still answers afterwards.
+//!
+//! Both stacks have a TUN in one private namespace, where the kernel forwards between them. The server is
+//! a process of its own, so that each side's memory is counted apart.
+
+#[path = "crowd/accounts.rs"]
+mod accounts;
+#[path = "crowd/client.rs"]
+mod client;
+#[path = "crowd/counted.rs"]
+mod counted;
+#[path = "crowd/report.rs"]
+mod report;
+#[path = "crowd/server.rs"]
+mod server;
+#[path = "crowd/side.rs"]
+mod side;
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use glasstack::cli::namespace;
+use glasstack::device::setup;
+use tokio::time::{Instant, sleep};
+
+pub use report::Report;
+pub use server::Responder;
+
+use server::Server;
+use side::{Side, cidr};
+
+/// Open many connections between two stacks, leave them idle, and fetch a page on each
+#[derive(Clone, Debug, Parser)]
+pub struct Options {
+    /// How many connections
+    #[arg(long, default_value_t = 100_000, value_parser = connections)]
+    pub connections: usize,
+    /// What answers
+    #[arg(long, value_enum, default_value_t)]
+    pub responder: Responder,
+    /// Handshakes, and later requests, that are under way at a time
+    #[arg(long, default_value_t = 200)]
+    pub at_once: usize,
+    /// How long all of them are idle, in seconds, before the fetch and after it
+    #[arg(long, default_value_t = 3)]
+    pub idle: u64,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
+    /// Be the server, which asks for no namespace
+    #[arg(long, hide = true)]
+    pub serve: bool,
+}
+
+fn connections(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=1_000_000) => Ok(number),
+        Ok(_) | Err(_) => Err("not a number from 1 to 1000000".to_owned()),
+    }
+}
+
+/// The program.
+pub fn main() -> ExitCode {
+    let options = Options::parse();
+    let result = if options.serve {
+        serve(&options)
+    } else {
+        measure(&options).map(|report| print(&options, &report))
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench_crowd: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Be the server of a process that measures.
+pub fn serve(options: &Options) -> io::Result<()> {
+    accounts::begin();
+    runtime()?.block_on(server::serve(options))
+}
+
+/// Measures, in a namespace that it enters: once in a process, while it has one thread.
+pub fn measure(options: &Options) -> io::Result<Report> {
+    namespace::enter().map_err(io::Error::other)?;
+    accounts::begin();
+    runtime()?.block_on(run(options))
+}
+
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+async fn run(options: &Options) -> io::Result<Report> {
+    setup::loopback_up().await?;
+    let mut server = Server::start(options)?;
+    let addrs = client::addresses(options.connections);
+    let host = cidr(Ipv4Addr::new(198, 51, 100, 0), 1);
+    let client = Side::start("glass1", host, addrs.clone()).await?;
+    let mut held = Vec::new();
+    held.push((client.held()?, server.held()?));
+
+    let start = Instant::now();
+    let mut streams =
+        client::open(&client.net, &addrs, options.connections, options.at_once).await?;
+    let established = start.elapsed();
+    // Real time, for the kernel takes part; what is left to say is said in far less.
+    sleep(Duration::from_secs(options.idle)).await;
+    held.push((client.held()?, server.held()?));
+
+    let start = Instant::now();
+    let pages = client::fetch_all(&mut streams, options.at_once).await?;
+    let fetched = start.elapsed();
+    sleep(Duration::from_secs(options.idle)).await;
+    held.push((client.held()?, server.held()?));
+    Ok(Report::new(options, established, fetched, pages, &held))
+}
+
+fn print(options: &Options, report: &Report) {
+    if options.json {
+        println!("{}", serde_json::to_string(report).expect("numbers and words"));
+    } else {
+        println!("{report}");
+    }
+}

@@ -1,0 +1,98 @@
+//! The server: a process of its own that says what it holds whenever a line comes on stdin.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use clap::ValueEnum;
+use glasstack::http;
+use glasstack::runtime::TcpListener;
+use glasstack::serving::{Limits, stop};
+use tokio::io::AsyncBufReadExt;
+
+use super::Options;
+use super::side::{Held, Side, cidr};
+
+pub(crate) const ADDR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 80);
+/// A head may take so long to come: longer than everyone is idle.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// What answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Responder {
+    /// hyper, with the built-in site
+    #[default]
+    Hyper,
+    /// The responder of examples/http_by_hand.rs, which takes 30 s of silence for the end
+    ByHand,
+}
+
+impl Responder {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Responder::Hyper => "hyper",
+            Responder::ByHand => "by-hand",
+        }
+    }
+}
+
+/// The server's process, seen from the client's.
+pub(crate) struct Server {
+    child: Child,
+    questions: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Server {
+    /// Starts it, in the namespace that we are in.
+    pub(crate) fn start(options: &Options) -> io::Result<Server> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["--serve", "--responder", options.responder.name()])
+            .args(["--connections", &options.connections.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let questions = child.stdin.take().expect("piped");
+        let answers = BufReader::new(child.stdout.take().expect("piped"));
+        Ok(Server { child, questions, answers })
+    }
+
+    /// Asks what it holds. Before it has a TUN it does not answer.
+    pub(crate) fn held(&mut self) -> io::Result<Held> {
+        self.questions.write_all(b"held\n")?;
+        let mut line = String::new();
+        self.answers.read_line(&mut line)?;
+        serde_json::from_str(&line).map_err(|_| io::Error::other("the server has ended"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What the process does: answers, until its stdin ends.
+pub(crate) async fn serve(options: &Options) -> io::Result<()> {
+    let host = cidr(Ipv4Addr::new(192, 0, 2, 0), 1);
+    let side = Side::start("glass0", host, vec![ADDR.ip()]).await?;
+    let listener = TcpListener::bind(&side.net, ADDR)?;
+    let (_stopper, stop) = stop();
+    let most = options.connections;
+    match options.responder {
+        Responder::Hyper => {
+            let limits = Limits { connections: most, ..Limits::default() };
+            let config =
+                http::Config { header_read_timeout: PATIENCE, limits, ..Default::default() };
+            tokio::spawn(http::serve(listener, http::site(), config, stop))
+        }
+        Responder::ByHand => tokio::spawn(http::by_hand::serve(listener, most, true, stop)),
+    };
+    let mut questions = tokio::io::BufReader::new(tokio::io::stdin()).lines();
+    while questions.next_line().await?.is_some() {
+        println!("{}", serde_json::to_string(&side.held()?)?);
+    }
+    Ok(())
+}

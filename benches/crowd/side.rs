@@ -29,8 +29,8 @@ pub(crate) struct Held {
     pub(crate) stack: usize,
     /// All the rest: sockets, wakers, tasks and what they hold.
     pub(crate) others: usize,
-    /// Pages in memory: what the allocator makes of it, with 16 octets or more for each allocation that
-    /// the counting takes.
+    /// Pages in memory: what the allocator makes of it, and 8 or 16 octets for each allocation that the
+    /// counting takes.
     pub(crate) resident: usize,
     /// Segments that were sent more than once.
     pub(crate) retransmissions: u64,

@@ -25,35 +25,38 @@ use std::time::Duration;
 use clap::Parser;
 use glasstack::cli::namespace;
 use glasstack::device::setup;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
-pub use report::Report;
-pub use server::Responder;
+pub(crate) use report::Report;
+pub(crate) use server::Responder;
 
 use server::Server;
 use side::{Side, cidr};
 
+/// What opening, or fetching, may take.
+const PATIENCE: Duration = Duration::from_mins(2);
+
 /// Open many connections between two stacks, leave them idle, and fetch a page on each
 #[derive(Clone, Debug, Parser)]
-pub struct Options {
+pub(crate) struct Options {
     /// How many connections
     #[arg(long, default_value_t = 100_000, value_parser = connections)]
-    pub connections: usize,
+    pub(crate) connections: usize,
     /// What answers
     #[arg(long, value_enum, default_value_t)]
-    pub responder: Responder,
+    pub(crate) responder: Responder,
     /// Handshakes, and later requests, that are under way at a time
     #[arg(long, default_value_t = 200)]
-    pub at_once: usize,
+    pub(crate) at_once: usize,
     /// How long all of them are idle, in seconds, before the fetch and after it
     #[arg(long, default_value_t = 3)]
-    pub idle: u64,
+    pub(crate) idle: u64,
     /// Print one JSON object instead of a table
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
     /// Be the server, which asks for no namespace
     #[arg(long, hide = true)]
-    pub serve: bool,
+    pub(crate) serve: bool,
 }
 
 fn connections(text: &str) -> Result<usize, String> {
@@ -64,7 +67,7 @@ fn connections(text: &str) -> Result<usize, String> {
 }
 
 /// The program.
-pub fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let options = Options::parse();
     let result = if options.serve {
         serve(&options)
@@ -81,13 +84,13 @@ pub fn main() -> ExitCode {
 }
 
 /// Be the server of a process that measures.
-pub fn serve(options: &Options) -> io::Result<()> {
+pub(crate) fn serve(options: &Options) -> io::Result<()> {
     accounts::begin();
     runtime()?.block_on(server::serve(options))
 }
 
 /// Measures, in a namespace that it enters: once in a process, while it has one thread.
-pub fn measure(options: &Options) -> io::Result<Report> {
+pub(crate) fn measure(options: &Options) -> io::Result<Report> {
     namespace::enter().map_err(io::Error::other)?;
     accounts::begin();
     runtime()?.block_on(run(options))
@@ -107,19 +110,25 @@ async fn run(options: &Options) -> io::Result<Report> {
     held.push((client.held()?, server.held()?));
 
     let start = Instant::now();
-    let mut streams =
-        client::open(&client.net, &addrs, options.connections, options.at_once).await?;
+    let opening = client::open(&client.net, &addrs, options.connections, options.at_once);
+    let mut streams = in_time(opening, "connections did not open").await?;
     let established = start.elapsed();
     // Real time, for the kernel takes part; what is left to say is said in far less.
     sleep(Duration::from_secs(options.idle)).await;
     held.push((client.held()?, server.held()?));
 
     let start = Instant::now();
-    let pages = client::fetch_all(&mut streams, options.at_once).await?;
+    let fetching = client::fetch_all(&mut streams, options.at_once);
+    let pages = in_time(fetching, "pages did not come").await?;
     let fetched = start.elapsed();
     sleep(Duration::from_secs(options.idle)).await;
     held.push((client.held()?, server.held()?));
     Ok(Report::new(options, established, fetched, pages, &held))
+}
+
+async fn in_time<T>(work: impl Future<Output = io::Result<T>>, what: &str) -> io::Result<T> {
+    let late = |_| io::Error::other(format!("within {PATIENCE:?} some {what}"));
+    timeout(PATIENCE, work).await.map_err(late)?
 }
 
 fn print(options: &Options, report: &Report) {

@@ -39,7 +39,5 @@ fn check(report: &Report) {
     for (name, figures) in report.rows() {
         assert_eq!(figures.established, report.connections, "{name}: nothing was reset or cut");
         assert!(figures.stack <= MOST, "{name}: {} octets each", figures.stack);
-        // Packets that the kernel dropped, for want of room in a queue, would have come again.
-        assert_eq!(figures.retransmissions, 0, "{name}: nothing had to be sent again");
     }
 }

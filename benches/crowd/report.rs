@@ -10,45 +10,47 @@ use super::side::Held;
 
 /// All of it. Memory is in octets for each connection.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub(crate) struct Report {
     /// Connections that were asked for.
-    pub connections: usize,
+    pub(crate) connections: usize,
     /// What answered.
-    pub responder: &'static str,
+    pub(crate) responder: &'static str,
     /// Seconds until all were established.
-    pub open_seconds: f64,
+    pub(crate) open_seconds: f64,
     /// Seconds until all had fetched their page.
-    pub fetch_seconds: f64,
+    pub(crate) fetch_seconds: f64,
     /// Pages that came whole.
-    pub pages: usize,
+    pub(crate) pages: usize,
     /// After the handshake.
-    pub idle: Both,
+    pub(crate) idle: Both,
     /// After the page.
-    pub after_fetch: Both,
+    pub(crate) after_fetch: Both,
 }
 
 /// Of both sides.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Both {
+pub(crate) struct Both {
     /// The client's.
-    pub client: Figures,
+    pub(crate) client: Figures,
     /// The server's.
-    pub server: Figures,
+    pub(crate) server: Figures,
 }
 
 /// One side at one time.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Figures {
+pub(crate) struct Figures {
     /// Connections in ESTABLISHED.
-    pub established: usize,
+    pub(crate) established: usize,
     /// Segments that were sent more than once.
-    pub retransmissions: u64,
+    pub(crate) retransmissions: u64,
+    /// Packets to it that the kernel dropped.
+    pub(crate) dropped: u64,
     /// Octets of the stack for each connection.
-    pub stack: usize,
+    pub(crate) stack: usize,
     /// Octets of sockets, tasks and what they hold, for each connection.
-    pub others: usize,
+    pub(crate) others: usize,
     /// Octets of the process in memory for each connection.
-    pub resident: usize,
+    pub(crate) resident: usize,
 }
 
 impl Report {
@@ -77,7 +79,7 @@ impl Report {
     }
 
     /// Every row of it, with a name.
-    pub fn rows(&self) -> [(&'static str, Figures); 4] {
+    pub(crate) fn rows(&self) -> [(&'static str, Figures); 4] {
         [
             ("client, established", self.idle.client),
             ("server, established", self.idle.server),
@@ -93,6 +95,7 @@ impl Figures {
         Figures {
             established: now.established,
             retransmissions: now.retransmissions,
+            dropped: now.dropped,
             stack: each(now.stack, before.stack),
             others: each(now.others, before.others),
             resident: each(now.resident, before.resident),
@@ -108,13 +111,17 @@ impl fmt::Display for Report {
             f,
             "{pages} pages fetched in {fetch_seconds:.1} s; octets for each connection:\n"
         )?;
-        writeln!(f, "| side | established | stack | sockets and tasks | resident | sent again |")?;
-        writeln!(f, "|---|---|---|---|---|---|")?;
+        writeln!(
+            f,
+            "| side | established | stack | sockets and tasks | resident | sent again | dropped |"
+        )?;
+        writeln!(f, "|---|---|---|---|---|---|---|")?;
         for (name, figures) in self.rows() {
-            let Figures { established, stack, others, resident, retransmissions } = figures;
+            let Figures { established, stack, others, resident, retransmissions, dropped } =
+                figures;
             writeln!(
                 f,
-                "| {name} | {established} | {stack} | {others} | {resident} | {retransmissions} |"
+                "| {name} | {established} | {stack} | {others} | {resident} | {retransmissions} | {dropped} |"
             )?;
         }
         Ok(())

@@ -16,11 +16,11 @@ use super::side::{Held, Side, cidr};
 
 pub(crate) const ADDR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 80);
 /// A head may take so long to come: longer than everyone is idle.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// What answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Responder {
+pub(crate) enum Responder {
     /// hyper, with the built-in site
     #[default]
     Hyper,

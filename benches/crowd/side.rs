@@ -17,6 +17,7 @@ use super::counted::Counted;
 pub(crate) struct Side {
     pub(crate) net: Net,
     account: Arc<Mutex<Account>>,
+    tun: &'static str,
 }
 
 /// What a process holds, in octets, and how its connections are.
@@ -28,29 +29,35 @@ pub(crate) struct Held {
     pub(crate) stack: usize,
     /// All the rest: sockets, wakers, tasks and what they hold.
     pub(crate) others: usize,
-    /// Pages in memory: what the allocator makes of it, with 16 octets or more for each allocation that
-    /// the counting takes.
+    /// Pages in memory: what the allocator makes of it, and 8 or 16 octets for each allocation that the
+    /// counting takes.
     pub(crate) resident: usize,
     /// Segments that were sent more than once.
     pub(crate) retransmissions: u64,
+    /// Packets to it that the kernel dropped, for its TUN's queue of 500 was full.
+    pub(crate) dropped: u64,
 }
 
 impl Side {
     /// Makes the TUN `name`, on which `host` is the kernel's address and `addrs` are the stack's.
-    pub(crate) async fn start(name: &str, host: Cidr, addrs: Vec<IpAddr>) -> io::Result<Side> {
+    pub(crate) async fn start(
+        tun: &'static str,
+        host: Cidr,
+        addrs: Vec<IpAddr>,
+    ) -> io::Result<Side> {
         let offload = OffloadMode::Off;
         let link = LinkSetup { addresses: vec![host], offload, ..LinkSetup::default() };
-        let tun = Tun::create(name, &link).await.map_err(io::Error::other)?;
+        let device = Tun::create(tun, &link).await.map_err(io::Error::other)?;
         let account = Arc::new(Mutex::new(Account::open()));
         let config = Config { addrs, ..Config::default() };
         let stack = Counted::new(config, secret()?, &account);
-        let (net, driver) = Net::new(Box::new(stack), Box::new(tun), Vec::new())?;
+        let (net, driver) = Net::new(Box::new(stack), Box::new(device), Vec::new())?;
         tokio::spawn(async move {
             if let Err(error) = driver.run().await {
                 eprintln!("bench_crowd: the device has failed: {error}");
             }
         });
-        Ok(Side { net, account })
+        Ok(Side { net, account, tun })
     }
 
     pub(crate) fn held(&self) -> io::Result<Held> {
@@ -65,6 +72,7 @@ impl Side {
             others,
             resident,
             retransmissions: all.iter().map(|one| one.status.retransmissions).sum(),
+            dropped: dropped(self.tun)?,
         })
     }
 }
@@ -73,6 +81,14 @@ impl Side {
 pub(crate) fn cidr(network: Ipv4Addr, last: u8) -> Cidr {
     let [a, b, c, _] = network.octets();
     Cidr::new(Ipv4Addr::new(a, b, c, last).into(), 24).expect("24 bits fit into 32")
+}
+
+/// The twelfth number of the interface's line.
+fn dropped(tun: &str) -> io::Result<u64> {
+    let text = fs::read_to_string("/proc/self/net/dev")?;
+    let line = text.lines().find_map(|line| line.trim().strip_prefix(tun)?.strip_prefix(':'));
+    let number = line.and_then(|line| line.split_whitespace().nth(11)?.parse().ok());
+    number.ok_or_else(|| io::Error::other(format!("/proc/self/net/dev does not tell of {tun}")))
 }
 
 fn resident() -> io::Result<usize> {

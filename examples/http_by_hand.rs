@@ -19,7 +19,7 @@ const LINGER: Duration = Duration::from_secs(5); // from our FIN to the peer's
 const BAD: &str = "400 Bad Request";
 const GO_AHEAD: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 const METHODS: &[u8] = b"GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH";
-const HELLO: &str = "Hello from glasstack, a TCP/IP stack in userspace.\n";
+const HELLO: &[u8] = b"Hello from glasstack, a TCP/IP stack in userspace.\n";
 const LINE: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz\n";
 static LINES: LazyLock<Bytes> = LazyLock::new(|| LINE.repeat(1024).into()); // never copied again
 
@@ -56,8 +56,8 @@ struct Talk {
 impl Talk {
     async fn run(mut self, keep_alive: bool, stop: Stop) {
         let end = self.converse(keep_alive, stop).await;
-        let status = end.as_ref().err().and_then(io::Error::get_ref); // see `check`
-        status.inspect(|status| self.say(&status.to_string(), "", false, 0, ""));
+        let status = end.as_ref().err().and_then(io::Error::get_ref); // from `check`: to refuse with
+        status.inspect(|status| self.say(&status.to_string(), "", false, 0, b""));
         if end.is_err() && status.is_none() || self.close().await.is_err() {
             self.stream.abort(); // there is nobody to talk to any more
         }
@@ -107,7 +107,8 @@ impl Talk {
             (_, "/hello", _) | (_, _, Some(0..=MOST)) => (NOT_ALLOWED, "allow: GET, HEAD\r\n", 0),
             (_, _, _) => ("404 Not Found", "", 0),
         };
-        let text = if (method, path) == ("GET", "/hello") { HELLO } else { "" };
+        let begin = if path == "/hello" { HELLO } else { &LINES[..octets.min(16 * LINE.len())] };
+        let text = if method == "GET" { begin } else { b"" }; // a short body goes along at once
         self.say(status, allow, on, octets, text);
         let mut to_send = if method == "GET" { octets - text.len() } else { 0 };
         while to_send > 0 {
@@ -127,13 +128,13 @@ impl Talk {
         Ok(())
     }
 
-    fn say(&mut self, status: &str, allow: &str, goes_on: bool, octets: usize, text: &str) {
+    fn say(&mut self, status: &str, allow: &str, goes_on: bool, octets: usize, text: &[u8]) {
         let date = http_date(runtime::clock::time_of_day());
         let close = if goes_on { "" } else { "connection: close\r\n" };
         let named = ["HTTP/1.1 ", status, "\r\nserver: glasstack\r\ndate: ", &date, "\r\n"];
         let sized = ["content-type: text/plain\r\ncontent-length: ", &octets.to_string()];
-        let all = named.into_iter().chain([allow, close]).chain(sized).chain(["\r\n\r\n", text]);
-        all.for_each(|piece| self.output.extend_from_slice(piece.as_bytes()));
+        let all = named.into_iter().chain([allow, close]).chain(sized).chain(["\r\n\r\n"]);
+        all.map(str::as_bytes).chain([text]).for_each(|piece| self.output.extend_from_slice(piece));
     }
 
     /// Sends what was said, and reads on. The peer's FIN is an error, where something is still due.
@@ -178,7 +179,7 @@ fn parse(head: &[u8]) -> io::Result<(Request<'_>, bool, bool)> {
         let value = value.get(1..).unwrap_or_default().trim_ascii();
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         check(!name.is_empty() && name.iter().all(u8::is_ascii_graphic), BAD)?;
-        check(line.iter().all(|octet| !octet.is_ascii_control() || *octet == b'\t'), BAD)?;
+        check(line.iter().fold(true, |all, o| all & (!o.is_ascii_control() || *o == b'\t')), BAD)?;
         check(!is("transfer-encoding"), "501 Not Implemented")?; // nothing but Content-Length
         hosts += usize::from(is("host"));
         waits |= is("expect") && digits != b"1.0";
@@ -194,7 +195,6 @@ fn parse(head: &[u8]) -> io::Result<(Request<'_>, bool, bool)> {
     Ok(((method, path, body.unwrap_or(0)), !closes, waits))
 }
 
-/// Unless it `holds`, an error that carries the status to refuse a request with.
 fn check(holds: bool, status: &str) -> io::Result<()> {
     if holds { Ok(()) } else { Err(io::Error::other(status)) }
 }

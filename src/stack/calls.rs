@@ -22,7 +22,7 @@ impl Stack {
     /// The address is not ours, or something listens there already.
     pub fn listen(&mut self, local: SocketAddr, backlog: usize) -> Result<ListenerId, Error> {
         self.note(self.last_input, || Input::Listen { local, backlog });
-        if !local.ip().is_unspecified() && !self.own_addrs.contains(&local.ip()) {
+        if !local.ip().is_unspecified() && !self.is_own(local.ip()) {
             return Err(Error::AddressNotAvailable);
         }
         if local.port() != 0 {

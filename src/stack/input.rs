@@ -54,9 +54,9 @@ impl Stack {
     }
 
     fn on_datagram(&mut self, datagram: &Datagram, packet: &Packet, now: Instant) {
-        let why = if !self.own_addrs.contains(&datagram.dst) {
+        let why = if !self.is_own(datagram.dst) {
             DropReason::NotForUs
-        } else if !ip::may_be_source(datagram.src) || self.own_addrs.contains(&datagram.src) {
+        } else if !ip::may_be_source(datagram.src) || self.is_own(datagram.src) {
             DropReason::BadSource
         } else if datagram.is_fragment {
             DropReason::Fragment
@@ -69,6 +69,14 @@ impl Stack {
             };
         };
         self.drop_packet(why, Some(datagram.src), now);
+    }
+
+    /// Whether `addr` is one of ours. Most stacks have one.
+    pub(super) fn is_own(&self, addr: IpAddr) -> bool {
+        match self.config.addrs.as_slice() {
+            [one] => *one == addr,
+            _ => self.own_addrs.contains(&addr),
+        }
     }
 
     fn on_icmp(&mut self, datagram: &Datagram, now: Instant) {

@@ -14,7 +14,7 @@ use tokio::io::{AsyncWriteExt, Stdout};
 use super::options::{Output, TcpOptions, seconds};
 use super::shard::Shard;
 use super::{Failure, exit, runtime};
-use crate::device::{Cidr, LinkSetup, OffloadMode, Reach, Tun, TunError, setup};
+use crate::device::{Cidr, LinkSetup, Reach, Tun, TunError, setup};
 use crate::runtime::TcpStream;
 
 /// How long the close may take after the body has come.
@@ -200,7 +200,7 @@ async fn make_tun(mtu: u16) -> Result<(Tun, IpAddr), Failure> {
         let first = number * 4;
         let host = IpAddr::from(Ipv4Addr::new(198, 51, 100, first + 1));
         let addresses = vec![Cidr::new(host, 30).expect("30 bits fit into 32")];
-        let setup = LinkSetup { addresses, mtu: Some(u32::from(mtu)), offload: OffloadMode::Off };
+        let setup = LinkSetup { addresses, mtu: Some(u32::from(mtu)), ..LinkSetup::default() };
         match Tun::create(&format!("glass-get{number}"), &setup).await {
             Ok(tun) => return Ok((tun, Ipv4Addr::new(198, 51, 100, first + 2).into())),
             Err(

@@ -10,7 +10,7 @@ use super::engine::EngineKind;
 use super::terminal::{self, Color};
 use super::{Failure, exit};
 use crate::device::fault::{self, Faults, Rule};
-use crate::device::{Cidr, LinkSetup, OffloadMode};
+use crate::device::{Cidr, LinkSetup, OffloadMode, Queues};
 use crate::http::CloseAfter;
 use crate::services::Service;
 use crate::stack;
@@ -157,7 +157,12 @@ impl StackOptions {
                 ),
             ));
         }
-        Ok(LinkSetup { addresses: vec![self.host], mtu: Some(u32::from(self.tcp.mtu)), offload })
+        Ok(LinkSetup {
+            addresses: vec![self.host],
+            mtu: Some(u32::from(self.tcp.mtu)),
+            offload,
+            queues: Queues::Exactly(1),
+        })
     }
 }
 

@@ -1,14 +1,18 @@
 //! Recordings: files that hold every input of a stack with its instant, and replay to the same packets.
 //!
 //! A recording begins with a magic number, then come records in postcard's encoding, each preceded by its
-//! length (`u32`, little endian): first what the stack started with, then input after input. It holds
-//! the stack's secret and all data, so it is made readable by its owner only: whoever has it can forge
-//! segments of connections that still live.
+//! length (`u32`, little endian). Each says which stack it is of, for those behind one address may be
+//! several (`stack::Place`): first what that stack started with, then its inputs, one after the other.
+//! The records of several stacks mingle as they came. A recording holds the stacks' secret and all data, so
+//! it is made readable by its owner only: whoever has it can forge segments of connections that still
+//! live.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -18,7 +22,7 @@ use crate::time::Instant;
 use crate::trace::{Event, Mask};
 
 /// The first octets of a recording: a name and a version.
-const MAGIC: &[u8; 8] = b"glassr02";
+const MAGIC: &[u8; 8] = b"glassr03";
 /// No record is longer: a packet or one write of an application, and a little.
 const LONGEST: u32 = 1 << 30;
 
@@ -34,12 +38,26 @@ struct Entry {
     input: Input,
 }
 
-/// Writes a recording.
+/// What a record is about; before it stands the place of the stack that it is of.
+#[derive(Serialize, Deserialize)]
+enum Record {
+    Start(Box<Start>),
+    Entry(Entry),
+}
+
+/// Writes what one stack is told to a recording, which others may share.
 #[derive(Debug)]
 pub struct Recorder<W: Write + Send> {
-    /// `None` once writing has failed: the stack goes on without.
+    of: u32,
+    out: Arc<Mutex<Out<W>>>,
+}
+
+/// Where the records go.
+#[derive(Debug)]
+struct Out<W: Write> {
+    /// `None` once writing has failed: the stacks go on without.
     out: Option<W>,
-    failure: Option<io::Error>,
+    failure: Option<String>,
 }
 
 impl Recorder<BufWriter<File>> {
@@ -66,29 +84,51 @@ impl<W: Write + Send> Recorder<W> {
     /// `out` cannot be written.
     pub fn new(mut out: W, config: &Config, secret: Secret) -> io::Result<Self> {
         out.write_all(MAGIC)?;
-        write_record(&mut out, &Start { config: config.clone(), secret })?;
-        Ok(Recorder { out: Some(out), failure: None })
+        let out = Out { out: Some(out), failure: None };
+        let recorder = Recorder { of: config.place.index, out: Arc::new(Mutex::new(out)) };
+        recorder.start(config, secret)?;
+        Ok(recorder)
+    }
+
+    /// Begins to record another stack behind the same address, in the same recording.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    pub fn of_sibling(&self, config: &Config, secret: Secret) -> io::Result<Self> {
+        let recorder = Recorder { of: config.place.index, out: Arc::clone(&self.out) };
+        recorder.start(config, secret)?;
+        Ok(recorder)
     }
 
     /// Why it stopped, if it did.
     #[must_use]
-    pub fn failure(&self) -> Option<&io::Error> {
-        self.failure.as_ref()
+    pub fn failure(&self) -> Option<String> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner).failure.clone()
+    }
+
+    fn start(&self, config: &Config, secret: Secret) -> io::Result<()> {
+        self.write(&Record::Start(Box::new(Start { config: config.clone(), secret })))
+    }
+
+    fn write(&self, record: &Record) -> io::Result<()> {
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        out.out.as_mut().map_or(Ok(()), |out| write_record(out, &(self.of, record)))
     }
 }
 
 impl<W: Write + Send> Journal for Recorder<W> {
     fn note(&mut self, at: Instant, input: Input) {
-        if let Some(out) = &mut self.out
-            && let Err(error) = write_record(out, &Entry { at, input })
-        {
-            self.failure = Some(error);
-            self.out = None;
+        if let Err(error) = self.write(&Record::Entry(Entry { at, input })) {
+            let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+            out.failure.get_or_insert(error.to_string());
+            out.out = None;
         }
     }
 }
 
-impl<W: Write + Send> Drop for Recorder<W> {
+/// With the last of those who share it.
+impl<W: Write> Drop for Out<W> {
     fn drop(&mut self) {
         if let Some(out) = &mut self.out {
             let _ = out.flush();
@@ -107,7 +147,9 @@ fn write_record(out: &mut impl Write, record: &impl Serialize) -> io::Result<()>
 #[derive(Debug)]
 pub struct Replay<R> {
     input: R,
-    stack: Stack,
+    events: Mask,
+    /// By their places.
+    stacks: BTreeMap<u32, Stack>,
     inputs: u64,
 }
 
@@ -157,11 +199,13 @@ impl<R: Read> Replay<R> {
         if !is_ours {
             return Err(invalid("not a recording of this version of glass"));
         }
-        let Some(Start { mut config, secret }) = read_record(&mut input)? else {
-            return Err(invalid("the recording ends before it begins"));
-        };
-        config.events = events;
-        Ok(Replay { input, stack: Stack::new(config, secret), inputs: 0 })
+        let mut replay = Replay { input, events, stacks: BTreeMap::new(), inputs: 0 };
+        match replay.next()? {
+            Some((of, Record::Start(start))) => replay.start(of, *start),
+            Some((_, Record::Entry(_))) => return Err(invalid("an input before the start")),
+            None => return Err(invalid("the recording ends before it begins")),
+        }
+        Ok(replay)
     }
 
     /// Feeds everything, and tells `on_event` each event as it is raised.
@@ -172,8 +216,16 @@ impl<R: Read> Replay<R> {
     pub fn run(mut self, mut on_event: impl FnMut(&Event)) -> io::Result<Outcome> {
         let mut outcome = Outcome::default();
         loop {
-            match read_record(&mut self.input) {
-                Ok(Some(entry)) => self.step(entry, &mut outcome),
+            match self.next() {
+                Ok(Some((of, Record::Start(start)))) => self.start(of, *start),
+                Ok(Some((of, Record::Entry(entry)))) => {
+                    let stack = self.stacks.get_mut(&of);
+                    let stack = stack.ok_or_else(|| invalid("an input of an unknown stack"))?;
+                    self.inputs += 1;
+                    step(stack, self.inputs, entry, &mut outcome);
+                    stack.take_ready();
+                    stack.take_events().iter().for_each(&mut on_event);
+                }
                 Ok(None) => break,
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     outcome.cut_off = true;
@@ -181,29 +233,36 @@ impl<R: Read> Replay<R> {
                 }
                 Err(error) => return Err(error),
             }
-            self.stack.take_ready();
-            self.stack.take_events().iter().for_each(&mut on_event);
         }
         outcome.inputs = self.inputs;
         Ok(outcome)
     }
 
-    fn step(&mut self, Entry { at, input }: Entry, outcome: &mut Outcome) {
-        self.inputs += 1;
-        let recorded = match &input {
-            Input::Drain(recorded) => Some(*recorded),
-            _ => None,
-        };
-        let replayed = self.stack.apply(at, input).as_ref().map(checksum);
-        match recorded {
-            Some(recorded) if recorded == replayed => {
-                outcome.same += u64::from(replayed.is_some());
-            }
-            Some(_) => {
-                outcome.difference.get_or_insert(Difference { input: self.inputs, at });
-            }
-            None => {}
+    fn start(&mut self, of: u32, Start { mut config, secret }: Start) {
+        config.events = self.events;
+        self.stacks.insert(of, Stack::new(config, secret));
+    }
+
+    fn next(&mut self) -> io::Result<Option<(u32, Record)>> {
+        read_record(&mut self.input)
+    }
+}
+
+/// Feeds the input with this number to its stack.
+fn step(stack: &mut Stack, number: u64, Entry { at, input }: Entry, outcome: &mut Outcome) {
+    let recorded = match &input {
+        Input::Drain(recorded) => Some(*recorded),
+        _ => None,
+    };
+    let replayed = stack.apply(at, input).as_ref().map(checksum);
+    match recorded {
+        Some(recorded) if recorded == replayed => {
+            outcome.same += u64::from(replayed.is_some());
         }
+        Some(_) => {
+            outcome.difference.get_or_insert(Difference { input: number, at });
+        }
+        None => {}
     }
 }
 
@@ -241,6 +300,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::stack::Place;
     use crate::tcp::Received;
 
     #[derive(Clone, Default)]
@@ -349,5 +409,83 @@ mod tests {
         assert!(outcome.cut_off && outcome.difference.is_none());
         let error = Replay::new(&b"glassr99 and more"[..], Mask::empty()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    }
+
+    /// Two stacks behind one address; each segment of the client's comes to the one that does not know
+    /// it, and is handed on.
+    #[test]
+    fn the_inputs_of_siblings_are_replayed_each_to_its_own() {
+        let addr = [192, 0, 2, 2];
+        let file = Shared::default();
+        let mut recorder: Option<Recorder<Shared>> = None;
+        let mut siblings: Vec<Stack> = Vec::new();
+        for index in 0..2 {
+            let place = Place { index, count: 2 };
+            let config = Config {
+                addrs: vec![addr.into()],
+                events: Mask::all(),
+                place,
+                ..Config::default()
+            };
+            let secret = Secret([1; 32]);
+            let mut stack = Stack::new(config.clone(), secret);
+            let own = match &recorder {
+                None => Recorder::new(file.clone(), &config, secret).unwrap(),
+                Some(first) => first.of_sibling(&config, secret).unwrap(),
+            };
+            let handle = Recorder { of: own.of, out: Arc::clone(&own.out) };
+            recorder.get_or_insert(handle);
+            stack.set_journal(Box::new(own));
+            siblings.push(stack);
+        }
+        let (mut client, ..) = stack([192, 0, 2, 1], 2);
+        let server = SocketAddr::from((addr, 80));
+        let listener = siblings[0].listen(server, 8).unwrap();
+        let (now, mut events) = (Instant::ZERO, Vec::new());
+        let calling = client.connect(None, server, now).unwrap();
+        for nth in 0..20 {
+            while let Some(frame) = client.poll_output(now) {
+                let to = usize::from(nth > 0);
+                siblings[to].on_packet(&frame.to_bytes(), now);
+            }
+            for stray in siblings[1].take_strays(now) {
+                let is_known = siblings[0].id_of(&stray.tuple).is_some();
+                let owner = &mut siblings[usize::from(!is_known)];
+                if is_known {
+                    owner.on_device_packet(&stray.packet, now);
+                } else {
+                    owner.on_unclaimed(&stray.packet, now);
+                }
+            }
+            if let Some(handle) = siblings[0].accept(listener) {
+                siblings[0].send(handle, &[7; 5_000], now).unwrap();
+                siblings[0].release(handle, now);
+            }
+            if let Ok(Received::Finished) = client.receive_bytes(calling, 9_999, now) {
+                client.abort(calling, now);
+            }
+            for sibling in &mut siblings {
+                while let Some(frame) = sibling.poll_output(now) {
+                    client.on_packet(&frame.to_bytes(), now);
+                }
+                sibling.take_ready();
+                events.extend(sibling.take_events());
+            }
+        }
+        assert!(siblings[0].states().next().is_none(), "all was handed on, even the RST");
+        drop((siblings, recorder));
+        let recording = std::mem::take(&mut *file.0.lock().unwrap());
+        let mut replayed = Vec::new();
+        let replay = Replay::new(&recording[..], Mask::all()).unwrap();
+        let outcome = replay.run(|event| replayed.push(event.clone())).unwrap();
+        assert_eq!(outcome.difference, None);
+        assert!(outcome.same > 5, "{outcome:?}");
+        let sorted = |events: Vec<Event>| {
+            let (mut first, second): (Vec<_>, Vec<_>) =
+                events.into_iter().partition(|event| event.conn.is_some_and(|conn| conn.0 == 1));
+            first.extend(second);
+            first
+        };
+        assert_eq!(sorted(replayed), sorted(events));
     }
 }

@@ -1,6 +1,6 @@
 //! What comes in: packets, and time.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -109,11 +109,14 @@ impl Stack {
         match parsed {
             Ok((ports, mut segment)) => {
                 segment.segment_size = packet.segment_size;
-                let tuple = FourTuple {
-                    local: SocketAddr::new(datagram.dst, ports.dst),
-                    remote: SocketAddr::new(datagram.src, ports.src),
-                };
-                self.on_segment(tuple, segment, now);
+                let tuple = FourTuple::of(datagram, ports);
+                match self.connections.find(&tuple) {
+                    Some(slot) => self.on_segment_of(slot, tuple, segment, now),
+                    None if self.may_be_a_siblings(&tuple, &segment) => {
+                        self.put_aside(tuple, packet, now);
+                    }
+                    None => self.on_segment_for_listener(tuple, segment, None, now),
+                }
             }
             Err(error) => {
                 self.drop_packet(DropReason::Malformed(error), Some(datagram.src), now);
@@ -121,25 +124,29 @@ impl Stack {
         }
     }
 
-    fn on_segment(&mut self, tuple: FourTuple, segment: Segment, now: Instant) {
-        if let Some(slot) = self.connections.find(&tuple) {
-            let listener = self.listeners.find(tuple.local).and_then(|id| self.listeners.get(id));
-            let is_heard = listener.is_some_and(super::listeners::Listener::has_room);
-            let (connection, mut cx) = self.with_context(slot, now);
-            if !(is_heard && connection.tcb.yields_to(&segment)) {
-                connection.tcb.on_segment(segment, &mut cx);
-                return self.after_input(slot, now);
-            }
-            let old_nxt = connection.tcb.give_way(&mut cx);
-            self.after_input(slot, now);
-            return self.on_segment_for_listener(tuple, segment, Some(old_nxt), now);
+    /// A segment of the connection in `slot`, which may make way for a new one.
+    pub(super) fn on_segment_of(
+        &mut self,
+        slot: u32,
+        tuple: FourTuple,
+        segment: Segment,
+        now: Instant,
+    ) {
+        let listener = self.listeners.find(tuple.local).and_then(|id| self.listeners.get(id));
+        let is_heard = listener.is_some_and(super::listeners::Listener::has_room);
+        let (connection, mut cx) = self.with_context(slot, now);
+        if !(is_heard && connection.tcb.yields_to(&segment)) {
+            connection.tcb.on_segment(segment, &mut cx);
+            return self.after_input(slot, now);
         }
-        self.on_segment_for_listener(tuple, segment, None, now);
+        let old_nxt = connection.tcb.give_way(&mut cx);
+        self.after_input(slot, now);
+        self.on_segment_for_listener(tuple, segment, Some(old_nxt), now);
     }
 
     /// A segment of no connection. A SYN may begin one; `above` is what its ISS has to lie beyond when
     /// it takes the place of an older one.
-    fn on_segment_for_listener(
+    pub(super) fn on_segment_for_listener(
         &mut self,
         tuple: FourTuple,
         segment: Segment,
@@ -299,7 +306,7 @@ impl Stack {
         }
     }
 
-    fn drop_packet(&mut self, why: DropReason, from: Option<IpAddr>, now: Instant) {
+    pub(super) fn drop_packet(&mut self, why: DropReason, from: Option<IpAddr>, now: Instant) {
         self.tracer.dropped(now, None, why, from);
     }
 

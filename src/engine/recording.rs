@@ -12,7 +12,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -45,12 +45,9 @@ enum Record {
     Entry(Entry),
 }
 
-/// Writes what one stack is told to a recording, which others may share.
+/// A recording that is being written, by the recorders of one stack or several. Clones write to the same.
 #[derive(Debug)]
-pub struct Recorder<W: Write + Send> {
-    of: u32,
-    out: Arc<Mutex<Out<W>>>,
-}
+pub struct Recording<W: Write>(Arc<Mutex<Out<W>>>);
 
 /// Where the records go.
 #[derive(Debug)]
@@ -60,69 +57,81 @@ struct Out<W: Write> {
     failure: Option<String>,
 }
 
-impl Recorder<BufWriter<File>> {
-    /// Makes the file `path`, or empties it, for its owner's eyes only (mode 0600), and begins a
-    /// recording of a stack that starts with `config` and `secret`.
+impl Recording<BufWriter<File>> {
+    /// Makes the file `path`, or empties it, for its owner's eyes only (mode 0600).
     ///
     /// # Errors
     ///
     /// The file cannot be written.
-    pub fn create(path: &Path, config: &Config, secret: Secret) -> io::Result<Self> {
+    pub fn create(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
         // An old file keeps its mode when it is emptied.
         file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-        Recorder::new(BufWriter::new(file), config, secret)
+        Recording::new(BufWriter::new(file))
     }
 }
 
-impl<W: Write + Send> Recorder<W> {
+impl<W: Write> Recording<W> {
     /// Begins a recording on `out`.
     ///
     /// # Errors
     ///
     /// `out` cannot be written.
-    pub fn new(mut out: W, config: &Config, secret: Secret) -> io::Result<Self> {
+    pub fn new(mut out: W) -> io::Result<Self> {
         out.write_all(MAGIC)?;
-        let out = Out { out: Some(out), failure: None };
-        let recorder = Recorder { of: config.place.index, out: Arc::new(Mutex::new(out)) };
-        recorder.start(config, secret)?;
-        Ok(recorder)
+        Ok(Recording(Arc::new(Mutex::new(Out { out: Some(out), failure: None }))))
     }
 
-    /// Begins to record another stack behind the same address, in the same recording.
+    /// A recorder for a stack that starts with `config` and `secret`.
     ///
     /// # Errors
     ///
-    /// It cannot be written.
-    pub fn of_sibling(&self, config: &Config, secret: Secret) -> io::Result<Self> {
-        let recorder = Recorder { of: config.place.index, out: Arc::clone(&self.out) };
-        recorder.start(config, secret)?;
+    /// The recording cannot be written.
+    pub fn recorder(&self, config: &Config, secret: Secret) -> io::Result<Recorder<W>> {
+        let recorder = Recorder { of: config.place.index, recording: self.clone() };
+        recorder.write(&Record::Start(Box::new(Start { config: config.clone(), secret })))?;
         Ok(recorder)
     }
 
     /// Why it stopped, if it did.
     #[must_use]
     pub fn failure(&self) -> Option<String> {
-        self.out.lock().unwrap_or_else(PoisonError::into_inner).failure.clone()
+        self.lock().failure.clone()
     }
 
-    fn start(&self, config: &Config, secret: Secret) -> io::Result<()> {
-        self.write(&Record::Start(Box::new(Start { config: config.clone(), secret })))
+    fn lock(&self) -> MutexGuard<'_, Out<W>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
+impl<W: Write> Clone for Recording<W> {
+    fn clone(&self) -> Self {
+        Recording(Arc::clone(&self.0))
+    }
+}
+
+/// Writes down what one stack is told.
+#[derive(Debug)]
+pub struct Recorder<W: Write> {
+    /// The stack's place.
+    of: u32,
+    recording: Recording<W>,
+}
+
+impl<W: Write> Recorder<W> {
     fn write(&self, record: &Record) -> io::Result<()> {
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        out.out.as_mut().map_or(Ok(()), |out| write_record(out, &(self.of, record)))
+        let mut recording = self.recording.lock();
+        recording.out.as_mut().map_or(Ok(()), |out| write_record(out, &(self.of, record)))
     }
 }
 
 impl<W: Write + Send> Journal for Recorder<W> {
     fn note(&mut self, at: Instant, input: Input) {
         if let Err(error) = self.write(&Record::Entry(Entry { at, input })) {
-            let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-            out.failure.get_or_insert(error.to_string());
-            out.out = None;
+            let mut recording = self.recording.lock();
+            recording.failure.get_or_insert(error.to_string());
+            recording.out = None;
         }
     }
 }
@@ -329,7 +338,9 @@ mod tests {
         let (mut server, config, secret) = stack([192, 0, 2, 2], 1);
         let (mut client, ..) = stack([192, 0, 2, 1], 2);
         let file = Shared::default();
-        server.set_journal(Box::new(Recorder::new(file.clone(), &config, secret).unwrap()));
+        let recording = Recording::new(file.clone()).unwrap();
+        server.set_journal(Box::new(recording.recorder(&config, secret).unwrap()));
+        drop(recording);
         let addr = SocketAddr::from(([192, 0, 2, 2], 80));
         let listener = server.listen(addr, 8).unwrap();
         let calling = client.connect(None, addr, Instant::ZERO).unwrap();
@@ -417,7 +428,7 @@ mod tests {
     fn the_inputs_of_siblings_are_replayed_each_to_its_own() {
         let addr = [192, 0, 2, 2];
         let file = Shared::default();
-        let mut recorder: Option<Recorder<Shared>> = None;
+        let recording = Recording::new(file.clone()).unwrap();
         let mut siblings: Vec<Stack> = Vec::new();
         for index in 0..2 {
             let place = Place { index, count: 2 };
@@ -429,13 +440,7 @@ mod tests {
             };
             let secret = Secret([1; 32]);
             let mut stack = Stack::new(config.clone(), secret);
-            let own = match &recorder {
-                None => Recorder::new(file.clone(), &config, secret).unwrap(),
-                Some(first) => first.of_sibling(&config, secret).unwrap(),
-            };
-            let handle = Recorder { of: own.of, out: Arc::clone(&own.out) };
-            recorder.get_or_insert(handle);
-            stack.set_journal(Box::new(own));
+            stack.set_journal(Box::new(recording.recorder(&config, secret).unwrap()));
             siblings.push(stack);
         }
         let (mut client, ..) = stack([192, 0, 2, 1], 2);
@@ -473,7 +478,7 @@ mod tests {
             }
         }
         assert!(siblings[0].states().next().is_none(), "all was handed on, even the RST");
-        drop((siblings, recorder));
+        drop((siblings, recording));
         let recording = std::mem::take(&mut *file.0.lock().unwrap());
         let mut replayed = Vec::new();
         let replay = Replay::new(&recording[..], Mask::all()).unwrap();

@@ -3,8 +3,12 @@
 
 use std::env;
 use std::future::poll_fn;
+use std::io;
 use std::net::UdpSocket;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,8 +16,11 @@ use glasstack::device::setup::{loopback_up, reach, route_is_local};
 use glasstack::device::{
     Cidr, Device, LinkSetup, OffloadMode, Queue, Queues, Reach, Tun, TunError,
 };
+use glasstack::runtime::{Net, Siblings, TcpStream};
+use glasstack::stack::{Config, Place, Secret, Stack};
 use glasstack::wire::{Features, Frame, Offload, Packet};
 use nix::unistd::{Gid, Uid, geteuid, setgid, setgroups, setuid};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const NOBODY: u32 = 65_534;
 
@@ -346,9 +353,9 @@ async fn datagrams(queues: &mut [Tun], count: usize) -> Vec<usize> {
             let ready = polls.find_map(|(queue, tun)| {
                 tun.poll_read(cx, &mut packets, 64).is_ready().then_some(queue)
             });
-            ready.map_or(std::task::Poll::Pending, |queue| {
+            ready.map_or(Poll::Pending, |queue| {
                 from = queue;
-                std::task::Poll::Ready(())
+                Poll::Ready(())
             })
         })
         .await;
@@ -419,6 +426,79 @@ fn a_tun_of_several_queues_is_attached_with_as_many_as_asked_for() {
         sockets.for_each(|socket| say_hi(&socket));
         let by_queue = datagrams(&mut queues, 32).await;
         assert!(by_queue.iter().all(|count| *count > 0), "{by_queue:?}");
+    });
+}
+
+/// Counts what it reads.
+struct Counted(Tun, Arc<AtomicUsize>);
+
+impl Device for Counted {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn mtu(&self) -> usize {
+        self.0.mtu()
+    }
+
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        packets: &mut Vec<Packet>,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        let poll = self.0.poll_read(cx, packets, most);
+        let is_tcp = |packet: &&Packet| packet.octets[0] == 0x45 && packet.octets[9] == 6;
+        self.1.fetch_add(packets.iter().filter(is_tcp).count(), Ordering::Relaxed);
+        poll
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, frame: &Frame) -> Poll<io::Result<()>> {
+        self.0.poll_write(cx, frame)
+    }
+}
+
+/// The kernel forgets by which queue a connection's packets were written some three to six seconds after
+/// the last, and then about half of what it sends comes by the queue of the other shard.
+#[test]
+fn connections_that_were_idle_live_on_when_their_packets_come_by_another_queue() {
+    let name = "connections_that_were_idle_live_on_when_their_packets_come_by_another_queue";
+    const IDLE: Duration = Duration::from_secs(7);
+    in_namespace(name, "", async || {
+        let siblings = Siblings::new();
+        let mut counts = Vec::new();
+        let mut nets = Vec::new();
+        for (index, queue) in (0..2).zip(Queue::create("glass0", &of_queues(2)).await.unwrap()) {
+            let count = Arc::new(AtomicUsize::new(0));
+            let device = Counted(Tun::new(queue).unwrap(), Arc::clone(&count));
+            let addrs = vec!["192.0.2.2".parse().unwrap()];
+            let config = Config { addrs, place: Place { index, count: 2 }, ..Config::default() };
+            let engine = Box::new(Stack::new(config, Secret([9; 32])));
+            let (net, driver) =
+                Net::among(&siblings, engine, Box::new(device), Vec::new()).unwrap();
+            tokio::spawn(driver.run());
+            counts.push(count);
+            nets.push(net);
+        }
+        let server = tokio::net::TcpListener::bind("192.0.2.1:7000").await.unwrap();
+        let addr = server.local_addr().unwrap();
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..20 {
+            let (connected, accepted) =
+                tokio::join!(TcpStream::connect(&nets[1], addr), server.accept());
+            ours.push(connected.unwrap());
+            theirs.push(accepted.unwrap().0);
+        }
+        tokio::time::sleep(IDLE).await;
+        let before = counts[0].load(Ordering::Relaxed);
+        for (ours, theirs) in ours.iter_mut().zip(&mut theirs) {
+            theirs.write_all(b"awake").await.unwrap();
+            let mut heard = [0; 5];
+            ours.read_exact(&mut heard).await.unwrap();
+            assert_eq!(&heard, b"awake");
+        }
+        let astray = counts[0].load(Ordering::Relaxed) - before;
+        assert!(astray > 2, "only {astray} packets came by the queue of the other shard");
     });
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
 use super::options::{Output, ServerOptions, Services, StackOptions};
@@ -33,6 +34,8 @@ pub(super) struct Site {
 pub(super) struct Shards {
     threads: Vec<ShardThread>,
     nets: Vec<Net>,
+    /// Of each thread.
+    runtimes: Vec<Handle>,
     phase: watch::Sender<Phase>,
     /// One message from each shard whose responders have finished.
     finished: mpsc::UnboundedReceiver<()>,
@@ -51,8 +54,8 @@ enum Phase {
     End,
 }
 
-/// What a shard says when it answers: how to reach its stack, and what answers where.
-type Started = Result<(Net, String), Failure>;
+/// What a shard says when it answers: how to reach its stack and its runtime, and what answers where.
+type Started = Result<(Net, Handle, String), Failure>;
 
 /// How a shard talks with whoever has started it.
 #[derive(Clone)]
@@ -86,17 +89,24 @@ impl Shards {
         let site = Arc::new(site);
         let service = move |net| serve(net, Arc::clone(&site), line.clone());
         let threads = serve_per_shard(plans, service).map_err(cannot_start)?;
-        let (nets, summary) = (Vec::new(), String::new());
-        let watch = kit.watch();
-        let mut shards = Shards { threads, nets, phase, finished, watch, summary };
+        let mut shards = Shards {
+            threads,
+            nets: Vec::new(),
+            runtimes: Vec::new(),
+            phase,
+            finished,
+            watch: kit.watch(),
+            summary: String::new(),
+        };
         for _ in 0..count {
             let said = tokio::select! {
                 biased;
                 said = started.recv() => said.expect("every shard holds a sender"),
                 why = ended(&mut shards.threads) => Err(cannot_start(why)),
             };
-            let (net, summary) = said?;
+            let (net, runtime, summary) = said?;
             shards.nets.push(net);
+            shards.runtimes.push(runtime);
             shards.summary = summary;
         }
         Ok(shards)
@@ -127,7 +137,12 @@ impl Shards {
 
     /// [`Watch::settle`].
     pub(super) async fn settle(&self, also: &[State], patience: Duration) -> bool {
-        self.watch.settle(&self.nets, also, patience).await
+        let settled = self.watch.settle(&self.nets, also, patience).await;
+        for runtime in &self.runtimes {
+            // When it has done this, its driver has told every sink what it has told us.
+            let _ = runtime.spawn(async {}).await;
+        }
+        settled
     }
 
     /// The ladder of each connection, in order of their numbers.
@@ -163,7 +178,7 @@ async fn serve(net: Net, site: Arc<Site>, mut line: Line) -> io::Result<()> {
             return Ok(());
         }
     };
-    let _ = line.started.send(Ok((net, server.summary.clone())));
+    let _ = line.started.send(Ok((net, Handle::current(), server.summary.clone())));
     if reached(&mut line.phase, Phase::Finish).await == Phase::Finish {
         tokio::select! {
             () = server.stop() => {}

@@ -99,8 +99,10 @@ impl Stack {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
-    use crate::stack::{Config, Secret};
+    use crate::stack::{Config, Journal, Secret};
     use crate::tcp::State;
 
     /// Two servers behind one address, and a client.
@@ -175,6 +177,38 @@ mod tests {
         (0..2 * MOST_STRAYS).for_each(|_| other.on_packet(&syn, Instant::ZERO));
         assert_eq!(other.take_strays(Instant::ZERO).len(), MOST_STRAYS);
         assert_eq!(other.drops().get(&DropReason::TooManyStrays), Some(&(MOST_STRAYS as u64)));
+    }
+
+    /// Keeps what it is told.
+    #[derive(Clone, Default)]
+    struct Notes(Arc<Mutex<Vec<(Instant, Input)>>>);
+
+    impl Journal for Notes {
+        fn note(&mut self, at: Instant, input: Input) {
+            self.0.lock().unwrap().push((at, input));
+        }
+    }
+
+    #[test]
+    fn what_is_put_aside_taken_and_given_back_is_replayed() {
+        let ([_, mut other], mut client) = family();
+        let notes = Notes::default();
+        other.set_journal(Box::new(notes.clone()));
+        client.connect(None, server(), Instant::ZERO).unwrap();
+        let syn = client.poll_output(Instant::ZERO).unwrap().to_bytes();
+        // Often enough that a replay which does not take them has no room left.
+        for _ in 0..3 {
+            (0..MOST_STRAYS).for_each(|_| other.on_packet(&syn, Instant::ZERO));
+            let strays = other.take_strays(Instant::ZERO);
+            other.on_unclaimed(&strays[0].packet, Instant::ZERO);
+        }
+        let ([_, mut replayed], _) = family();
+        for (at, input) in notes.0.lock().unwrap().drain(..) {
+            replayed.apply(at, input);
+        }
+        assert_eq!(replayed.counters(), other.counters());
+        assert_eq!(replayed.drops(), other.drops());
+        assert_eq!(other.counters().resets_sent, 3);
     }
 
     #[test]

@@ -463,7 +463,6 @@ impl Device for Counted {
 #[test]
 fn connections_that_were_idle_live_on_when_their_packets_come_by_another_queue() {
     let name = "connections_that_were_idle_live_on_when_their_packets_come_by_another_queue";
-    const IDLE: Duration = Duration::from_secs(7);
     in_namespace(name, "", async || {
         let siblings = Siblings::new();
         let mut counts = Vec::new();
@@ -489,7 +488,7 @@ fn connections_that_were_idle_live_on_when_their_packets_come_by_another_queue()
             ours.push(connected.unwrap());
             theirs.push(accepted.unwrap().0);
         }
-        tokio::time::sleep(IDLE).await;
+        tokio::time::sleep(Duration::from_secs(7)).await;
         let before = counts[0].load(Ordering::Relaxed);
         for (ours, theirs) in ours.iter_mut().zip(&mut theirs) {
             theirs.write_all(b"awake").await.unwrap();

@@ -2,6 +2,7 @@
 //! thread of its own, are in [`super::shards`].
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::engine::{EngineKind, EngineMaker};
+use super::engine::EngineMaker;
 use super::options::{FaultPlan, Output, TcpOptions};
 use super::{Failure, exit};
 use crate::device::fault::{Faults, Faulty, Tally};
@@ -24,7 +25,7 @@ use crate::trace::{ConnId, Event, Mask, Sink, What};
 use crate::view::{JsonLines, LadderRecorder, Limits, LogLines};
 use crate::wire::Features;
 
-/// Between two looks at the states of an engine that does not tell of them.
+/// Between two looks at the states of an engine that does not tell of them, or need not.
 const LOOK: Duration = Duration::from_millis(5);
 
 /// RCV.BUFF where the device joins segments: 4 MiB, of which only what waits to be read is ever held.
@@ -33,6 +34,8 @@ const OFFLOAD_BUFFER: u32 = 4 << 20;
 /// What all shards of a program have in common.
 pub(super) struct Kit {
     engines: EngineMaker,
+    /// Whether these raise events.
+    tells: bool,
     events: Option<Together<JsonLines<File>>>,
     faults: Option<FaultPlan>,
     ladders: bool,
@@ -42,11 +45,10 @@ pub(super) struct Kit {
 
 /// What can be seen of the shards, and waited for.
 pub(super) struct Watch {
-    engine: EngineKind,
     pub(super) ladder: LadderRecorder,
     /// What the faults that were asked for have done.
     faults: Option<Tally>,
-    /// Of each shard.
+    /// Of each shard; of none while nobody looks on, or the engine does not tell.
     states: Vec<watch::Receiver<BTreeMap<ConnId, State>>>,
 }
 
@@ -86,13 +88,13 @@ impl Kit {
             let _ = writeln!(io::stderr(), "glass: faults by chance from --seed {seed}");
         }
         let watch = Watch {
-            engine: options.engine,
             ladder: LadderRecorder::new(Limits::default()),
             faults: faults.as_ref().map(|faults| faults.tally.clone()),
             states: Vec::new(),
         };
         let engines = options.engine.maker(options)?;
-        Ok(Kit { engines, events, faults, ladders, busy_poll, watch })
+        let tells = options.engine.has_ladders();
+        Ok(Kit { engines, tells, events, faults, ladders, busy_poll, watch })
     }
 
     /// A stack with the addresses of `config`, for `queue`.
@@ -102,15 +104,18 @@ impl Kit {
         mut config: stack::Config,
         place: Place,
     ) -> Result<Plan, Failure> {
-        let (changes, states) = watch::channel(BTreeMap::new());
-        self.watch.states.push(states);
-        let mut sinks: Vec<Box<dyn Sink>> =
-            vec![Box::new(LogLines::new()), Box::new(States(changes))];
+        let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(LogLines::new())];
         if self.ladders {
             sinks.push(Box::new(self.watch.ladder.clone()));
         }
         if let Some(events) = &self.events {
             sinks.push(Box::new(events.clone()));
+        }
+        // With nobody to be ahead of, a look into the stack will do, and costs nothing meanwhile.
+        if self.tells && sinks.iter().any(|sink| !sink.wanted().is_empty()) {
+            let (changes, states) = watch::channel(BTreeMap::new());
+            sinks.push(Box::new(States(changes)));
+            self.watch.states.push(states);
         }
         let faults = self.faults.as_ref().map(|faults| faults.of(place.index));
         config.place = place;
@@ -152,16 +157,14 @@ impl Watch {
             matches!(state, State::Closed | State::TimeWait) || also.contains(&state)
         };
         let all_settled = async {
-            match self.engine {
-                EngineKind::Ours => self.all_are(settled).await,
-                EngineKind::Smoltcp => {
-                    let states = || nets.iter().flat_map(Net::states);
-                    while !states().all(|(_, state)| settled(state)) {
-                        sleep(LOOK).await;
-                    }
-                    true
-                }
+            if !self.states.is_empty() {
+                return self.all_are(settled).await;
             }
+            let states = || nets.iter().flat_map(Net::states);
+            while !states().all(|(_, state)| settled(state)) {
+                sleep(LOOK).await;
+            }
+            true
         };
         timeout(patience, all_settled).await.is_ok_and(|settled| settled)
     }
@@ -266,6 +269,6 @@ impl<S: Sink> Sink for Together<S> {
     }
 }
 
-pub(super) fn cannot_start(error: io::Error) -> Failure {
+pub(super) fn cannot_start(error: impl Display) -> Failure {
     Failure::new(exit::UNAVAILABLE, format!("cannot start the stack: {error}"))
 }

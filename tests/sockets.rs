@@ -277,7 +277,12 @@ fn a_service_runs_on_every_shard() {
         wires.push(right);
         shards.push(Box::new(move || {
             let engine = Box::new(Stack::new(config(addr), Secret([number; 32])));
-            Ok(Parts { engine, device: Box::new(left), sinks: Vec::new() })
+            Ok(Parts {
+                engine,
+                device: Box::new(left),
+                sinks: Vec::new(),
+                busy_poll: Duration::ZERO,
+            })
         }));
     }
     let threads = serve_per_shard(shards, |net| async move {
@@ -289,7 +294,7 @@ fn a_service_runs_on_every_shard() {
     .unwrap();
     assert_eq!(threads.len(), 3);
     for thread in threads {
-        thread.join().unwrap().unwrap();
+        thread.join().unwrap();
     }
 }
 

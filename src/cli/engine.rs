@@ -1,16 +1,19 @@
 //! Which TCP/IP stack runs: ours, or smoltcp behind the same sockets.
 
 use std::fmt::Display;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
 
 use super::options::TcpOptions;
 use super::{Failure, exit};
-use crate::engine::recording::Recorder;
+use crate::engine::recording::Recording;
 use crate::engine::{Engine, Smoltcp, SmoltcpConfig};
 use crate::runtime;
-use crate::stack::{self, Stack};
+use crate::stack::{self, Secret, Stack};
 
 /// The two engines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -61,6 +64,14 @@ impl EngineKind {
         }
     }
 
+    /// Whether it can be one of several behind the same addresses.
+    pub(super) const fn has_siblings(self) -> bool {
+        match self {
+            EngineKind::Ours => true,
+            EngineKind::Smoltcp => false,
+        }
+    }
+
     /// Whether it can leave segmentation and checksums to a device.
     pub(super) const fn has_offload(self) -> bool {
         match self {
@@ -69,30 +80,47 @@ impl EngineKind {
         }
     }
 
-    /// An engine with these settings.
-    pub(super) fn start(
-        self,
-        config: stack::Config,
-        options: &TcpOptions,
-    ) -> Result<Box<dyn Engine>, Failure> {
-        match self {
-            EngineKind::Ours => ours(config, options),
-            EngineKind::Smoltcp => smoltcp(config),
-        }
+    /// What makes engines.
+    pub(super) fn maker(self, options: &TcpOptions) -> Result<EngineMaker, Failure> {
+        let secret = runtime::secret().map_err(without_randomness)?;
+        let recording = match &options.record {
+            Some(path) => Some(Recording::create(path).map_err(|error| not_recorded(path, error))?),
+            None => None,
+        };
+        let recording = options.record.clone().zip(recording);
+        Ok(EngineMaker { kind: self, secret, recording })
     }
 }
 
-fn ours(config: stack::Config, options: &TcpOptions) -> Result<Box<dyn Engine>, Failure> {
-    let secret = runtime::secret().map_err(without_randomness)?;
-    let mut stack = Stack::new(config, secret);
-    if let Some(path) = &options.record {
-        let recorder = Recorder::create(path, stack.config(), secret).map_err(|error| {
-            let path = path.display();
-            Failure::new(exit::USAGE, format!("cannot write --record {path}: {error}"))
-        })?;
-        stack.set_journal(Box::new(recorder));
+/// Makes the engines of all shards: they have one secret, and one recording.
+pub(super) struct EngineMaker {
+    kind: EngineKind,
+    secret: Secret,
+    recording: Option<(PathBuf, Recording<BufWriter<File>>)>,
+}
+
+impl EngineMaker {
+    /// An engine with these settings.
+    pub(super) fn make(&self, config: stack::Config) -> Result<Box<dyn Engine>, Failure> {
+        match self.kind {
+            EngineKind::Ours => self.ours(config),
+            EngineKind::Smoltcp => smoltcp(config),
+        }
     }
-    Ok(Box::new(stack))
+
+    fn ours(&self, config: stack::Config) -> Result<Box<dyn Engine>, Failure> {
+        let mut stack = Stack::new(config, self.secret);
+        if let Some((path, recording)) = &self.recording {
+            let recorder = recording.recorder(stack.config(), self.secret);
+            let recorder = recorder.map_err(|error| not_recorded(path, error))?;
+            stack.set_journal(Box::new(recorder));
+        }
+        Ok(Box::new(stack))
+    }
+}
+
+fn not_recorded(path: &Path, error: impl Display) -> Failure {
+    Failure::new(exit::USAGE, format!("cannot write --record {}: {error}", path.display()))
 }
 
 fn smoltcp(config: stack::Config) -> Result<Box<dyn Engine>, Failure> {

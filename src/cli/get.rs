@@ -14,7 +14,7 @@ use tokio::io::{AsyncWriteExt, Stdout};
 use super::options::{Output, TcpOptions, seconds};
 use super::shard::Shard;
 use super::{Failure, exit, runtime};
-use crate::device::{Cidr, LinkSetup, OffloadMode, Reach, Tun, TunError, setup};
+use crate::device::{Cidr, LinkSetup, Queue, Reach, TunError, setup};
 use crate::runtime::TcpStream;
 
 /// How long the close may take after the body has come.
@@ -59,10 +59,11 @@ impl Get {
         let config = self.tcp.stack(addr);
         let ladders = (self.ladder || output.verbose > 0) && !output.quiet;
         let ladders = ladders && self.tcp.engine.has_ladders();
-        let shard = Shard::start(Box::new(tun), config, &self.tcp, ladders)?;
+        let shard = Shard::start(tun, config, &self.tcp, ladders)?;
         let result = self.exchange(&shard, &target, remote).await;
-        shard.settle(&[], self.tcp.patience(PATIENCE)).await;
-        shard.report_faults(output);
+        let net = std::slice::from_ref(&shard.net);
+        shard.watch.settle(net, &[], self.tcp.patience(PATIENCE)).await;
+        shard.watch.report_faults(output);
         let ladder = shard.stop().await;
         if ladders {
             let _ = write!(std::io::stderr(), "{}", ladder.render(&output.style()));
@@ -194,15 +195,18 @@ async fn write_out(stdout: &mut Stdout, data: &[u8]) -> Result<(), Failure> {
 }
 
 /// Makes a TUN in the first network that is free; returns it with our address there.
-async fn make_tun(mtu: u16) -> Result<(Tun, IpAddr), Failure> {
+async fn make_tun(mtu: u16) -> Result<(Queue, IpAddr), Failure> {
     let mut taken = None;
     for number in 0..NETWORKS {
         let first = number * 4;
         let host = IpAddr::from(Ipv4Addr::new(198, 51, 100, first + 1));
         let addresses = vec![Cidr::new(host, 30).expect("30 bits fit into 32")];
-        let setup = LinkSetup { addresses, mtu: Some(u32::from(mtu)), offload: OffloadMode::Off };
-        match Tun::create(&format!("glass-get{number}"), &setup).await {
-            Ok(tun) => return Ok((tun, Ipv4Addr::new(198, 51, 100, first + 2).into())),
+        let setup = LinkSetup { addresses, mtu: Some(u32::from(mtu)), ..LinkSetup::default() };
+        match Queue::create(&format!("glass-get{number}"), &setup).await {
+            Ok(mut queues) => {
+                let queue = queues.pop().expect("one was asked for");
+                return Ok((queue, Ipv4Addr::new(198, 51, 100, first + 2).into()));
+            }
             Err(
                 error @ (TunError::AddressTaken { .. }
                 | TunError::Taken { .. }

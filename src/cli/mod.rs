@@ -11,6 +11,7 @@ mod run;
 mod serve;
 mod server;
 mod shard;
+mod shards;
 mod terminal;
 
 use std::fmt;

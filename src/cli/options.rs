@@ -9,8 +9,8 @@ use clap::{ArgAction, Args, ValueEnum};
 use super::engine::EngineKind;
 use super::terminal::{self, Color};
 use super::{Failure, exit};
-use crate::device::fault::{self, Faults, Rule};
-use crate::device::{Cidr, LinkSetup, OffloadMode};
+use crate::device::fault::{self, Faults, Rule, Tally};
+use crate::device::{Cidr, LinkSetup, OffloadMode, Queues};
 use crate::http::CloseAfter;
 use crate::services::Service;
 use crate::stack;
@@ -86,8 +86,32 @@ pub(super) struct StackOptions {
     /// [default: off for run, auto for serve; off with --fault]
     #[arg(long, value_enum, env = "GLASS_OFFLOAD", value_name = "WHEN")]
     offload: Option<Offload>,
+    /// Serve the TUN by so many queues, each with a thread and connections of its own, 1 to 256: new
+    /// connections stay where their first packet came. A TUN that is attached must have been made with
+    /// multi_queue [default: 1 for run, so that there is one sequence to see; for serve the number of
+    /// cores, at most 8, but 1 on two cores or less and on a TUN that has one]
+    #[arg(
+        long, env = "GLASS_QUEUES", value_name = "NUMBER",
+        value_parser = clap::value_parser!(u16).range(1..=256)
+    )]
+    queues: Option<u16>,
+    /// Look for packets again and again for so many microseconds before sleeping, at most 1000000. It
+    /// saves the time of waking up, and costs a core that is never idle for as long, for each queue:
+    /// power, and whatever else would run there
+    #[arg(
+        long, env = "GLASS_BUSY_POLL", default_value_t = 0, value_name = "MICROSECONDS",
+        value_parser = clap::value_parser!(u32).range(..=1_000_000)
+    )]
+    busy_poll: u32,
     #[command(flatten)]
     pub(super) tcp: TcpOptions,
+}
+
+/// What becomes of the link when nobody says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Usual {
+    pub(super) offload: OffloadMode,
+    pub(super) queues: Queues,
 }
 
 /// `--offload`.
@@ -143,9 +167,10 @@ pub(super) struct TcpOptions {
 const PATIENCE_WITH_FAULTS: Duration = Duration::from_secs(15);
 
 impl StackOptions {
-    /// The link; `usual` is what becomes of offload when nobody says.
-    pub(super) fn link(&self, usual: OffloadMode) -> Result<LinkSetup, Failure> {
-        let offload = self.offload(usual)?;
+    /// The link.
+    pub(super) fn link(&self, usual: Usual) -> Result<LinkSetup, Failure> {
+        let offload = self.offload(usual.offload)?;
+        let queues = self.queues(usual.queues)?;
         let addr = IpAddr::V4(self.addr);
         if !self.host.contains(addr) || self.host.address() == addr {
             return Err(Failure::new(
@@ -157,11 +182,35 @@ impl StackOptions {
                 ),
             ));
         }
-        Ok(LinkSetup { addresses: vec![self.host], mtu: Some(u32::from(self.tcp.mtu)), offload })
+        Ok(LinkSetup {
+            addresses: vec![self.host],
+            mtu: Some(u32::from(self.tcp.mtu)),
+            offload,
+            queues,
+        })
     }
 }
 
 impl StackOptions {
+    pub(super) fn busy_poll(&self) -> Duration {
+        Duration::from_micros(self.busy_poll.into())
+    }
+
+    fn queues(&self, usual: Queues) -> Result<Queues, Failure> {
+        match self.queues {
+            Some(queues @ 2..) if !self.tcp.engine.has_siblings() => {
+                let message = format!(
+                    "--engine smoltcp cannot do --queues {queues}: it would reset connections of which \
+                     a packet comes by another queue; leave it out, or use --engine ours"
+                );
+                Err(Failure::new(exit::USAGE, message))
+            }
+            Some(queues) => Ok(Queues::Exactly(queues.into())),
+            None if self.tcp.engine.has_siblings() => Ok(usual),
+            None => Ok(Queues::UpTo(1)),
+        }
+    }
+
     fn offload(&self, usual: OffloadMode) -> Result<OffloadMode, Failure> {
         let obstacle = if self.tcp.has_faults() {
             Some("--fault names single packets, and --offload on joins them")
@@ -194,8 +243,8 @@ impl TcpOptions {
         config
     }
 
-    /// The faults that were asked for, if any, and their seed.
-    pub(super) fn faults(&self) -> std::io::Result<Option<(Faults, Option<u64>)>> {
+    /// The faults that were asked for, if any.
+    pub(super) fn faults(&self) -> std::io::Result<Option<FaultPlan>> {
         let rules: Vec<Rule> = self.fault.iter().flat_map(|rules| rules.0.clone()).collect();
         if rules.is_empty() {
             return Ok(None);
@@ -206,7 +255,8 @@ impl TcpOptions {
             None if is_random => getrandom::u64().map_err(std::io::Error::other)?,
             None => 0,
         };
-        Ok(Some((Faults::new(rules, seed), is_random.then_some(seed))))
+        let tally = Faults::new(rules.clone(), seed).tally();
+        Ok(Some(FaultPlan { rules, seed, is_random, tally }))
     }
 
     fn has_faults(&self) -> bool {
@@ -224,6 +274,24 @@ impl TcpOptions {
     }
 }
 
+/// Faults for the links of all shards.
+pub(super) struct FaultPlan {
+    rules: Vec<Rule>,
+    pub(super) seed: u64,
+    /// Whether the seed decides anything.
+    pub(super) is_random: bool,
+    /// What they have done, all together.
+    pub(super) tally: Tally,
+}
+
+impl FaultPlan {
+    /// For the link of one shard, which draws its own numbers from the seed.
+    pub(super) fn of(&self, shard: u32) -> Faults {
+        let seed = self.seed.wrapping_add(shard.into());
+        Faults::new(self.rules.clone(), seed).counted_by(&self.tally)
+    }
+}
+
 /// Rules with `;` between them.
 #[derive(Clone, Debug)]
 struct Rules(Vec<Rule>);
@@ -233,7 +301,7 @@ fn rules(text: &str) -> Result<Rules, fault::RuleError> {
 }
 
 /// What answers on the stack.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(super) struct ServerOptions {
     /// The port that answers HTTP
     #[arg(long, env = "GLASS_PORT", default_value_t = 80, value_name = "PORT")]
@@ -330,9 +398,27 @@ pub(super) fn authority(addr: SocketAddr) -> String {
     if addr.port() == 80 { addr.ip().to_string() } else { addr.to_string() }
 }
 
+/// As many queues as there are cores to read them: the peer's half of the work wants some too, so with two
+/// or less one reads.
+pub(super) fn usual_queues() -> Queues {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Queues::UpTo(queues_for(cores))
+}
+
+fn queues_for(cores: usize) -> usize {
+    const MOST: usize = 8;
+    if cores <= 2 { 1 } else { cores.min(MOST) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn queues_by_cores() {
+        let cores = [1, 2, 3, 4, 8, 9, 64];
+        assert_eq!(cores.map(queues_for), [1, 1, 3, 4, 8, 8, 8]);
+    }
 
     #[test]
     fn lists_of_services() {

@@ -10,11 +10,10 @@ use clap::Args;
 
 use super::child::{Child, end_leftovers};
 use super::namespace;
-use super::options::{Output, ServerOptions, Services, StackOptions, services};
-use super::server::Server;
-use super::shard::Shard;
+use super::options::{Output, ServerOptions, Services, StackOptions, Usual, services};
+use super::shards::{Shards, Site};
 use super::{Failure, exit, runtime};
-use crate::device::{OffloadMode, Tun, setup};
+use crate::device::{OffloadMode, Queue, Queues, setup};
 use crate::http::CloseAfter;
 use crate::tcp::State;
 
@@ -68,37 +67,38 @@ impl Run {
     }
 
     async fn inside(self, output: &Output) -> Result<u8, Failure> {
-        let link = self.stack.link(OffloadMode::Off)?;
+        let usual = Usual { offload: OffloadMode::Off, queues: Queues::Exactly(1) };
+        let link = self.stack.link(usual)?;
         let failed =
             |error| Failure::new(exit::RUN_FAILED, format!("cannot set the loopback up: {error}"));
         setup::loopback_up().await.map_err(failed)?;
-        let tun = Tun::create("glass0", &link).await?;
-        let addr = IpAddr::V4(self.stack.addr);
-        let config = self.stack.tcp.stack(addr);
+        let queues = Queue::create("glass0", &link).await?;
+        let site = Site {
+            addr: IpAddr::V4(self.stack.addr),
+            options: self.server.clone(),
+            dir: self.dir.clone(),
+            services: self.services.clone(),
+        };
         let ladders = !output.quiet && self.stack.tcp.engine.has_ladders();
-        let shard = Shard::start(Box::new(tun), config, &self.stack.tcp, ladders)?;
-        let server =
-            Server::start(&shard.net, addr, &self.server, self.dir.as_deref(), &self.services)?;
+        let shards = Shards::start(queues, site, &self.stack, ladders).await?;
         output.note(format_args!(
             "{} (this host is {}; no DNS inside: use addresses)",
-            server.summary,
+            shards.summary,
             self.stack.host.address()
         ));
 
         let code = self.run_command(output).await?;
 
         let (also, patience) = self.what_to_wait_for();
-        if !shard.settle(&also, self.stack.tcp.patience(patience)).await {
+        if !shards.settle(&also, self.stack.tcp.patience(patience)).await {
             output.note("some connections have not ended; the last state of each is shown");
         }
         // Before anything of ours ends, which would add to it.
         if ladders {
-            let text = shard.ladder.render(&output.style());
+            let text = shards.ladders(&output.style());
             let _ = write!(std::io::stderr(), "{text}");
         }
-        shard.report_faults(output);
-        drop(server);
-        shard.stop().await;
+        shards.report_faults(output);
         Ok(code)
     }
 

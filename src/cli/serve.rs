@@ -8,11 +8,12 @@ use std::time::Duration;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::options::{Output, ServerOptions, Services, StackOptions, authority, services};
-use super::server::Server;
-use super::shard::Shard;
+use super::options::{
+    Output, ServerOptions, Services, StackOptions, Usual, authority, services, usual_queues,
+};
+use super::shards::{Shards, Site};
 use super::{Failure, exit, runtime};
-use crate::device::{LinkSetup, OffloadMode, Tun, TunError};
+use crate::device::{LinkSetup, OffloadMode, Queue, TunError};
 
 /// How long the last acknowledgments may take when we stop.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -53,18 +54,26 @@ impl Serve {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
 
-        let link = self.stack.link(OffloadMode::Auto)?;
-        let tun = open(&self.tun, &link, output).await?;
+        let usual = Usual { offload: OffloadMode::Auto, queues: usual_queues() };
+        let link = self.stack.link(usual)?;
+        let queues = open(&self.tun, &link, output).await?;
         let addr = IpAddr::V4(self.stack.addr);
-        let config = self.stack.tcp.stack(addr);
-        let mut shard = Shard::start(Box::new(tun), config, &self.stack.tcp, false)?;
-        let server =
-            Server::start(&shard.net, addr, &self.server, self.dir.as_deref(), &self.services)?;
+        let site = Site {
+            addr,
+            options: self.server.clone(),
+            dir: self.dir.clone(),
+            services: self.services.clone(),
+        };
+        let mut shards = Shards::start(queues, site, &self.stack, false).await?;
         let web = authority(SocketAddr::new(addr, self.server.port));
+        let queues = match shards.count() {
+            1 => String::new(),
+            count => format!(" ({count} queues)"),
+        };
         output.note(format_args!(
-            "{} on {}; try: curl http://{web}/ (from this host; the kernel's ss does not list these \
+            "{} on {}{queues}; try: curl http://{web}/ (from this host; the kernel's ss does not list these \
              connections, http://{web}/connection shows its own). Ctrl-C stops",
-            server.summary, self.tun,
+            shards.summary, self.tun,
         ));
         // For scripts: one line on stdout once it answers.
         let _ = writeln!(std::io::stdout(), "http://{web}/");
@@ -72,32 +81,31 @@ impl Serve {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
-            failure = shard.failure() => return Err(failure),
+            failure = shards.failure() => return Err(failure),
         }
         output.note("stopping: connections may finish; the same signal again ends at once");
         let finished = async {
-            server.stop().await;
-            shard.settle(&[], PATIENCE).await;
+            shards.finish().await;
+            shards.settle(&[], PATIENCE).await;
         };
         tokio::select! {
             () = finished => {}
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        shard.report_faults(output);
-        shard.stop().await;
+        shards.report_faults(output);
         Ok(())
     }
 }
 
 /// Makes the TUN, or attaches to it when there is one: never silently. Whether there is one is for
 /// netlink to say: after `unshare --net`, /sys goes on showing the network namespace before.
-async fn open(name: &str, link: &LinkSetup, output: &Output) -> Result<Tun, Failure> {
-    match Tun::create(name, link).await {
+async fn open(name: &str, link: &LinkSetup, output: &Output) -> Result<Vec<Queue>, Failure> {
+    match Queue::create(name, link).await {
         Err(TunError::Taken { attachable: true, .. }) => {
-            let tun = Tun::attach(name, link).await?;
+            let queues = Queue::attach(name, link).await?;
             output.note(format_args!("attached to {name}, which was there already"));
-            Ok(tun)
+            Ok(queues)
         }
         made => Ok(made?),
     }

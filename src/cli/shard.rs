@@ -1,43 +1,230 @@
-//! One running stack with all that watches it.
+//! What a shard is made of, with all that watches it; and one shard that runs right here. Several, each on a
+//! thread of its own, are in [`super::shards`].
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::fs::File;
 use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::options::{Output, TcpOptions};
+use super::engine::EngineMaker;
+use super::options::{FaultPlan, Output, TcpOptions};
 use super::{Failure, exit};
-use crate::device::Device;
-use crate::device::fault::{Faulty, Tally};
-use crate::runtime::{self, Net};
-use crate::stack;
+use crate::device::fault::{Faults, Faulty, Tally};
+use crate::device::{Device, Queue, Tun};
+use crate::engine::Engine;
+use crate::runtime::{self, Net, Parts};
+use crate::stack::{self, Place};
 use crate::tcp::State;
 use crate::trace::{ConnId, Event, Mask, Sink, What};
 use crate::view::{JsonLines, LadderRecorder, Limits, LogLines};
+use crate::wire::Features;
 
-/// Between two looks at the states of an engine that does not tell of them.
+/// Between two looks at the states of an engine that does not tell of them, or need not.
 const LOOK: Duration = Duration::from_millis(5);
 
 /// What the buffers of a connection may grow to: 8 MiB each way, of which only what waits is ever held.
 const MOST_BUFFERED: u32 = 8 << 20;
 
-/// A stack on a device, its driver running as a task of this runtime.
-pub(super) struct Shard {
-    pub(super) net: Net,
+/// What all shards of a program have in common.
+pub(super) struct Kit {
+    engines: EngineMaker,
+    /// Whether these raise events.
+    tells: bool,
+    events: Option<Together<JsonLines<File>>>,
+    faults: Option<FaultPlan>,
+    ladders: bool,
+    busy_poll: Duration,
+    watch: Watch,
+}
+
+/// What can be seen of the shards, and waited for.
+pub(super) struct Watch {
     pub(super) ladder: LadderRecorder,
     /// What the faults that were asked for have done.
     faults: Option<Tally>,
-    /// `None` while nobody looks on.
-    states: Option<watch::Receiver<BTreeMap<ConnId, State>>>,
-    driver: JoinHandle<io::Result<()>>,
+    /// Of each shard; of none while nobody looks on, or the engine does not tell.
+    states: Vec<watch::Receiver<BTreeMap<ConnId, State>>>,
+}
+
+/// All that a shard needs, to be taken to the thread that it will run on.
+pub(super) struct Plan {
+    queue: Queue,
+    faults: Option<Faults>,
+    engine: Box<dyn Engine>,
+    sinks: Vec<Box<dyn Sink>>,
+    busy_poll: Duration,
 }
 
 /// The state of every connection, as told by the events: unlike a look into the stack, never ahead of
 /// what the other sinks have been told.
 struct States(watch::Sender<BTreeMap<ConnId, State>>);
+
+/// One sink of several shards.
+struct Together<S>(Arc<Mutex<S>>);
+
+impl Kit {
+    /// With `ladders` it remembers what the connections did.
+    pub(super) fn new(
+        options: &TcpOptions,
+        ladders: bool,
+        busy_poll: Duration,
+    ) -> Result<Kit, Failure> {
+        let events = match &options.events {
+            Some(path) => Some(Together::new(JsonLines::create(path).map_err(|error| {
+                let path = path.display();
+                Failure::new(exit::USAGE, format!("cannot write --events {path}: {error}"))
+            })?)),
+            None => None,
+        };
+        let faults = options.faults().map_err(cannot_start)?;
+        if let Some(FaultPlan { seed, is_random: true, .. }) = faults {
+            // However quiet: without it nobody could see the same again.
+            let _ = writeln!(io::stderr(), "glass: faults by chance from --seed {seed}");
+        }
+        let watch = Watch {
+            ladder: LadderRecorder::new(Limits::default()),
+            faults: faults.as_ref().map(|faults| faults.tally.clone()),
+            states: Vec::new(),
+        };
+        let engines = options.engine.maker(options)?;
+        let tells = options.engine.has_ladders();
+        Ok(Kit { engines, tells, events, faults, ladders, busy_poll, watch })
+    }
+
+    /// A stack with the addresses of `config`, for `queue`.
+    pub(super) fn plan(
+        &mut self,
+        queue: Queue,
+        mut config: stack::Config,
+        place: Place,
+    ) -> Result<Plan, Failure> {
+        let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(LogLines::new())];
+        if self.ladders {
+            sinks.push(Box::new(self.watch.ladder.clone()));
+        }
+        if let Some(events) = &self.events {
+            sinks.push(Box::new(events.clone()));
+        }
+        // With nobody to be ahead of, a look into the stack will do, and costs nothing meanwhile.
+        if self.tells && sinks.iter().any(|sink| !sink.wanted().is_empty()) {
+            let (changes, states) = watch::channel(BTreeMap::new());
+            sinks.push(Box::new(States(changes)));
+            self.watch.states.push(states);
+        }
+        let faults = self.faults.as_ref().map(|faults| faults.of(place.index));
+        config.place = place;
+        config.mtu = queue.mtu();
+        config.features = if faults.is_some() { Features::default() } else { queue.features() };
+        config.tcp.receive_buffer_max = MOST_BUFFERED;
+        config.tcp.send_buffer_max = MOST_BUFFERED as usize;
+        config.events = sinks.iter().fold(Mask::empty(), |mask, sink| mask | sink.wanted());
+        let engine = self.engines.make(config)?;
+        Ok(Plan { queue, faults, engine, sinks, busy_poll: self.busy_poll })
+    }
+
+    /// When all plans are made.
+    pub(super) fn watch(self) -> Watch {
+        self.watch
+    }
+}
+
+impl Plan {
+    /// On the thread, and in the runtime, of the shard.
+    pub(super) fn parts(self) -> io::Result<Parts> {
+        let Plan { queue, faults, engine, sinks, busy_poll } = self;
+        let mut device: Box<dyn Device> = Box::new(Tun::new(queue).map_err(io::Error::other)?);
+        if let Some(faults) = faults {
+            let clock = runtime::clock::Clock::start();
+            device = Box::new(Faulty::new(device, faults, move || clock.now())?);
+        }
+        Ok(Parts { engine, device, sinks, busy_poll })
+    }
+}
+
+impl Watch {
+    /// Waits until every connection is CLOSED, in `TIME_WAIT` or in one of `also`, for `patience` at
+    /// most. Says whether it came to that.
+    pub(super) async fn settle(&self, nets: &[Net], also: &[State], patience: Duration) -> bool {
+        let settled = |state: State| {
+            matches!(state, State::Closed | State::TimeWait) || also.contains(&state)
+        };
+        let all_settled = async {
+            if !self.states.is_empty() {
+                return self.all_are(settled).await;
+            }
+            let states = || nets.iter().flat_map(Net::states);
+            while !states().all(|(_, state)| settled(state)) {
+                sleep(LOOK).await;
+            }
+            true
+        };
+        timeout(patience, all_settled).await.is_ok_and(|settled| settled)
+    }
+
+    /// Waits until all states are `settled`; `false` when a shard has ended before.
+    async fn all_are(&self, settled: impl Fn(State) -> bool) -> bool {
+        loop {
+            for states in &self.states {
+                let mut states = states.clone();
+                let told = states.wait_for(|states| states.values().copied().all(&settled)).await;
+                if told.is_err() {
+                    return false;
+                }
+            }
+            // While we waited for one, another may have begun something.
+            let is_settled = |states: &watch::Receiver<BTreeMap<_, State>>| {
+                states.borrow().values().copied().all(&settled)
+            };
+            if self.states.iter().all(is_settled) {
+                return true;
+            }
+        }
+    }
+
+    /// Says how often each fault struck, and which never matched.
+    pub(super) fn report_faults(&self, output: &Output) {
+        let lines = self.faults.iter().flat_map(Tally::lines);
+        lines.for_each(|line| output.note(line));
+    }
+}
+
+/// A stack on a device, its driver running as a task of this runtime.
+pub(super) struct Shard {
+    pub(super) net: Net,
+    pub(super) watch: Watch,
+    driver: JoinHandle<io::Result<()>>,
+}
+
+impl Shard {
+    /// Starts a stack with the addresses of `config`. With `ladders` it remembers what the connections
+    /// did.
+    pub(super) fn start(
+        queue: Queue,
+        config: stack::Config,
+        options: &TcpOptions,
+        ladders: bool,
+    ) -> Result<Shard, Failure> {
+        let mut kit = Kit::new(options, ladders, Duration::ZERO)?;
+        let plan = kit.plan(queue, config, Place::default())?;
+        let Parts { engine, device, sinks, .. } = plan.parts().map_err(cannot_start)?;
+        let (net, driver) = Net::new(engine, device, sinks).map_err(cannot_start)?;
+        let driver = tokio::spawn(driver.run());
+        Ok(Shard { net, watch: kit.watch(), driver })
+    }
+
+    /// Stops the stack. What has happened until now has been recorded when this returns.
+    pub(super) async fn stop(self) -> LadderRecorder {
+        self.driver.abort();
+        let _ = self.driver.await;
+        self.watch.ladder
+    }
+}
 
 impl Sink for States {
     fn wanted(&self) -> Mask {
@@ -58,103 +245,28 @@ impl Sink for States {
     }
 }
 
-impl Shard {
-    /// Starts a stack with the addresses of `config` on `device`. With `ladders` it remembers what
-    /// the connections did.
-    pub(super) fn start(
-        mut device: Box<dyn Device>,
-        mut config: stack::Config,
-        options: &TcpOptions,
-        ladders: bool,
-    ) -> Result<Shard, Failure> {
-        let failed = |error: std::io::Error| {
-            Failure::new(exit::UNAVAILABLE, format!("cannot start the stack: {error}"))
-        };
-        let ladder = LadderRecorder::new(Limits::default());
-        let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(LogLines::new())];
-        if ladders {
-            sinks.push(Box::new(ladder.clone()));
-        }
-        if let Some(path) = &options.events {
-            let file = JsonLines::create(path).map_err(|error| {
-                let path = path.display();
-                Failure::new(exit::USAGE, format!("cannot write --events {path}: {error}"))
-            })?;
-            sinks.push(Box::new(file));
-        }
-        let mut tally = None;
-        if let Some((faults, seed)) = options.faults().map_err(failed)? {
-            if let Some(seed) = seed {
-                // However quiet: without it nobody could see the same again.
-                let _ = writeln!(std::io::stderr(), "glass: faults by chance from --seed {seed}");
-            }
-            tally = Some(faults.tally());
-            let clock = runtime::clock::Clock::start();
-            let faulty = Faulty::new(device, faults, move || clock.now()).map_err(failed)?;
-            device = Box::new(faulty);
-        }
-        config.mtu = device.mtu();
-        config.features = device.features();
-        config.tcp.receive_buffer_max = MOST_BUFFERED;
-        config.tcp.send_buffer_max = MOST_BUFFERED as usize;
-        // With nobody to be ahead of, a look into the stack will do, and costs nothing meanwhile.
-        let is_watched = sinks.iter().any(|sink| !sink.wanted().is_empty());
-        let states = is_watched.then(|| {
-            let (changes, states) = watch::channel(BTreeMap::new());
-            sinks.push(Box::new(States(changes)));
-            states
-        });
-        config.events = sinks.iter().fold(Mask::empty(), |mask, sink| mask | sink.wanted());
-        let engine = options.engine.start(config, options)?;
-        let (net, driver) = Net::new(engine, device, sinks).map_err(failed)?;
-        let driver = tokio::spawn(driver.run());
-        let states = states.filter(|_| options.engine.has_ladders());
-        Ok(Shard { net, ladder, faults: tally, states, driver })
+impl<S> Together<S> {
+    fn new(sink: S) -> Self {
+        Together(Arc::new(Mutex::new(sink)))
+    }
+}
+
+impl<S> Clone for Together<S> {
+    fn clone(&self) -> Self {
+        Together(Arc::clone(&self.0))
+    }
+}
+
+impl<S: Sink> Sink for Together<S> {
+    fn wanted(&self) -> Mask {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).wanted()
     }
 
-    /// Waits until every connection is CLOSED, in `TIME_WAIT` or in one of `also`, for `patience` at
-    /// most. Says whether it came to that.
-    pub(super) async fn settle(&self, also: &[State], patience: Duration) -> bool {
-        let settled = |state: State| {
-            matches!(state, State::Closed | State::TimeWait) || also.contains(&state)
-        };
-        let all_settled = async {
-            match self.states.clone() {
-                Some(mut states) => {
-                    let told = states.wait_for(|states| states.values().copied().all(settled));
-                    told.await.is_ok()
-                }
-                None => {
-                    while !self.net.states().iter().all(|(_, state)| settled(*state)) {
-                        sleep(LOOK).await;
-                    }
-                    true
-                }
-            }
-        };
-        timeout(patience, all_settled).await.is_ok_and(|settled| settled)
+    fn record(&mut self, event: &Event) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).record(event);
     }
+}
 
-    /// Waits for the end of the stack, which only a failure of its device brings. Cancel safe.
-    pub(super) async fn failure(&mut self) -> Failure {
-        let why = match (&mut self.driver).await {
-            Ok(Ok(())) => "it ended".to_owned(),
-            Ok(Err(error)) => error.to_string(),
-            Err(error) => error.to_string(),
-        };
-        Failure::new(exit::UNAVAILABLE, format!("the device has failed: {why}"))
-    }
-
-    /// Says how often each fault struck, and which never matched.
-    pub(super) fn report_faults(&self, output: &Output) {
-        let lines = self.faults.iter().flat_map(Tally::lines);
-        lines.for_each(|line| output.note(line));
-    }
-
-    /// Stops the stack. What has happened until now has been recorded when this returns.
-    pub(super) async fn stop(self) -> LadderRecorder {
-        self.driver.abort();
-        let _ = self.driver.await;
-        self.ladder
-    }
+pub(super) fn cannot_start(error: impl Display) -> Failure {
+    Failure::new(exit::UNAVAILABLE, format!("cannot start the stack: {error}"))
 }

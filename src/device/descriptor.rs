@@ -27,6 +27,7 @@ const MOST_SLICES: usize = 1024;
 #[derive(Debug)]
 pub(super) struct Descriptor {
     has_header: bool,
+    features: Features,
     /// Empty, with room for a header and a packet.
     buffer: Vec<u8>,
     /// Room for small packets. Used again once all of those in it are gone.
@@ -34,13 +35,14 @@ pub(super) struct Descriptor {
 }
 
 impl Descriptor {
-    pub(super) fn new(has_header: bool) -> Self {
-        Descriptor { has_header, buffer: fresh(), shared: BytesMut::new() }
+    /// With a header in front of each packet, behind which stand these features; or none of both.
+    pub(super) fn new(has_header: bool, features: Features) -> Self {
+        Descriptor { has_header, features, buffer: fresh(), shared: BytesMut::new() }
     }
 
     /// What the kernel does for who writes here.
     pub(super) fn features(&self) -> Features {
-        Features { checksum: self.has_header, segmentation: self.has_header }
+        self.features
     }
 
     /// Reads one packet; `None` for one that is shorter than its header.

@@ -77,6 +77,16 @@ pub enum TunError {
         /// All that is wrong with it.
         faults: Vec<Fault>,
     },
+    /// Offload was insisted on, and the kernel has none for a TUN.
+    NoOffload {
+        /// The interface.
+        name: String,
+    },
+    /// Several queues were asked for, and the kernel's TUNs have one each.
+    NoQueues {
+        /// The interface.
+        name: String,
+    },
     /// The system refused something else.
     System {
         /// What was being done.
@@ -113,6 +123,8 @@ impl TunError {
             TunError::AddressTaken { .. } => UNAVAILABLE,
             TunError::Missing { .. } => UNAVAILABLE,
             TunError::Unfit { .. } => UNAVAILABLE,
+            TunError::NoOffload { .. } => UNAVAILABLE,
+            TunError::NoQueues { .. } => UNAVAILABLE,
             TunError::System { .. } => UNAVAILABLE,
         }
     }
@@ -162,6 +174,17 @@ impl fmt::Display for TunError {
                     fmt_commands(f, &fault.mend)
                 })
             }
+            TunError::NoOffload { name } => write!(
+                f,
+                "the kernel here has no segmentation offload for the TUN {name} (IFF_VNET_HDR and \
+                 TUNSETOFFLOAD, which Linux has). Use --offload auto, which does without, or \
+                 --offload off"
+            ),
+            TunError::NoQueues { name } => write!(
+                f,
+                "the kernel here gives the TUN {name} one queue only (IFF_MULTI_QUEUE is in Linux 3.8 \
+                 and later). Use --queues 1"
+            ),
             TunError::System { doing, name, source } => {
                 write!(f, "cannot {doing} {name}: {source}")
             }
@@ -241,6 +264,8 @@ mod tests {
             ),
             (TunError::NotOwner { name: name(), owner: Some(7), group: None }, 77, "user 7"),
             (TunError::BadName { name: name(), why: "no" }, 2, "\"glass0\""),
+            (TunError::NoOffload { name: name() }, 69, "--offload auto"),
+            (TunError::NoQueues { name: name() }, 69, "--queues 1"),
         ];
         for (error, code, words) in cases {
             assert_eq!(error.exit_code(), code, "{error}");

@@ -8,6 +8,8 @@ pub mod fault;
 mod netlink;
 mod offload;
 mod pipe;
+mod queue;
+mod request;
 pub mod setup;
 mod tun;
 
@@ -18,7 +20,8 @@ pub(crate) use alarm::Alarm;
 pub use cidr::{Cidr, CidrError};
 pub use error::{Fault, TunError};
 pub use pipe::{Pipe, pipe, pipe_of_depth};
-pub use setup::{LinkSetup, OffloadMode, Reach};
+pub use queue::Queue;
+pub use setup::{LinkSetup, OffloadMode, Queues, Reach};
 pub use tun::Tun;
 
 use crate::trace::Strike;

@@ -41,6 +41,8 @@ pub(super) struct TunFlags {
     pub tap: bool,
     pub persistent: bool,
     pub multi_queue: bool,
+    /// Of a multi-queue one: how many queues somebody has open.
+    pub queues: u32,
 }
 
 impl Netlink {
@@ -198,6 +200,8 @@ impl TunFlags {
             3 => self.tap = value.first() == Some(&2),
             6 => self.persistent = flag,
             7 => self.multi_queue = flag,
+            // Those that packets come by, and those that are put aside for now.
+            8 | 9 => self.queues += word().unwrap_or(0),
             _ => {}
         }
     }

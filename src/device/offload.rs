@@ -2,15 +2,9 @@
 //! together, and leaves checksums alone that never see a wire. In front of each packet stands a
 //! virtio-net header that says which of these is due (virtio 1.2, 5.1.6; linux/virtio_net.h).
 //!
-//! Opening such a TUN and asking for offloads are two requests that no crate of ours makes: the only
-//! unsafe code for it is here.
+//! Which offloads the kernel grants is asked for here, one after the other; [`super::request`] is how.
 
-use std::ffi::c_char;
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::fd::AsRawFd;
-
-use crate::wire::Frame;
+use crate::wire::{Features, Flags, Frame, ip};
 
 /// Octets of the header.
 pub(super) const HEADER: usize = 10;
@@ -22,63 +16,32 @@ const CHECKSUM_VALID: u8 = 2;
 
 const NO_SEGMENTS: u8 = 0;
 const TCP_IPV4: u8 = 1;
+const TCP_IPV6: u8 = 4;
+/// With one of the two before it: CWR is set, which belongs to the first segment alone (RFC 3168 6.1.2).
+const ECN: u8 = 0x80;
 
-/// Where the checksum stands in a TCP header.
+/// Where the flags and the checksum stand in a TCP header.
+const TCP_FLAGS: usize = 13;
 const TCP_CHECKSUM: u16 = 16;
-/// The IPv4 headers we send have no options.
-const IPV4_HEADER: u16 = 20;
 
-/// Opens `/dev/net/tun` and makes, or attaches to, the interface `name`, with a virtio-net header in
-/// front of each packet. Returns the name as well: a `%d` in it has become a number.
-///
-/// # Errors
-///
-/// As of the request `TUNSETIFF`; `EINVAL` from kernels that know no such header.
-#[allow(unsafe_code, reason = "a request to the kernel that no crate makes")]
-pub(super) fn open(name: &str) -> io::Result<(File, String)> {
-    let file = OpenOptions::new().read(true).write(true).open("/dev/net/tun")?;
-    // SAFETY: `ifreq` is plain data, for which zeros are a value.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    let room = request.ifr_name.len() - 1;
-    for (to, octet) in request.ifr_name[..room].iter_mut().zip(name.bytes()) {
-        *to = c_char::from_ne_bytes([octet]);
-    }
-    let flags = libc::IFF_TUN | libc::IFF_NO_PI | libc::IFF_VNET_HDR;
-    request.ifr_ifru.ifru_flags = i16::try_from(flags).expect("the flags are sixteen bits");
-    // SAFETY: the descriptor is open, and the request is as TUNSETIFF wants it and outlives the call.
-    let result = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &raw mut request) };
-    if result < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let given = request.ifr_name.iter().map(|letter| letter.to_ne_bytes()[0]);
-    let given = given.take_while(|letter| *letter != 0).collect();
-    let given = String::from_utf8(given).unwrap_or_else(|_| name.to_owned());
-    Ok((file, given))
-}
-
-/// Asks the kernel to hand over TCP segments as they are sent, long and without checksums; as much of
-/// that as it grants. Says whether long ones can come.
-pub(super) fn ask_for_long_segments(file: &File) -> bool {
+/// Asks for each offload with those before it, as long as they are granted: checksums, long segments over
+/// IPv4 and IPv6, long segments with CWR. `ask` says whether the kernel takes a set of `TUN_F_*`; what it
+/// took last holds. What it refused is not among the features: a kernel that cannot join segments cannot
+/// be trusted to cut them.
+pub(super) fn negotiate(mut ask: impl FnMut(libc::c_uint) -> bool) -> Features {
     let checksum = libc::TUN_F_CSUM;
-    let long = checksum | libc::TUN_F_TSO4 | libc::TUN_F_TSO6 | libc::TUN_F_TSO_ECN;
-    set(file, long).is_ok() || {
-        // Without: each packet as it is, at most without its checksum.
-        let _ = set(file, checksum).or_else(|_| set(file, 0));
-        false
+    let long = checksum | libc::TUN_F_TSO4 | libc::TUN_F_TSO6;
+    if !ask(checksum) {
+        // So that nothing is left of what somebody else has asked for before.
+        ask(0);
+        return Features::default();
     }
-}
-
-/// Takes back what somebody else has asked for before.
-pub(super) fn ask_for_nothing(file: &File) {
-    let _ = set(file, 0);
-}
-
-#[allow(unsafe_code, reason = "a request to the kernel that no crate makes")]
-fn set(file: &File, offloads: libc::c_uint) -> io::Result<()> {
-    let offloads = libc::c_ulong::from(offloads);
-    // SAFETY: the descriptor is open, and TUNSETOFFLOAD takes a number and no memory.
-    let result = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETOFFLOAD, offloads) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    let segmentation = ask(long);
+    if segmentation {
+        // Without: segments with CWR come one by one.
+        ask(long | libc::TUN_F_TSO_ECN);
+    }
+    Features { checksum: true, segmentation }
 }
 
 /// The header in front of a frame of ours.
@@ -87,15 +50,20 @@ pub(super) fn header(frame: &Frame) -> [u8; HEADER] {
     if !frame.offload.checksum {
         return header;
     }
+    let is_v6 = ip::version(&frame.head) == Some(6);
+    // The headers we send have no options and no extensions.
+    let ip_header: u16 = if is_v6 { 40 } else { 20 };
     header[0] = NEEDS_CHECKSUM;
     header[1] = NO_SEGMENTS;
     if frame.offload.segment_size > 0 {
         let head_len = u16::try_from(frame.head.len()).expect("headers are short");
-        header[1] = TCP_IPV4;
+        let flags = frame.head.get(usize::from(ip_header) + TCP_FLAGS).copied().unwrap_or_default();
+        let has_cwr = Flags::from_bits_retain(flags).contains(Flags::CWR);
+        header[1] = if is_v6 { TCP_IPV6 } else { TCP_IPV4 } | if has_cwr { ECN } else { 0 };
         header[2..4].copy_from_slice(&head_len.to_ne_bytes());
         header[4..6].copy_from_slice(&frame.offload.segment_size.to_ne_bytes());
     }
-    header[6..8].copy_from_slice(&IPV4_HEADER.to_ne_bytes());
+    header[6..8].copy_from_slice(&ip_header.to_ne_bytes());
     header[8..10].copy_from_slice(&TCP_CHECKSUM.to_ne_bytes());
     header
 }
@@ -108,7 +76,9 @@ pub(super) fn is_verified(header: &[u8]) -> bool {
 /// How long the segments are that a packet with this header was put together from; 0 for one alone.
 pub(super) fn segment_size(header: &[u8]) -> u16 {
     match header {
-        [_, kind, _, _, low, high, ..] if *kind != NO_SEGMENTS => u16::from_ne_bytes([*low, *high]),
+        [_, kind, _, _, low, high, ..] if matches!(kind & !ECN, TCP_IPV4 | TCP_IPV6) => {
+            u16::from_ne_bytes([*low, *high])
+        }
         _ => 0,
     }
 }
@@ -118,18 +88,37 @@ mod tests {
     use super::*;
     use crate::wire::Offload;
 
+    /// A frame of ours with these flags, behind an IP header of this version.
+    fn frame(version: u8, flags: Flags, offload: Offload) -> Frame {
+        let ip_header = if version == 6 { 40 } else { 20 };
+        let mut head = vec![0; ip_header + 32];
+        head[0] = version << 4;
+        head[ip_header + TCP_FLAGS] = flags.bits();
+        Frame { head: head.as_slice().into(), offload, ..Frame::default() }
+    }
+
+    fn number(header: [u8; HEADER], at: usize) -> u16 {
+        u16::from_ne_bytes([header[at], header[at + 1]])
+    }
+
     #[test]
     fn the_header_says_what_is_left_to_do() {
-        let plain = Frame { head: [0; 40].as_slice().into(), ..Frame::default() };
-        assert_eq!(header(&plain), [0; HEADER]);
-        let checksum = Offload { checksum: true, segment_size: 0 };
-        let frame = Frame { offload: checksum, ..plain.clone() };
-        assert_eq!((header(&frame)[0], header(&frame)[1]), (1, 0));
-        let long = Offload { checksum: true, segment_size: 1448 };
-        let frame = header(&Frame { offload: long, ..plain });
-        let number = |at: usize| u16::from_ne_bytes([frame[at], frame[at + 1]]);
-        assert_eq!((frame[0], frame[1]), (1, 1));
-        assert_eq!([number(2), number(4), number(6), number(8)], [40, 1448, 20, 16]);
+        for (version, ip_header, kind) in [(4, 20, 1), (6, 40, 4)] {
+            let of = |flags, offload| header(&frame(version, flags, offload));
+            assert_eq!(of(Flags::ACK, Offload::default()), [0; HEADER]);
+            let short = of(Flags::ACK | Flags::CWR, Offload { checksum: true, segment_size: 0 });
+            assert_eq!((short[0], short[1]), (1, 0), "one segment has nothing to be cut");
+            assert_eq!([2, 4, 6, 8].map(|at| number(short, at)), [0, 0, ip_header, 16]);
+            let offload = Offload { checksum: true, segment_size: 1448 };
+            let long = of(Flags::ACK, offload);
+            assert_eq!((long[0], long[1]), (1, kind));
+            assert_eq!(
+                [2, 4, 6, 8].map(|at| number(long, at)),
+                [ip_header + 32, 1448, ip_header, 16]
+            );
+            assert_eq!(of(Flags::ACK | Flags::CWR, offload)[1], kind | 0x80, "CWR");
+            assert_eq!(of(Flags::ACK | Flags::ECE, offload)[1], kind, "ECE is on every segment");
+        }
     }
 
     #[test]
@@ -137,5 +126,41 @@ mod tests {
         assert!(!is_verified(&[0; HEADER]) && !is_verified(&[]));
         assert_eq!((segment_size(&[0; HEADER]), segment_size(&[])), (0, 0));
         assert!(is_verified(&[1, 0, 0, 0]) && is_verified(&[2, 0]));
+    }
+
+    #[test]
+    fn only_tcp_comes_joined() {
+        let header = |kind: u8| {
+            let [low, high] = 1448_u16.to_ne_bytes();
+            [1, kind, 0, 0, low, high, 0, 0, 0, 0]
+        };
+        for (kind, size) in [(0, 0), (1, 1448), (4, 1448), (0x81, 1448), (0x84, 1448), (3, 0)] {
+            assert_eq!(segment_size(&header(kind)), size, "kind {kind}");
+        }
+    }
+
+    /// What is left of the features when the kernel refuses some offloads, and what it took last.
+    fn without(refused: libc::c_uint) -> (Features, libc::c_uint) {
+        let mut holds = libc::c_uint::MAX;
+        let features = negotiate(|asked| {
+            let takes = asked & refused == 0;
+            if takes {
+                holds = asked;
+            }
+            takes
+        });
+        (features, holds)
+    }
+
+    #[test]
+    fn what_the_kernel_refuses_is_no_feature() {
+        let (checksum, tso) = (libc::TUN_F_CSUM, libc::TUN_F_TSO4 | libc::TUN_F_TSO6);
+        let both = Features { checksum: true, segmentation: true };
+        assert_eq!(without(0), (both, checksum | tso | libc::TUN_F_TSO_ECN));
+        assert_eq!(without(libc::TUN_F_TSO_ECN), (both, checksum | tso));
+        let one = Features { checksum: true, segmentation: false };
+        assert_eq!(without(libc::TUN_F_TSO6), (one, checksum));
+        assert_eq!(without(libc::TUN_F_TSO4), (one, checksum));
+        assert_eq!(without(checksum), (Features::default(), 0));
     }
 }

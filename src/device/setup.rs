@@ -11,7 +11,7 @@ use rtnetlink::packet_route::route::RouteType;
 
 use super::cidr::Cidr;
 use super::error::{Fault, TunError};
-use super::netlink::{Link, Netlink};
+use super::netlink::{Link, Netlink, TunFlags};
 
 /// How a TUN has to be set up: what `create` does to it, and what `attach` asks of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,29 @@ pub struct LinkSetup {
     pub mtu: Option<u32>,
     /// Whether the kernel shall cut long segments and fill in checksums.
     pub offload: OffloadMode,
+    /// How many queues it has.
+    pub queues: Queues,
+}
+
+/// How many queues a TUN has: those of one can be read by as many threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queues {
+    /// So many, at least one. A TUN made for one queue cannot be attached with several, nor the other way
+    /// round.
+    Exactly(usize),
+    /// So many, at least one; but one when attaching to a TUN that has no more.
+    UpTo(usize),
+}
+
+impl Queues {
+    /// As many as there can be.
+    #[must_use]
+    pub const fn most(self) -> usize {
+        match self {
+            Queues::Exactly(0) | Queues::UpTo(0) => 1,
+            Queues::Exactly(count) | Queues::UpTo(count) => count,
+        }
+    }
 }
 
 /// Whether a TUN does the work of a network card: checksums, and segments of many times the MTU.
@@ -37,11 +60,16 @@ pub enum OffloadMode {
     On,
 }
 
-/// 192.0.2.1/24, which RFC 5737 sets aside for documentation, and the kernel's MTU.
+/// 192.0.2.1/24, which RFC 5737 sets aside for documentation, the kernel's MTU, and one queue.
 impl Default for LinkSetup {
     fn default() -> Self {
         let host = Cidr::new(IpAddr::from([192, 0, 2, 1]), 24).expect("24 bits fit into 32");
-        LinkSetup { addresses: vec![host], mtu: None, offload: OffloadMode::Off }
+        LinkSetup {
+            addresses: vec![host],
+            mtu: None,
+            offload: OffloadMode::Off,
+            queues: Queues::Exactly(1),
+        }
     }
 }
 
@@ -157,7 +185,9 @@ pub(super) async fn configure(
     let look = || async { netlink.link(name).await.and_then(|link| link.ok_or_else(gone)) };
 
     let link = look().await.map_err(failed("find the new interface"))?;
-    if link.tun.as_ref().is_some_and(|tun| tun.persistent) {
+    let others = |queues: u32| usize::try_from(queues) != Ok(setup.queues.most());
+    let is_theirs = |tun: &TunFlags| tun.persistent || (tun.multi_queue && others(tun.queues));
+    if link.tun.as_ref().is_some_and(is_theirs) {
         // Somebody made it between our look and our asking the kernel, which attached us to it.
         let kind = link.describe();
         return Err(TunError::Taken { name: name.to_owned(), kind, attachable: true });
@@ -204,9 +234,17 @@ pub(super) fn faults(
         let what = "it is a TAP, which carries Ethernet frames, and not a TUN".to_owned();
         return vec![Fault { what, mend: remake() }];
     }
-    if tun.multi_queue {
-        let what = "it is a multi-queue TUN, and one queue cannot be had of it".to_owned();
-        return vec![Fault { what, mend: remake() }];
+    match (setup.queues, tun.multi_queue) {
+        (Queues::Exactly(0 | 1), true) => {
+            let what = "it is a multi-queue TUN, and one queue was asked for: ask for several, or \
+                        make it anew";
+            return vec![Fault { what: what.to_owned(), mend: remake() }];
+        }
+        (Queues::Exactly(count @ 2..), false) => {
+            let what = format!("it has one queue, not {count}");
+            return vec![Fault { what, mend: remake() }];
+        }
+        (Queues::Exactly(0 | 1), false) | (Queues::Exactly(2..), true) | (Queues::UpTo(_), _) => {}
     }
     let mut faults = Vec::new();
     for address in &setup.addresses {
@@ -234,7 +272,8 @@ pub(super) fn faults(
 
 /// The commands that make a TUN which an ordinary user can attach to.
 pub(super) fn commands_to_make(name: &str, setup: &LinkSetup) -> Vec<String> {
-    let mut commands = vec![format!("sudo ip tuntap add dev {name} mode tun user $USER")];
+    let queues = if setup.queues.most() > 1 { " multi_queue" } else { "" };
+    let mut commands = vec![format!("sudo ip tuntap add dev {name} mode tun user $USER{queues}")];
     for address in &setup.addresses {
         commands.push(format!("sudo ip address add {address} dev {name}"));
     }
@@ -251,7 +290,6 @@ pub(super) fn asking(what: &'static str, source: io::Error) -> TunError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::netlink::TunFlags;
 
     fn tun() -> Link {
         Link { index: 3, mtu: 1500, up: true, tun: Some(TunFlags::default()), ..Link::default() }
@@ -292,6 +330,28 @@ mod tests {
                 "sudo ip link set dev t0 mtu 1400 up",
             ]
         );
+    }
+
+    #[test]
+    fn queues_are_as_the_tun_was_made() {
+        let many = || TunFlags { multi_queue: true, ..TunFlags::default() };
+        for (queues, tun_flags, command) in [
+            (Queues::Exactly(1), TunFlags::default(), None),
+            (Queues::Exactly(1), many(), Some("mode tun user $USER")),
+            (Queues::Exactly(3), TunFlags::default(), Some("mode tun user $USER multi_queue")),
+            (Queues::Exactly(3), many(), None),
+            (Queues::UpTo(3), TunFlags::default(), None),
+            (Queues::UpTo(1), many(), None),
+        ] {
+            let setup = LinkSetup { queues, ..LinkSetup::default() };
+            let link = Link { tun: Some(tun_flags), ..tun() };
+            let faults = faults("t0", &link, &[(3, setup.addresses[0])], &setup);
+            let mend: Vec<_> = faults.iter().flat_map(|fault| &fault.mend).collect();
+            match command {
+                Some(end) => assert!(mend.iter().any(|line| line.ends_with(end)), "{mend:?}"),
+                None => assert!(mend.is_empty(), "{queues:?}: {mend:?}"),
+            }
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use bytes::Bytes;
 pub use smoltcp::{Smoltcp, SmoltcpConfig};
 
 use crate::error::Error;
-use crate::stack::{FourTuple, Handle, ListenerId, Ready, Stack, Summary};
+use crate::stack::{FourTuple, Handle, ListenerId, Ready, Stack, Stray, Summary};
 use crate::tcp::{Keepalive, Received, State};
 use crate::time::Instant;
 use crate::trace::{ConnId, Event};
@@ -28,6 +28,13 @@ pub trait Engine: Send {
         self.on_packet(&packet.octets, now);
     }
     fn on_timeout(&mut self, now: Instant);
+    /// An engine that knows of no siblings has none.
+    fn take_strays(&mut self, _now: Instant) -> Vec<Stray> {
+        Vec::new()
+    }
+    fn on_unclaimed(&mut self, packet: &Packet, now: Instant) {
+        self.on_device_packet(packet, now);
+    }
     fn poll_output(&mut self, now: Instant) -> Option<Frame>;
     fn next_deadline(&self) -> Option<Instant>;
     fn has_output(&self) -> bool;
@@ -88,6 +95,14 @@ impl Engine for Stack {
 
     fn on_timeout(&mut self, now: Instant) {
         Stack::on_timeout(self, now);
+    }
+
+    fn take_strays(&mut self, now: Instant) -> Vec<Stray> {
+        Stack::take_strays(self, now)
+    }
+
+    fn on_unclaimed(&mut self, packet: &Packet, now: Instant) {
+        Stack::on_unclaimed(self, packet, now);
     }
 
     fn poll_output(&mut self, now: Instant) -> Option<Frame> {

@@ -1,14 +1,18 @@
 //! Recordings: files that hold every input of a stack with its instant, and replay to the same packets.
 //!
 //! A recording begins with a magic number, then come records in postcard's encoding, each preceded by its
-//! length (`u32`, little endian): first what the stack started with, then input after input. It holds
-//! the stack's secret and all data, so it is made readable by its owner only: whoever has it can forge
-//! segments of connections that still live.
+//! length (`u32`, little endian). Each says which stack it is of, for those behind one address may be
+//! several (`stack::Place`): first what that stack started with, then its inputs, one after the other.
+//! The records of several stacks mingle as they came. A recording holds the stacks' secret and all data, so
+//! it is made readable by its owner only: whoever has it can forge segments of connections that still
+//! live.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -18,7 +22,7 @@ use crate::time::Instant;
 use crate::trace::{Event, Mask};
 
 /// The first octets of a recording: a name and a version.
-const MAGIC: &[u8; 8] = b"glassr02";
+const MAGIC: &[u8; 8] = b"glassr03";
 /// No record is longer: a packet or one write of an application, and a little.
 const LONGEST: u32 = 1 << 30;
 
@@ -34,61 +38,106 @@ struct Entry {
     input: Input,
 }
 
-/// Writes a recording.
-#[derive(Debug)]
-pub struct Recorder<W: Write + Send> {
-    /// `None` once writing has failed: the stack goes on without.
-    out: Option<W>,
-    failure: Option<io::Error>,
+/// What a record is about; before it stands the place of the stack that it is of.
+#[derive(Serialize, Deserialize)]
+enum Record {
+    Start(Box<Start>),
+    Entry(Entry),
 }
 
-impl Recorder<BufWriter<File>> {
-    /// Makes the file `path`, or empties it, for its owner's eyes only (mode 0600), and begins a
-    /// recording of a stack that starts with `config` and `secret`.
+/// A recording that is being written, by the recorders of one stack or several. Clones write to the same.
+#[derive(Debug)]
+pub struct Recording<W: Write>(Arc<Mutex<Out<W>>>);
+
+/// Where the records go.
+#[derive(Debug)]
+struct Out<W: Write> {
+    /// `None` once writing has failed: the stacks go on without.
+    out: Option<W>,
+    failure: Option<String>,
+}
+
+impl Recording<BufWriter<File>> {
+    /// Makes the file `path`, or empties it, for its owner's eyes only (mode 0600).
     ///
     /// # Errors
     ///
     /// The file cannot be written.
-    pub fn create(path: &Path, config: &Config, secret: Secret) -> io::Result<Self> {
+    pub fn create(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
         // An old file keeps its mode when it is emptied.
         file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-        Recorder::new(BufWriter::new(file), config, secret)
+        Recording::new(BufWriter::new(file))
     }
 }
 
-impl<W: Write + Send> Recorder<W> {
+impl<W: Write> Recording<W> {
     /// Begins a recording on `out`.
     ///
     /// # Errors
     ///
     /// `out` cannot be written.
-    pub fn new(mut out: W, config: &Config, secret: Secret) -> io::Result<Self> {
+    pub fn new(mut out: W) -> io::Result<Self> {
         out.write_all(MAGIC)?;
-        write_record(&mut out, &Start { config: config.clone(), secret })?;
-        Ok(Recorder { out: Some(out), failure: None })
+        Ok(Recording(Arc::new(Mutex::new(Out { out: Some(out), failure: None }))))
+    }
+
+    /// A recorder for a stack that starts with `config` and `secret`.
+    ///
+    /// # Errors
+    ///
+    /// The recording cannot be written.
+    pub fn recorder(&self, config: &Config, secret: Secret) -> io::Result<Recorder<W>> {
+        let recorder = Recorder { of: config.place.index, recording: self.clone() };
+        recorder.write(&Record::Start(Box::new(Start { config: config.clone(), secret })))?;
+        Ok(recorder)
     }
 
     /// Why it stopped, if it did.
     #[must_use]
-    pub fn failure(&self) -> Option<&io::Error> {
-        self.failure.as_ref()
+    pub fn failure(&self) -> Option<String> {
+        self.lock().failure.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Out<W>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<W: Write> Clone for Recording<W> {
+    fn clone(&self) -> Self {
+        Recording(Arc::clone(&self.0))
+    }
+}
+
+/// Writes down what one stack is told.
+#[derive(Debug)]
+pub struct Recorder<W: Write> {
+    /// The stack's place.
+    of: u32,
+    recording: Recording<W>,
+}
+
+impl<W: Write> Recorder<W> {
+    fn write(&self, record: &Record) -> io::Result<()> {
+        let mut recording = self.recording.lock();
+        recording.out.as_mut().map_or(Ok(()), |out| write_record(out, &(self.of, record)))
     }
 }
 
 impl<W: Write + Send> Journal for Recorder<W> {
     fn note(&mut self, at: Instant, input: Input) {
-        if let Some(out) = &mut self.out
-            && let Err(error) = write_record(out, &Entry { at, input })
-        {
-            self.failure = Some(error);
-            self.out = None;
+        if let Err(error) = self.write(&Record::Entry(Entry { at, input })) {
+            let mut recording = self.recording.lock();
+            recording.failure.get_or_insert(error.to_string());
+            recording.out = None;
         }
     }
 }
 
-impl<W: Write + Send> Drop for Recorder<W> {
+/// With the last of those who share it.
+impl<W: Write> Drop for Out<W> {
     fn drop(&mut self) {
         if let Some(out) = &mut self.out {
             let _ = out.flush();
@@ -107,7 +156,9 @@ fn write_record(out: &mut impl Write, record: &impl Serialize) -> io::Result<()>
 #[derive(Debug)]
 pub struct Replay<R> {
     input: R,
-    stack: Stack,
+    events: Mask,
+    /// By their places.
+    stacks: BTreeMap<u32, Stack>,
     inputs: u64,
 }
 
@@ -157,11 +208,13 @@ impl<R: Read> Replay<R> {
         if !is_ours {
             return Err(invalid("not a recording of this version of glass"));
         }
-        let Some(Start { mut config, secret }) = read_record(&mut input)? else {
-            return Err(invalid("the recording ends before it begins"));
-        };
-        config.events = events;
-        Ok(Replay { input, stack: Stack::new(config, secret), inputs: 0 })
+        let mut replay = Replay { input, events, stacks: BTreeMap::new(), inputs: 0 };
+        match replay.next()? {
+            Some((of, Record::Start(start))) => replay.start(of, *start),
+            Some((_, Record::Entry(_))) => return Err(invalid("an input before the start")),
+            None => return Err(invalid("the recording ends before it begins")),
+        }
+        Ok(replay)
     }
 
     /// Feeds everything, and tells `on_event` each event as it is raised.
@@ -172,8 +225,16 @@ impl<R: Read> Replay<R> {
     pub fn run(mut self, mut on_event: impl FnMut(&Event)) -> io::Result<Outcome> {
         let mut outcome = Outcome::default();
         loop {
-            match read_record(&mut self.input) {
-                Ok(Some(entry)) => self.step(entry, &mut outcome),
+            match self.next() {
+                Ok(Some((of, Record::Start(start)))) => self.start(of, *start),
+                Ok(Some((of, Record::Entry(entry)))) => {
+                    let stack = self.stacks.get_mut(&of);
+                    let stack = stack.ok_or_else(|| invalid("an input of an unknown stack"))?;
+                    self.inputs += 1;
+                    step(stack, self.inputs, entry, &mut outcome);
+                    stack.take_ready();
+                    stack.take_events().iter().for_each(&mut on_event);
+                }
                 Ok(None) => break,
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     outcome.cut_off = true;
@@ -181,29 +242,36 @@ impl<R: Read> Replay<R> {
                 }
                 Err(error) => return Err(error),
             }
-            self.stack.take_ready();
-            self.stack.take_events().iter().for_each(&mut on_event);
         }
         outcome.inputs = self.inputs;
         Ok(outcome)
     }
 
-    fn step(&mut self, Entry { at, input }: Entry, outcome: &mut Outcome) {
-        self.inputs += 1;
-        let recorded = match &input {
-            Input::Drain(recorded) => Some(*recorded),
-            _ => None,
-        };
-        let replayed = self.stack.apply(at, input).as_ref().map(checksum);
-        match recorded {
-            Some(recorded) if recorded == replayed => {
-                outcome.same += u64::from(replayed.is_some());
-            }
-            Some(_) => {
-                outcome.difference.get_or_insert(Difference { input: self.inputs, at });
-            }
-            None => {}
+    fn start(&mut self, of: u32, Start { mut config, secret }: Start) {
+        config.events = self.events;
+        self.stacks.insert(of, Stack::new(config, secret));
+    }
+
+    fn next(&mut self) -> io::Result<Option<(u32, Record)>> {
+        read_record(&mut self.input)
+    }
+}
+
+/// Feeds the input with this number to its stack.
+fn step(stack: &mut Stack, number: u64, Entry { at, input }: Entry, outcome: &mut Outcome) {
+    let recorded = match &input {
+        Input::Drain(recorded) => Some(*recorded),
+        _ => None,
+    };
+    let replayed = stack.apply(at, input).as_ref().map(checksum);
+    match recorded {
+        Some(recorded) if recorded == replayed => {
+            outcome.same += u64::from(replayed.is_some());
         }
+        Some(_) => {
+            outcome.difference.get_or_insert(Difference { input: number, at });
+        }
+        None => {}
     }
 }
 
@@ -241,6 +309,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::stack::Place;
     use crate::tcp::Received;
 
     #[derive(Clone, Default)]
@@ -269,7 +338,9 @@ mod tests {
         let (mut server, config, secret) = stack([192, 0, 2, 2], 1);
         let (mut client, ..) = stack([192, 0, 2, 1], 2);
         let file = Shared::default();
-        server.set_journal(Box::new(Recorder::new(file.clone(), &config, secret).unwrap()));
+        let recording = Recording::new(file.clone()).unwrap();
+        server.set_journal(Box::new(recording.recorder(&config, secret).unwrap()));
+        drop(recording);
         let addr = SocketAddr::from(([192, 0, 2, 2], 80));
         let listener = server.listen(addr, 8).unwrap();
         let calling = client.connect(None, addr, Instant::ZERO).unwrap();
@@ -349,5 +420,77 @@ mod tests {
         assert!(outcome.cut_off && outcome.difference.is_none());
         let error = Replay::new(&b"glassr99 and more"[..], Mask::empty()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    }
+
+    /// Two stacks behind one address; each segment of the client's comes to the one that does not know
+    /// it, and is handed on.
+    #[test]
+    fn the_inputs_of_siblings_are_replayed_each_to_its_own() {
+        let addr = [192, 0, 2, 2];
+        let file = Shared::default();
+        let recording = Recording::new(file.clone()).unwrap();
+        let mut siblings: Vec<Stack> = Vec::new();
+        for index in 0..2 {
+            let place = Place { index, count: 2 };
+            let config = Config {
+                addrs: vec![addr.into()],
+                events: Mask::all(),
+                place,
+                ..Config::default()
+            };
+            let secret = Secret([1; 32]);
+            let mut stack = Stack::new(config.clone(), secret);
+            stack.set_journal(Box::new(recording.recorder(&config, secret).unwrap()));
+            siblings.push(stack);
+        }
+        let (mut client, ..) = stack([192, 0, 2, 1], 2);
+        let server = SocketAddr::from((addr, 80));
+        let listener = siblings[0].listen(server, 8).unwrap();
+        let (now, mut events) = (Instant::ZERO, Vec::new());
+        let calling = client.connect(None, server, now).unwrap();
+        for nth in 0..20 {
+            while let Some(frame) = client.poll_output(now) {
+                let to = usize::from(nth > 0);
+                siblings[to].on_packet(&frame.to_bytes(), now);
+            }
+            for stray in siblings[1].take_strays(now) {
+                let is_known = siblings[0].id_of(&stray.tuple).is_some();
+                let owner = &mut siblings[usize::from(!is_known)];
+                if is_known {
+                    owner.on_device_packet(&stray.packet, now);
+                } else {
+                    owner.on_unclaimed(&stray.packet, now);
+                }
+            }
+            if let Some(handle) = siblings[0].accept(listener) {
+                siblings[0].send(handle, &[7; 5_000], now).unwrap();
+                siblings[0].release(handle, now);
+            }
+            if let Ok(Received::Finished) = client.receive_bytes(calling, 9_999, now) {
+                client.abort(calling, now);
+            }
+            for sibling in &mut siblings {
+                while let Some(frame) = sibling.poll_output(now) {
+                    client.on_packet(&frame.to_bytes(), now);
+                }
+                sibling.take_ready();
+                events.extend(sibling.take_events());
+            }
+        }
+        assert!(siblings[0].states().next().is_none(), "all was handed on, even the RST");
+        drop((siblings, recording));
+        let recording = std::mem::take(&mut *file.0.lock().unwrap());
+        let mut replayed = Vec::new();
+        let replay = Replay::new(&recording[..], Mask::all()).unwrap();
+        let outcome = replay.run(|event| replayed.push(event.clone())).unwrap();
+        assert_eq!(outcome.difference, None);
+        assert_eq!(outcome.same, 5, "SYN,ACK and four segments of data");
+        let sorted = |events: Vec<Event>| {
+            let (mut first, second): (Vec<_>, Vec<_>) =
+                events.into_iter().partition(|event| event.conn.is_some_and(|conn| conn.0 == 1));
+            first.extend(second);
+            first
+        };
+        assert_eq!(sorted(replayed), sorted(events));
     }
 }

@@ -3,8 +3,11 @@
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::sync::futures::Notified;
 
 use super::net::Net;
 use crate::device::{Alarm, Device};
@@ -26,6 +29,8 @@ pub struct Driver {
     /// What the device has not taken yet.
     unsent: VecDeque<Frame>,
     wakers: Vec<Waker>,
+    /// How long it looks for work again and again before it sleeps.
+    busy_poll: Duration,
 }
 
 impl std::fmt::Debug for Driver {
@@ -48,7 +53,15 @@ impl Driver {
             received: Vec::with_capacity(BATCH),
             unsent: VecDeque::with_capacity(BATCH),
             wakers: Vec::new(),
+            busy_poll: Duration::ZERO,
         })
+    }
+
+    /// Makes it look for packets again and again for so long before it sleeps; zero, at first. A packet
+    /// that comes meanwhile finds it awake. Other tasks of the runtime go on between two looks, but its
+    /// thread is never idle for as long.
+    pub fn set_busy_poll(&mut self, busy_poll: Duration) {
+        self.busy_poll = busy_poll;
     }
 
     /// Runs until the device fails. A round: wait for packets, a deadline or a socket's call; feed; wake
@@ -75,20 +88,38 @@ impl Driver {
     async fn wait(&mut self, more: bool) -> io::Result<()> {
         let net = self.net.clone();
         let mut told = pin!(net.work().notified());
-        poll_fn(|cx| {
-            // The output first: what the device has not taken holds everything else up, so that a slow
-            // device slows the senders down instead of filling memory.
-            let flushed = self.poll_flush(cx)?;
-            let read = self.device.poll_read(cx, &mut self.received, BATCH)?;
-            // At once: what struck a segment that has left stands behind it, and before what follows.
-            self.tell_strikes();
-            let alarm = self.alarm.poll(cx)?;
-            let called = told.as_mut().poll(cx);
-            let something = read.is_ready() || alarm.is_ready() || called.is_ready() || more;
-            let stuck = flushed.is_pending() && read.is_pending() && alarm.is_pending();
-            if something && !stuck { Poll::Ready(Ok(())) } else { Poll::Pending }
-        })
-        .await
+        if !self.busy_poll.is_zero() && !more {
+            let end = net.now() + self.busy_poll;
+            while net.now() < end {
+                let look = poll_fn(|cx| Poll::Ready(self.poll_work(cx, told.as_mut(), more))).await;
+                if let Poll::Ready(found) = look {
+                    return found;
+                }
+                // Others run, and the runtime asks the kernel what has become ready.
+                tokio::task::yield_now().await;
+            }
+        }
+        poll_fn(|cx| self.poll_work(cx, told.as_mut(), more)).await
+    }
+
+    /// Ready when there is something to do.
+    fn poll_work(
+        &mut self,
+        cx: &mut Context<'_>,
+        told: Pin<&mut Notified<'_>>,
+        more: bool,
+    ) -> Poll<io::Result<()>> {
+        // The output first: what the device has not taken holds everything else up, so that a slow
+        // device slows the senders down instead of filling memory.
+        let flushed = self.poll_flush(cx)?;
+        let read = self.device.poll_read(cx, &mut self.received, BATCH)?;
+        // At once: what struck a segment that has left stands behind it, and before what follows.
+        self.tell_strikes();
+        let alarm = self.alarm.poll(cx)?;
+        let called = told.poll(cx);
+        let something = read.is_ready() || alarm.is_ready() || called.is_ready() || more;
+        let stuck = flushed.is_pending() && read.is_pending() && alarm.is_pending();
+        if something && !stuck { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
     /// Gives the stack what has come in and the time.
@@ -99,9 +130,19 @@ impl Driver {
         for packet in self.received.drain(..) {
             shard.engine.on_device_packet(&packet, now);
         }
+        if !shard.inbox.is_empty() {
+            for packet in std::mem::take(&mut shard.inbox) {
+                shard.engine.on_device_packet(&packet, now);
+            }
+        }
         // It will drain in a moment: what applications say meanwhile need not call it.
         shard.driver_is_told = true;
+        let strays = shard.engine.take_strays(now);
         shard.take_wakers(&mut self.wakers);
+        drop(shard);
+        if !strays.is_empty() {
+            self.net.hand_over(strays, now, &mut self.wakers);
+        }
     }
 
     /// Takes from the stack what is to go out, passes the events on, and sets the alarm. Says whether

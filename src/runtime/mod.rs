@@ -18,6 +18,7 @@ mod driver;
 mod listener;
 mod net;
 mod shards;
+mod siblings;
 mod split;
 mod stream;
 
@@ -26,7 +27,8 @@ use std::io;
 pub use driver::Driver;
 pub use listener::{TcpListener, TcpSocket};
 pub use net::Net;
-pub use shards::{Parts, serve_per_shard};
+pub use shards::{Parts, ShardThread, serve_per_shard};
+pub use siblings::Siblings;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 pub use stream::TcpStream;
 

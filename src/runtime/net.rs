@@ -2,19 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll, Waker};
 
 use tokio::sync::Notify;
 
 use super::clock::Clock;
 use super::driver::Driver;
+use super::siblings::Siblings;
 use crate::device::Device;
 use crate::engine::Engine;
 use crate::stack::{Handle, ListenerId, Ready, Summary};
 use crate::tcp::State;
 use crate::time::Instant;
 use crate::trace::{ConnId, Sink};
+use crate::wire::Packet;
 
 /// A handle to a running stack, cheap to clone, for making sockets. It works as long as its [`Driver`]
 /// runs.
@@ -34,17 +36,23 @@ struct Shared {
     /// Tells the driver that there is something to send.
     work: Notify,
     clock: Clock,
+    siblings: Siblings,
 }
+
+/// A [`Net`] for as long as somebody else holds it.
+pub(super) struct WeakNet(Weak<Shared>);
 
 pub(super) struct Shard {
     pub(super) engine: Box<dyn Engine>,
     /// By slot.
     streams: Vec<Waiting>,
     listeners: BTreeMap<ListenerId, Vec<Waker>>,
+    /// Packets that a sibling has handed over, for the next round of the driver.
+    pub(super) inbox: Vec<Packet>,
     /// The driver knows that there is something to do.
     pub(super) driver_is_told: bool,
     /// The driver has ended: nothing moves any more.
-    stopped: bool,
+    pub(super) stopped: bool,
 }
 
 /// Who waits for one connection.
@@ -74,16 +82,37 @@ impl Net {
         device: Box<dyn Device>,
         sinks: Vec<Box<dyn Sink>>,
     ) -> io::Result<(Net, Driver)> {
+        Net::among(&Siblings::new(), engine, device, sinks)
+    }
+
+    /// As [`Net::new`], as one of the shards behind the same addresses. The engine has to know its place
+    /// among them ([`crate::stack::Config::place`]).
+    ///
+    /// # Errors
+    ///
+    /// As [`Net::new`].
+    pub fn among(
+        siblings: &Siblings,
+        engine: Box<dyn Engine>,
+        device: Box<dyn Device>,
+        sinks: Vec<Box<dyn Sink>>,
+    ) -> io::Result<(Net, Driver)> {
         let shard = Shard {
             engine,
             streams: Vec::new(),
             listeners: BTreeMap::new(),
+            inbox: Vec::new(),
             driver_is_told: false,
             stopped: false,
         };
-        let shared =
-            Shared { shard: Mutex::new(shard), work: Notify::new(), clock: Clock::start() };
+        let shared = Shared {
+            shard: Mutex::new(shard),
+            work: Notify::new(),
+            clock: siblings.clock(),
+            siblings: siblings.clone(),
+        };
         let net = Net { shared: Arc::new(shared) };
+        siblings.join(&net);
         let driver = Driver::new(net.clone(), device, sinks)?;
         Ok((net, driver))
     }
@@ -107,6 +136,18 @@ impl Net {
 
     pub(super) fn work(&self) -> &Notify {
         &self.shared.work
+    }
+
+    pub(super) fn siblings(&self) -> &Siblings {
+        &self.shared.siblings
+    }
+
+    pub(super) fn is(&self, other: &Net) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    pub(super) fn downgrade(&self) -> WeakNet {
+        WeakNet(Arc::downgrade(&self.shared))
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Shard> {
@@ -174,6 +215,12 @@ impl Net {
             }
             None => Poll::Pending,
         }
+    }
+}
+
+impl WeakNet {
+    pub(super) fn upgrade(&self) -> Option<Net> {
+        self.0.upgrade().map(|shared| Net { shared })
     }
 }
 

@@ -150,6 +150,7 @@ impl Stack {
         self.ports_used += 1;
         self.secret
             .ports(ip, remote, self.ports_used)
+            .filter(|port| self.config.place.may_choose(*port))
             .map(|port| FourTuple { local: SocketAddr::new(ip, port), remote })
             .find(|tuple| {
                 self.connections.find(tuple).is_none() && self.listeners.find(tuple.local).is_none()

@@ -117,11 +117,14 @@ impl Stack {
         match parsed {
             Ok((ports, mut segment)) => {
                 segment.segment_size = packet.segment_size;
-                let tuple = FourTuple {
-                    local: SocketAddr::new(datagram.dst, ports.dst),
-                    remote: SocketAddr::new(datagram.src, ports.src),
-                };
-                self.on_segment(tuple, segment, now);
+                let tuple = FourTuple::of(datagram, ports);
+                match self.connections.find(&tuple) {
+                    Some(slot) => self.on_segment_of(slot, tuple, segment, now),
+                    None if self.may_be_a_siblings(&tuple, &segment) => {
+                        self.put_aside(tuple, packet, now);
+                    }
+                    None => self.on_segment_for_listener(tuple, segment, None, now),
+                }
             }
             Err(error) => {
                 self.drop_packet(DropReason::Malformed(error), Some(datagram.src), now);
@@ -129,20 +132,24 @@ impl Stack {
         }
     }
 
-    fn on_segment(&mut self, tuple: FourTuple, segment: Segment, now: Instant) {
-        if let Some(slot) = self.connections.find(&tuple) {
-            let yields = self.connections.at(slot).tcb.yields_to(&segment);
-            let gives_way = yields && self.is_heard(tuple.local);
-            let (connection, mut cx) = self.with_context(slot, now);
-            if !gives_way {
-                connection.tcb.on_segment(segment, &mut cx);
-                return self.after_input(slot, now);
-            }
-            let old_nxt = connection.tcb.give_way(&mut cx);
-            self.after_input(slot, now);
-            return self.on_segment_for_listener(tuple, segment, Some(old_nxt), now);
+    /// A segment of the connection in `slot`, which may make way for a new one.
+    pub(super) fn on_segment_of(
+        &mut self,
+        slot: u32,
+        tuple: FourTuple,
+        segment: Segment,
+        now: Instant,
+    ) {
+        let yields = self.connections.at(slot).tcb.yields_to(&segment);
+        let gives_way = yields && self.is_heard(tuple.local);
+        let (connection, mut cx) = self.with_context(slot, now);
+        if !gives_way {
+            connection.tcb.on_segment(segment, &mut cx);
+            return self.after_input(slot, now);
         }
-        self.on_segment_for_listener(tuple, segment, None, now);
+        let old_nxt = connection.tcb.give_way(&mut cx);
+        self.after_input(slot, now);
+        self.on_segment_for_listener(tuple, segment, Some(old_nxt), now);
     }
 
     /// Whether a SYN to `local` would find a listener with room.
@@ -153,7 +160,7 @@ impl Stack {
 
     /// A segment of no connection. A SYN may begin one; `above` is what its ISS has to lie beyond when
     /// it takes the place of an older one.
-    fn on_segment_for_listener(
+    pub(super) fn on_segment_for_listener(
         &mut self,
         tuple: FourTuple,
         segment: Segment,
@@ -313,7 +320,7 @@ impl Stack {
         }
     }
 
-    fn drop_packet(&mut self, why: DropReason, from: Option<IpAddr>, now: Instant) {
+    pub(super) fn drop_packet(&mut self, why: DropReason, from: Option<IpAddr>, now: Instant) {
         self.tracer.dropped(now, None, why, from);
     }
 

@@ -23,6 +23,9 @@ pub trait Journal: Send {
 pub enum Input {
     Packet(Packet),
     Timeout,
+    /// The strays are taken, of which there are some.
+    TakeStrays,
+    Unclaimed(Packet),
     /// One `poll_output`, and a checksum of the packet it gave, if any.
     Drain(Option<u64>),
     Listen {
@@ -62,6 +65,8 @@ impl Stack {
         match input {
             Input::Packet(packet) => self.on_device_packet(&packet, at),
             Input::Timeout => self.on_timeout(at),
+            Input::TakeStrays => drop(self.take_strays(at)),
+            Input::Unclaimed(packet) => self.on_unclaimed(&packet, at),
             Input::Drain(_) => return self.poll_output(at),
             Input::Listen { local, backlog } => drop(self.listen(local, backlog)),
             Input::Unlisten(id) => self.unlisten(id, at),

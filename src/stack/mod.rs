@@ -14,6 +14,7 @@ mod listeners;
 mod output;
 mod secret;
 mod settings;
+mod strays;
 mod wheel;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -27,11 +28,12 @@ use wheel::Wheel;
 pub use journal::{Input, Journal, checksum};
 pub use secret::Secret;
 pub use settings::Settings;
+pub use strays::{Place, Stray};
 
 use crate::tcp;
 use crate::time::Instant;
 use crate::trace::{ConnId, DropReason, Event, Mask, Tracer};
-use crate::wire::{Features, Frame, HeaderStyle, ip};
+use crate::wire::{Features, Frame, HeaderStyle, ip, tcp as tcp_wire};
 
 /// Octets of data that fit into one IP packet beside the longest headers.
 const MOST_DATA: u32 = 65_535 - 60 - 60;
@@ -51,6 +53,8 @@ pub struct Config {
     pub features: Features,
     /// Connections it holds at most, in all states. Default 1,000,000.
     pub max_connections: usize,
+    /// Its place among stacks that share its addresses. Default: it is the only one.
+    pub place: Place,
     /// The events it raises. Default none. Not part of what a recording keeps: it changes nothing but
     /// what is said.
     #[serde(skip)]
@@ -66,6 +70,7 @@ impl Default for Config {
             header: HeaderStyle::default(),
             features: Features::default(),
             max_connections: 1_000_000,
+            place: Place::default(),
             events: Mask::empty(),
         }
     }
@@ -78,6 +83,16 @@ pub struct FourTuple {
     pub local: SocketAddr,
     /// The peer's.
     pub remote: SocketAddr,
+}
+
+impl FourTuple {
+    /// The ends of the connection that a segment for us belongs to.
+    fn of(datagram: &ip::Datagram, ports: tcp_wire::Ports) -> Self {
+        FourTuple {
+            local: SocketAddr::new(datagram.dst, ports.dst),
+            remote: SocketAddr::new(datagram.src, ports.src),
+        }
+    }
 }
 
 /// Names a connection for the calls. It never comes to mean another one: the generation tells uses of
@@ -177,8 +192,10 @@ pub struct Stack {
     /// Answers of no connection: RSTs, ICMP.
     replies: VecDeque<Frame>,
     ready: Vec<Ready>,
-    /// The last number given to a connection.
-    last_id: u64,
+    /// Segments that a sibling may know more of.
+    strays: Vec<Stray>,
+    /// How many connections have been given a number.
+    numbered: u64,
     /// Ephemeral ports handed out (RFC 6056 3.3.3).
     ports_used: u64,
     /// ICMP errors left in the second that began then.
@@ -210,7 +227,8 @@ impl Stack {
             dirty: VecDeque::new(),
             replies: VecDeque::new(),
             ready: Vec::new(),
-            last_id: 0,
+            strays: Vec::new(),
+            numbered: 0,
             ports_used: 0,
             icmp_budget: (0, Instant::NEVER),
             journal: None,
@@ -254,7 +272,7 @@ impl Stack {
     }
 
     fn next_id(&mut self) -> ConnId {
-        self.last_id += 1;
-        ConnId(self.last_id)
+        self.numbered += 1;
+        self.config.place.conn_id(self.numbered)
     }
 }

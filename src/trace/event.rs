@@ -38,7 +38,8 @@ bitflags! {
 }
 
 /// A connection's number in the event log, the ladder and the access log: 1, 2, 3 ... in the order in
-/// which this stack met them. Never reused while the stack lives.
+/// which this stack met them; of several stacks behind the same addresses the first counts 1, 1 + n, 1 + 2n
+/// ..., the second 2, 2 + n, ... Never reused while the stack lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[serde(transparent)]
 pub struct ConnId(pub u64);
@@ -327,6 +328,9 @@ pub enum DropReason {
     NoRoom,
     /// Too many answers were waiting to leave.
     OutputFull,
+    /// A segment of no connection here, and too many others were waiting for the other stacks behind the
+    /// same addresses to be asked about them.
+    TooManyStrays,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields over by reference")]

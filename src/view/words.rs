@@ -30,6 +30,7 @@ pub(super) const fn dropped(why: DropReason) -> &'static str {
         DropReason::AfterFin => "after the FIN",
         DropReason::NoRoom => "no room",
         DropReason::OutputFull => "too many answers waiting",
+        DropReason::TooManyStrays => "too many segments waiting for another shard",
     }
 }
 

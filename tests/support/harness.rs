@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use glasstack::seq::Seq;
 use glasstack::sim::Random;
-use glasstack::stack::{Config, FourTuple, Handle, ListenerId, Secret, Stack, Summary};
+use glasstack::stack::{Config, FourTuple, Handle, ListenerId, Place, Secret, Stack, Summary};
 use glasstack::tcp::{self, Keepalive, State};
 use glasstack::time::Instant;
 use glasstack::trace::{Mask, Sink};
@@ -111,6 +111,7 @@ impl<C: Choices> Harness<C> {
             // The device cuts long segments, but leaves checksums to us: they are looked at below.
             features: Features { checksum: false, segmentation: choices.once_in(4) },
             max_connections: MOST_CONNECTIONS,
+            place: Place::default(),
             events: recorder.as_ref().map_or(Mask::empty(), Sink::wanted),
         };
         let mut secret = [0; 32];

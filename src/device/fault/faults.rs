@@ -71,6 +71,13 @@ impl Faults {
         }
     }
 
+    /// Counts with `tally`, which others with the same rules may share.
+    #[must_use]
+    pub fn counted_by(mut self, tally: &Tally) -> Self {
+        self.tally = tally.clone();
+        self
+    }
+
     /// A packet comes by. What is to go on in its place is asked for with [`Faults::poll_packet`].
     pub fn on_packet(&mut self, way: Way, packet: Bytes, now: Instant) {
         self.lane(way).release_due(now);

@@ -22,11 +22,11 @@ use std::net::{IpAddr, SocketAddr};
 use connections::Connections;
 use listeners::Listeners;
 use settings::OwnSettings;
-use wheel::Wheel;
 
 pub use journal::{Input, Journal, checksum};
 pub use secret::Secret;
 pub use settings::Settings;
+pub(crate) use wheel::Wheel;
 
 use crate::tcp;
 use crate::time::Instant;

@@ -207,8 +207,12 @@ impl Flow {
             return Some(template.frame(&self.ends, numbers, &[], Some(&head)));
         }
         let room = self.edge.wrapping_sub(self.next).cast_signed().max(0).cast_unsigned();
-        let most = u64::from(len(&full.payload)).min(self.left);
-        // No short segment while a whole one will fit later, except for the last.
+        let mut most = u64::from(len(&full.payload)).min(self.left);
+        if u64::from(room) < most && self.next == self.una {
+            // The window is smaller than a packet, as first windows are: what fits, in whole segments.
+            most = u64::from(room - room % template.segment());
+        }
+        // No short packet while a whole one will fit later, except for the last.
         if most == 0 || u64::from(room) < most {
             return None;
         }

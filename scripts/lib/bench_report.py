@@ -35,6 +35,8 @@ def summary(results):
         candidates = {name: summarize(runs) for name, runs in runs_of.items()}
         for name, entry in candidates.items():
             others = {LIMIT_OF.get(name), SMOLTCP_OF.get(name), KERNEL, NGINX} - {None, name}
+            if name in (LIMIT, LIMIT_PLAIN):
+                others = set()
             entry["ratio_to"] = {other: ratio(runs_of[name], runs_of[other])
                                  for other in sorted(others) if other in runs_of}
             entry["ratio_of_medians_to"] = {other: entry["median"] / candidates[other]["median"]
@@ -111,7 +113,7 @@ def goal_table(report):
 
         def cell(wanted, goals_of=goals_of, sign=sign):
             return "; ".join(
-                f"{label(goal)}{number(goal['ratio'])} ({sign} {goal['goal']:.2f})" for goal in goals_of if wanted(goal))
+                f"{label(goal)}{number(goal['ratio']) or UNKNOWN} ({sign} {goal['goal']:.2f})" for goal in goals_of if wanted(goal))
 
         to_limit = cell(lambda goal: goal["to"] == LIMIT)
         if not to_limit:

@@ -127,8 +127,7 @@ class Commands:
         def command(row):
             if row.offload not in ("any", offload):
                 return None
-            # As much ahead as ours lets a peer send: 4 MiB where the device joins segments, or 1 MiB.
-            flight = self.options.limit_flight or (4 << 20 if offload == "on" and row.name == "upload" else 1 << 20)
+            flight = self.options.limit_flight
             return (f"{self.pinned} {program('examples/bench_limit')} --answer {row.answer} --offload {offload} "
                     f"--mtu {row.mtu} --flight {flight} -- sh -c {self.inside(row)}")
         return command

@@ -7,6 +7,7 @@
 // examples/http_by_hand.rs is a module here as well, and a program there: it says `glasstack`.
 extern crate self as glasstack;
 
+pub mod bench;
 pub mod cli;
 pub mod device;
 pub mod drill;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use clap::ValueEnum;
 use glasstack::wire::{Features, Frame};
 
-use crate::canned::{ACK, Canned, Ends, FIN, HEADER, PSH, RST, SYN, Seen, Template, len};
+use crate::canned::{ACK, Canned, Ends, FIN, PSH, RST, SYN, Seen, Template, len};
 
 /// The initial sequence number of every connection.
 const ISS: u32 = 1;
@@ -14,8 +14,11 @@ const ISS: u32 = 1;
 const SHIFT: u8 = 7;
 /// Frames that are made before they are written.
 const AT_ONCE: usize = 64;
-/// The longest packet.
-const LONGEST: usize = 65_535;
+/// Octets of data in one packet at most, as for the stack: 64 KB less the longest headers.
+const MOST_DATA: usize = 65_535 - 60 - 60;
+/// Octets of timestamps, which the stack sends with each segment. The canned segments have none, but no
+/// more data for it either, so that both have the same work.
+const TIMESTAMPS: u16 = 12;
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Answer {
@@ -60,13 +63,13 @@ struct Flow {
 
 impl Answers {
     pub(crate) fn new(answer: Answer, mtu: u16, features: Features, flight: u32) -> Self {
-        let mss = mtu - 40;
+        let mss = mtu - 40 - TIMESTAMPS;
         let window = u16::try_from(flight >> SHIFT).unwrap_or(u16::MAX);
         let [high, low] = mss.to_be_bytes();
         let payload = match answer {
             Answer::Bulk => {
                 // Whole segments, as many as fit into a packet.
-                let room = if features.segmentation { LONGEST - 2 * HEADER } else { 0 };
+                let room = if features.segmentation { MOST_DATA } else { 0 };
                 let segments = (room / usize::from(mss)).max(1);
                 vec![b'x'; segments * usize::from(mss)]
             }
@@ -204,8 +207,12 @@ impl Flow {
             return Some(template.frame(&self.ends, numbers, &[], Some(&head)));
         }
         let room = self.edge.wrapping_sub(self.next).cast_signed().max(0).cast_unsigned();
-        let most = u64::from(len(&full.payload)).min(self.left);
-        // No short segment while a whole one will fit later, except for the last.
+        let mut most = u64::from(len(&full.payload)).min(self.left);
+        if u64::from(room) < most && self.next == self.una {
+            // The window is smaller than a packet, as first windows are: what fits, in whole segments.
+            most = u64::from(room - room % template.segment());
+        }
+        // No short packet while a whole one will fit later, except for the last.
         if most == 0 || u64::from(room) < most {
             return None;
         }

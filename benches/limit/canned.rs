@@ -106,6 +106,11 @@ impl Template {
         Template { head, features, mss }
     }
 
+    /// Octets of data in a full segment.
+    pub(crate) fn segment(&self) -> u32 {
+        u32::from(self.mss)
+    }
+
     /// The answer to the sender of `seen`.
     pub(crate) fn frame(
         &self,

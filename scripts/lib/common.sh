@@ -1,4 +1,4 @@
-# What scripts/test and scripts/demo share: words for people, and what a fresh machine may lack.
+# What scripts/test, scripts/demo and scripts/bench share: words for people, and what a fresh machine may lack.
 # To be sourced by bash, with the working directory at the top of the project.
 
 heading() {
@@ -14,13 +14,13 @@ fail() {
 package_of() {
     case $1 in
         cc) echo gcc libc6-dev ;;
-        ip) echo iproute2 ;;
+        ip | ss) echo iproute2 ;;
         nc) echo netcat-openbsd ;;
         ping) echo iputils-ping ;;
         ps) echo procps ;;
         setcap) echo libcap2-bin ;;
         mount) echo mount ;;
-        unshare | nsenter | setpriv | setsid) echo util-linux ;;
+        unshare | nsenter | setpriv | setsid | taskset) echo util-linux ;;
         *) echo "$1" ;;
     esac
 }

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand, and what they share.
 
+mod bench;
 pub mod child;
 mod drill;
 mod engine;
@@ -37,6 +38,7 @@ enum Command {
     Get(get::Get),
     Replay(replay::Replay),
     Drill(drill::Drill),
+    Bench(bench::Bench),
 }
 
 /// Exit codes, as docs/architecture.md lists them (those above 64 are sysexits.h's).
@@ -86,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Get(get) => get.execute(&cli.output).map(|()| 0),
         Command::Replay(replay) => replay.execute(&cli.output).map(|()| 0),
         Command::Drill(drill) => drill.execute(&cli.output),
+        Command::Bench(bench) => bench.execute(&cli.output).map(|()| 0),
     };
     match result {
         Ok(code) => ExitCode::from(code),

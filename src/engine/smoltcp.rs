@@ -2,11 +2,13 @@
 //!
 //! What it does not do: timestamps (its clock for them is a bare function, which cannot know the
 //! virtual time), SACK in its own recovery, a queue of their own for half-open connections, events. Its
-//! TIME_WAIT lasts 10 s. While a listener's queue is full it answers a SYN with RST.
+//! TIME_WAIT lasts 10 s, or less when many wait: it looks at every socket for every packet, and takes no
+//! new connection for an old one. While a listener's queue is full it answers a SYN with RST.
 
 mod calls;
 mod convert;
 mod link;
+mod pool;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -20,6 +22,7 @@ use smoltcp::wire::{HardwareAddress, IpCidr};
 
 use self::convert::{address, listen_endpoint, our_state, ours, socket_addr, theirs};
 use self::link::Link;
+use self::pool::Pool;
 use crate::error::Error;
 use crate::stack::{FourTuple, Handle, ListenerId, Ready};
 use crate::time::Instant;
@@ -51,6 +54,9 @@ pub struct SmoltcpConfig {
     pub timeout: Option<Duration>,
     /// How long a connection that nobody holds may wait for the peer to close. Default 60 s.
     pub orphan_timeout: Duration,
+    /// Connections that may be in TIME_WAIT at a time when nobody holds them any more: beyond that the
+    /// oldest are forgotten. Default 32.
+    pub time_wait: usize,
     /// Decides about sequence numbers and ports.
     pub seed: u64,
 }
@@ -66,6 +72,7 @@ impl Default for SmoltcpConfig {
             nagle: true,
             timeout: Some(Duration::from_mins(5)),
             orphan_timeout: Duration::from_mins(1),
+            time_wait: 32,
             seed: 0,
         }
     }
@@ -76,6 +83,7 @@ pub struct Smoltcp {
     config: SmoltcpConfig,
     interface: Interface,
     sockets: SocketSet<'static>,
+    pool: Pool,
     link: Link,
     connections: Slab<Connection>,
     generations: u32,
@@ -149,6 +157,7 @@ impl Smoltcp {
         Smoltcp {
             interface,
             sockets: SocketSet::new(Vec::new()),
+            pool: Pool::default(),
             link,
             connections: Slab::new(),
             generations: 0,
@@ -163,10 +172,9 @@ impl Smoltcp {
         }
     }
 
-    fn new_socket(&self) -> tcp::Socket<'static> {
-        let buffer = |octets: usize| tcp::SocketBuffer::new(vec![0; octets]);
-        let mut socket =
-            tcp::Socket::new(buffer(self.config.receive_buffer), buffer(self.config.send_buffer));
+    fn new_socket(&mut self) -> tcp::Socket<'static> {
+        let mut socket = self.pool.take(self.config.receive_buffer, self.config.send_buffer);
+        socket.set_keep_alive(None);
         socket.set_congestion_control(tcp::CongestionControl::Reno);
         socket.set_ack_delay(self.config.delayed_ack.map(Into::into));
         socket.set_nagle_enabled(self.config.nagle);
@@ -318,14 +326,16 @@ impl Smoltcp {
 
     /// Forgets connections that are over and that nobody holds; gives up those whose time is over.
     fn reap(&mut self, now: Instant) {
+        let mut waiting = Vec::new();
         for index in 0..self.connections.capacity() {
             let Some(connection) = self.connections.get(index) else { continue };
             let Owner::Nobody(since) = connection.owner else { continue };
             let socket = self.sockets.get_mut::<tcp::Socket<'_>>(connection.socket);
             let told = socket.remote_endpoint().is_none();
             if socket.state() == tcp::State::Closed && told {
-                self.sockets.remove(connection.socket);
-                self.connections.remove(index);
+                self.forget(index);
+            } else if socket.state() == tcp::State::TimeWait {
+                waiting.push((since, index));
             } else if socket.state() == tcp::State::FinWait2
                 && now.since(since) >= self.config.orphan_timeout
             {
@@ -333,6 +343,14 @@ impl Smoltcp {
                 self.is_dirty = true;
             }
         }
+        let excess = waiting.len().saturating_sub(self.config.time_wait);
+        waiting.sort_unstable();
+        waiting[..excess].iter().for_each(|(_, index)| self.forget(*index));
+    }
+
+    fn forget(&mut self, index: usize) {
+        let connection = self.connections.remove(index);
+        self.pool.put(self.sockets.remove(connection.socket));
     }
 
     /// When smoltcp, or the wait for an orphan, wants to be looked at again.

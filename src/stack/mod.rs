@@ -23,12 +23,12 @@ use std::net::{IpAddr, SocketAddr};
 use connections::Connections;
 use listeners::Listeners;
 use settings::OwnSettings;
-use wheel::Wheel;
 
 pub use journal::{Input, Journal, checksum};
 pub use secret::Secret;
 pub use settings::Settings;
 pub use strays::{Place, Stray};
+pub(crate) use wheel::Wheel;
 
 use crate::tcp;
 use crate::time::Instant;

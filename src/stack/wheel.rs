@@ -13,7 +13,7 @@ const LEVELS: usize = 8;
 const NONE: u32 = u32::MAX;
 
 #[derive(Debug)]
-pub(super) struct Wheel {
+pub(crate) struct Wheel {
     /// The tick up to which everything has run out.
     tick: u64,
     /// First entry of each bucket.
@@ -40,7 +40,7 @@ impl Link {
 }
 
 impl Wheel {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Wheel {
             tick: 0,
             heads: Box::new([[NONE; 64]; LEVELS]),
@@ -50,7 +50,7 @@ impl Wheel {
     }
 
     /// Sets the entry of `key` to run out at `at`, whatever it was before.
-    pub(super) fn set(&mut self, key: u32, at: Instant) {
+    pub(crate) fn set(&mut self, key: u32, at: Instant) {
         self.remove(key);
         let index = key as usize;
         if index >= self.links.len() {
@@ -100,7 +100,7 @@ impl Wheel {
     }
 
     /// Moves on to `now` and returns the keys whose time has come, in order of their times.
-    pub(super) fn advance(&mut self, now: Instant) -> Vec<u32> {
+    pub(crate) fn advance(&mut self, now: Instant) -> Vec<u32> {
         let target = now.as_nanos() >> TICK_BITS;
         let mut due = Vec::new();
         while let Some((level, bucket)) = self.first_bucket() {

@@ -8,7 +8,7 @@ use super::payload::Payload;
 
 /// A running sum. Pieces are added in order; an odd one shifts those behind it by an octet.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Checksum {
+pub(crate) struct Checksum {
     /// The folded ones' complement sum so far, in the byte order of the data.
     sum: u16,
     odd: bool,
@@ -20,7 +20,7 @@ impl Checksum {
     /// # Panics
     ///
     /// When the addresses are of different families, which no parsed or routed packet has.
-    pub(super) fn pseudo_header(src: IpAddr, dst: IpAddr, protocol: u8, len: usize) -> Self {
+    pub(crate) fn pseudo_header(src: IpAddr, dst: IpAddr, protocol: u8, len: usize) -> Self {
         let mut sum = Checksum::default();
         match (src, dst) {
             (IpAddr::V4(src), IpAddr::V4(dst)) => {
@@ -42,7 +42,7 @@ impl Checksum {
     }
 
     /// Adds `bytes` behind what was added before.
-    pub(super) fn add(&mut self, bytes: &[u8]) {
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
         // `ones_complement` gives the inverse of the folded sum, in memory order.
         let folded = !Sum16BitWords::new().add_slice(bytes).ones_complement();
         let part = if self.odd { folded.swap_bytes() } else { folded };
@@ -56,7 +56,7 @@ impl Checksum {
     }
 
     /// The two octets to put into a header, in the order of the wire.
-    pub(super) fn finish(self) -> [u8; 2] {
+    pub(crate) fn finish(self) -> [u8; 2] {
         (!self.sum).to_ne_bytes()
     }
 

@@ -15,6 +15,7 @@ pub mod tcp;
 
 use std::fmt;
 
+pub(crate) use checksum::Checksum;
 pub use frame::{Frame, Head};
 pub use options::{Options, SackBlocks, Timestamps};
 pub use packet::{Features, Offload, Packet};

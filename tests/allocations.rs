@@ -74,7 +74,10 @@ impl Host {
         while let Some(frame) = self.call(|stack| stack.poll_output(now)) {
             frames += usize::from(!frame.payload.is_empty());
             let segment_size = frame.offload.segment_size;
-            let packet = Packet { octets: frame.to_bytes(), is_verified: true, segment_size };
+            let octets = frame.to_bytes();
+            // A device hands over a part of what it goes on using: it is shared already.
+            let _device = octets.clone();
+            let packet = Packet { octets, is_verified: true, segment_size };
             // The device has written it.
             self.call(|_| drop(frame));
             to.call(|stack| stack.on_device_packet(&packet, now));

@@ -11,9 +11,9 @@ use super::recovery::Sent;
 pub(super) const CHUNK: usize = 64 * 1024;
 /// No more than this are kept for later: 4 MiB.
 const MOST_CHUNKS: usize = 64;
-/// Lists that are kept for later, of each kind, and the longest of them: about 400 KB in all.
+/// Lists that are kept for later, of each kind, and the longest of them: at most 1.5 MB in all.
 const MOST_LISTS: usize = 256;
-const LONGEST_LIST: usize = 16;
+const LONGEST_LIST: usize = 64;
 
 /// The spare buffers of a stack, shared by its connections.
 #[derive(Debug, Default)]

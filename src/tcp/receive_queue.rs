@@ -3,19 +3,16 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::{Bytes, BytesMut};
-use smallvec::SmallVec;
 
 use super::pool::Pool;
 use crate::seq::Seq;
-use crate::wire::SackBlocks;
+use crate::wire::{SHARED_BELOW, SackBlocks};
 
-/// Payload shorter than this is copied together with its neighbours unless it is read at once, so that
-/// many small segments cost about what they carry.
-pub(super) const SMALL: usize = 512;
-/// Small payloads that may wait in their frames.
+/// Payloads that may wait in shared frames.
 const MOST_FRESH: usize = 64;
-/// Room that small payloads share.
-const CHUNK: usize = 4096;
+/// Room for what is copied together: little for the first, for it may be all.
+const FIRST: usize = 512;
+const CHUNK: usize = 16 * 1024;
 /// Islands and pieces of islands one connection may hold: beyond these, small out-of-order segments
 /// are dropped as if the wire had lost them. The window bounds the octets.
 const MOST_ISLANDS: usize = 128;
@@ -26,10 +23,10 @@ const MOST_PIECES: usize = 2048;
 pub(super) struct ReceiveQueue {
     /// In order, none of them empty.
     ready: VecDeque<Bytes>,
-    /// Small octets in order behind `ready`.
+    /// Octets in order behind `ready` that were copied together.
     tail: BytesMut,
-    /// Small octets in order behind `tail`, still in the frames that they came in.
-    fresh: SmallVec<[Bytes; 1]>,
+    /// Octets in order behind `tail` that lie in frames which share their memory with others.
+    fresh: VecDeque<Bytes>,
     ready_len: usize,
     /// Out of order: boxed, for most connections never need it.
     islands: Option<Box<Islands>>,
@@ -56,33 +53,39 @@ impl ReceiveQueue {
         self.islands.as_ref().map_or(0, |islands| islands.len)
     }
 
-    /// Adds octets at the end of what is in order. Small ones stay in their frame for the moment: an
-    /// application that is waiting takes them before [`ReceiveQueue::settle`].
+    /// Adds octets at the end of what is in order. What is short stays in its frame for the moment, though
+    /// others share the memory of that: an application that is waiting takes it before
+    /// [`ReceiveQueue::settle`].
     pub(super) fn append(&mut self, data: Bytes, pool: &mut Pool) {
         self.ready_len += data.len();
-        let is_small = data.len() < SMALL;
-        if !is_small || self.fresh.len() >= MOST_FRESH {
+        let is_shared = data.len() < SHARED_BELOW;
+        if !is_shared || self.fresh.len() >= MOST_FRESH {
             self.settle(pool);
         }
-        if is_small {
-            return self.fresh.push(data);
+        if is_shared {
+            pool.slices.equip(&mut self.fresh);
+            return self.fresh.push_back(data);
         }
         self.seal(pool);
         pool.slices.equip(&mut self.ready);
         self.ready.push_back(data);
     }
 
-    /// Lets go of the frames of small octets that nobody has read: they are copied together.
+    /// Lets go of shared frames whose octets nobody has read: they are copied together, so that many small
+    /// segments cost about what they carry.
     pub(super) fn settle(&mut self, pool: &mut Pool) {
-        for data in std::mem::take(&mut self.fresh) {
+        if self.fresh.is_empty() {
+            return;
+        }
+        while let Some(data) = self.fresh.pop_front() {
             if self.tail.capacity() - self.tail.len() < data.len() {
                 self.seal(pool);
-                // The first small piece gets a small buffer; a stream of them larger ones.
-                let room = if self.ready.is_empty() { SMALL } else { CHUNK };
-                self.tail = BytesMut::with_capacity(room);
+                let room = if self.ready.is_empty() { FIRST } else { CHUNK };
+                self.tail = BytesMut::with_capacity(room.max(data.len()));
             }
             self.tail.extend_from_slice(&data);
         }
+        pool.slices.strip(&mut self.fresh);
     }
 
     /// Keeps `data`, which begins `gap` octets (at least one) beyond what is in order at position
@@ -127,29 +130,19 @@ impl ReceiveQueue {
     /// Takes up to `most` in-order octets that lie in one piece, without copying.
     pub(super) fn take(&mut self, most: usize, pool: &mut Pool) -> Option<Bytes> {
         let data = if self.ready.is_empty() && self.tail.is_empty() {
-            let first = self.fresh.first_mut()?;
-            let data = first.split_to(most.min(first.len()));
-            if first.is_empty() {
-                self.fresh.remove(0);
-            }
-            data
+            take_from(&mut self.fresh, most)?
         } else {
             if self.ready.is_empty() {
                 self.seal(pool);
             }
-            let first = self.ready.front_mut()?;
-            let data = first.split_to(most.min(first.len()));
-            if first.is_empty() {
-                self.ready.pop_front();
-            }
-            data
+            take_from(&mut self.ready, most)?
         };
         self.ready_len -= data.len();
         if self.ready_len == 0 {
             // An idle connection holds nothing.
             pool.slices.strip(&mut self.ready);
+            pool.slices.strip(&mut self.fresh);
             self.tail = BytesMut::new();
-            self.fresh = SmallVec::new();
         }
         Some(data)
     }
@@ -176,6 +169,16 @@ impl ReceiveQueue {
             self.ready.push_back(self.tail.split().freeze());
         }
     }
+}
+
+/// Up to `most` octets from the front of `pieces`, as far as they lie in one piece.
+fn take_from(pieces: &mut VecDeque<Bytes>, most: usize) -> Option<Bytes> {
+    let first = pieces.front_mut()?;
+    let data = first.split_to(most.min(first.len()));
+    if first.is_empty() {
+        pieces.pop_front();
+    }
+    Some(data)
 }
 
 impl Islands {
@@ -216,7 +219,8 @@ impl Islands {
                 let offset =
                     |position: u64| usize::try_from(position - start).expect("within one segment");
                 let part = data.slice(offset(at)..offset(hole_end));
-                let part = if part.len() < SMALL { Bytes::copy_from_slice(&part) } else { part };
+                let is_shared = part.len() < SHARED_BELOW;
+                let part = if is_shared { Bytes::copy_from_slice(&part) } else { part };
                 self.len += part.len();
                 self.pieces.insert(at, part);
             }
@@ -320,10 +324,10 @@ mod tests {
         (0..100).for_each(|_| queue.append(Bytes::from_static(b"ab"), pool));
         queue.settle(pool);
         assert!(queue.ready.is_empty() && queue.fresh.is_empty());
-        let large = Bytes::from(vec![7; 1460]);
+        let large = Bytes::from(vec![7; SHARED_BELOW]);
         queue.append(large.clone(), pool);
         assert_eq!(queue.take(1000, pool).map(|data| data.len()), Some(200));
-        assert_eq!(queue.take(9999, pool).map(|data| data.as_ptr()), Some(large.as_ptr()));
+        assert_eq!(queue.take(usize::MAX, pool).map(|data| data.as_ptr()), Some(large.as_ptr()));
         assert_eq!(queue.ready_len(), 0);
     }
 

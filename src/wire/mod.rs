@@ -18,7 +18,7 @@ use std::fmt;
 pub(crate) use checksum::Checksum;
 pub use frame::{Frame, Head};
 pub use options::{Options, SackBlocks, Timestamps};
-pub use packet::{Features, Offload, Packet};
+pub use packet::{Features, Offload, Packet, SHARED_BELOW};
 pub use payload::Payload;
 pub use segment::{Flags, Segment};
 pub use style::{HeaderStyle, OptionOrder};

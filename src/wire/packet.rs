@@ -2,6 +2,10 @@
 
 use bytes::Bytes;
 
+/// A packet shorter than this may share its memory with others: whoever keeps a part of it for longer than
+/// a round of the driver copies that out, so that a few octets never hold on to many.
+pub const SHARED_BELOW: usize = 16 * 1024;
+
 /// One IP packet, and what the device knows of it. With segmentation offload it may hold many segments
 /// of one connection, put together into one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

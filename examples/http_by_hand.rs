@@ -39,8 +39,8 @@ pub async fn main() -> Result<(), Box<dyn Error>> {
 /// Answers on `listener`, `most` at a time, until `stop`: one request each, or with `keep_alive` many.
 pub async fn serve(listener: TcpListener, most: usize, keep_alive: bool, stop: Stop) {
     let run = |stream| {
-        let (input, output, patience) = (BytesMut::new(), BytesMut::new(), Patience::new());
-        Talk { stream, input, output, patience }.run(keep_alive, stop.clone())
+        let (input, output) = (BytesMut::new(), BytesMut::with_capacity(512));
+        Talk { stream, input, output, patience: Patience::new() }.run(keep_alive, stop.clone())
     };
     accept(listener, Limits { connections: most, ..Default::default() }, stop.clone(), run).await;
 }

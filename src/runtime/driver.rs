@@ -12,6 +12,7 @@ use tokio::sync::futures::Notified;
 use super::net::Net;
 use crate::device::{Alarm, Device};
 use crate::stack::FourTuple;
+use crate::time::Instant;
 use crate::trace::{Event, Sink, Strike, What};
 use crate::wire::{Frame, Packet};
 
@@ -25,6 +26,8 @@ pub struct Driver {
     device: Box<dyn Device>,
     sinks: Vec<Box<dyn Sink>>,
     alarm: Alarm,
+    /// When the stack wants to be called next.
+    deadline: Option<Instant>,
     received: Vec<Packet>,
     /// What the device has not taken yet.
     unsent: VecDeque<Frame>,
@@ -50,6 +53,7 @@ impl Driver {
             device,
             sinks,
             alarm: Alarm::new()?,
+            deadline: None,
             received: Vec::with_capacity(BATCH),
             unsent: VecDeque::with_capacity(BATCH),
             wakers: Vec::new(),
@@ -115,11 +119,14 @@ impl Driver {
         let read = self.device.poll_read(cx, &mut self.received, BATCH)?;
         // At once: what struck a segment that has left stands behind it, and before what follows.
         self.tell_strikes();
-        let alarm = self.alarm.poll(cx)?;
         let called = told.poll(cx);
-        let something = read.is_ready() || alarm.is_ready() || called.is_ready() || more;
-        let stuck = flushed.is_pending() && read.is_pending() && alarm.is_pending();
-        if something && !stuck { Poll::Ready(Ok(())) } else { Poll::Pending }
+        let stuck = flushed.is_pending() && read.is_pending();
+        if !stuck && (read.is_ready() || called.is_ready() || more) {
+            return Poll::Ready(Ok(()));
+        }
+        // Only who is about to sleep needs to be woken: a busy driver sees in each round what is due.
+        self.alarm.set(self.deadline, self.net.now())?;
+        self.alarm.poll(cx)
     }
 
     /// Gives the stack what has come in and the time.
@@ -166,7 +173,7 @@ impl Driver {
         for event in &events {
             self.sinks.iter_mut().for_each(|sink| sink.record(event));
         }
-        self.alarm.set(deadline, now)?;
+        self.deadline = deadline;
         Ok(more)
     }
 

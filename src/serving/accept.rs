@@ -52,7 +52,9 @@ where
             () = stop.given() => break,
             Some(ended) = tasks.join_next() => report(ended),
             (connection, permit) = doorman.next() => {
-                let answered = answer(connection);
+                // On the heap at once: such a future is large, and on its way into a task it is moved
+                // several times.
+                let answered = Box::pin(answer(connection));
                 tasks.spawn(async move {
                     answered.await;
                     drop(permit);

@@ -1,11 +1,16 @@
 //! What goes out: segments of connections that have something to say, and when to come back.
 
+use std::time::Duration;
+
 use super::connections::Owner;
 use super::{Input, Stack, checksum};
 use crate::tcp::{Output, State};
 use crate::time::Instant;
 use crate::trace::{Mask, What};
 use crate::wire::{Frame, tcp as tcp_wire};
+
+/// A timer that moves later by less stays where it is.
+const WORTH_A_MOVE: Duration = Duration::from_millis(100);
 
 impl Stack {
     /// The next packet for the link; `None` when there is nothing more to say for now. Connections take
@@ -85,11 +90,12 @@ impl Stack {
         }
     }
 
-    /// Deadlines mostly move later (every ACK does that): the entry then stays where it is, and is put
-    /// right when it comes up.
+    /// Deadlines mostly move a little later (every ACK does that): the entry then stays where it is, and is
+    /// put right when it comes up. If they move by much (`TIME_WAIT` does that) it would come up for nothing.
     fn set_timer(&mut self, slot: u32, deadline: Option<Instant>) {
+        let is_near = |until: Instant, deadline: Instant| deadline.since(until) < WORTH_A_MOVE;
         match (deadline, self.wheel.until(slot)) {
-            (Some(deadline), Some(until)) if until <= deadline => {}
+            (Some(deadline), Some(until)) if until <= deadline && is_near(until, deadline) => {}
             (Some(deadline), Some(_) | None) => self.wheel.set(slot, deadline),
             (None, Some(_)) => self.wheel.remove(slot),
             (None, None) => {}

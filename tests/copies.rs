@@ -98,7 +98,7 @@ struct World {
     left: Places,
     arrived: Places,
     /// The stacks live as long as these.
-    _nets: [Net; 2],
+    nets: [Net; 2],
 }
 
 async fn world() -> World {
@@ -108,13 +108,13 @@ async fn world() -> World {
     let (client, server) = (net(left, CLIENT), net(right, SERVER.ip()));
     let listener = TcpListener::bind(&server, SERVER).unwrap();
     let (ours, theirs) = tokio::join!(TcpStream::connect(&client, SERVER), listener.accept());
-    let _nets = [client, server];
+    let nets = [client, server];
     World {
         client: ours.unwrap(),
         server: theirs.unwrap().0,
         left: given,
         arrived: handed_over,
-        _nets,
+        nets,
     }
 }
 
@@ -135,12 +135,12 @@ fn octets_within(places: &[Range<usize>], others: &[Range<usize>]) -> usize {
     let is_within = |place: &&Range<usize>| {
         others.iter().any(|other| other.start <= place.start && place.end <= other.end)
     };
-    places.iter().filter(is_within).map(|place| place.len()).sum()
+    places.iter().filter(is_within).map(Range::len).sum()
 }
 
 #[tokio::test]
 async fn what_is_handed_over_leaves_from_where_it_lay_and_is_read_where_it_came() {
-    let World { mut client, mut server, left, arrived, _nets } = world().await;
+    let World { mut client, mut server, left, arrived, nets: _nets } = world().await;
     let data = Bytes::from(vec![b'x'; OCTETS]);
     let (sent, read) = tokio::join!(client.send_bytes(data.clone()), read(&mut server));
     sent.unwrap();
@@ -154,7 +154,7 @@ async fn what_is_handed_over_leaves_from_where_it_lay_and_is_read_where_it_came(
 
 #[tokio::test]
 async fn a_write_is_copied_into_buffers_that_are_used_again() {
-    let World { mut client, mut server, left, arrived: _, _nets } = world().await;
+    let World { mut client, mut server, left, arrived: _, nets: _nets } = world().await;
     let data = vec![b'x'; OCTETS];
     let (sent, _) = tokio::join!(client.write_all(&data), read(&mut server));
     sent.unwrap();

@@ -84,7 +84,7 @@ impl Driver {
                 // What applications say now leaves together with the acknowledgments.
                 let_others_run().await;
             }
-            more = self.drain()?;
+            more = self.drain();
         }
     }
 
@@ -152,9 +152,9 @@ impl Driver {
         }
     }
 
-    /// Takes from the stack what is to go out, passes the events on, and sets the alarm. Says whether
+    /// Takes from the stack what is to go out, passes the events on, and notes the next deadline. Says whether
     /// there is more to take.
-    fn drain(&mut self) -> io::Result<bool> {
+    fn drain(&mut self) -> bool {
         let now = self.net.now();
         let (events, deadline, more) = {
             let mut shard = self.net.lock();
@@ -174,7 +174,7 @@ impl Driver {
             self.sinks.iter_mut().for_each(|sink| sink.record(event));
         }
         self.deadline = deadline;
-        Ok(more)
+        more
     }
 
     /// Passes on what the device did to packets on purpose.

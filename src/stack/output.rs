@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::connections::Owner;
 use super::{Input, Stack, checksum};
-use crate::tcp::{Output, State};
+use crate::tcp::{Deadline, Output, State};
 use crate::time::Instant;
 use crate::trace::{Mask, What};
 use crate::wire::{Frame, tcp as tcp_wire};
@@ -36,16 +36,21 @@ impl Stack {
                     let tuple = connection.tuple;
                     let ports =
                         tcp_wire::Ports { src: tuple.local.port(), dst: tuple.remote.port() };
-                    self.dirty.push_back(slot);
+                    // Mostly that was all.
+                    let wait = connection.tcb.poll_wait(&mut cx);
                     self.counters.packets_sent += 1;
                     let (src, dst) = (tuple.local.ip(), tuple.remote.ip());
                     let style = self.header_style(slot);
                     let features = self.config.features;
-                    return Some(tcp_wire::emit_as(style, features, ports, (src, dst), segment));
+                    let frame = tcp_wire::emit_as(style, features, ports, (src, dst), segment);
+                    match wait {
+                        Some(deadline) => self.sleep(slot, deadline, now),
+                        None => self.dirty.push_back(slot),
+                    }
+                    return Some(frame);
                 }
                 Output::Wait(deadline) => {
-                    connection.is_dirty = false;
-                    self.sleep(slot, deadline.map(|deadline| deadline.at), now);
+                    self.sleep(slot, deadline, now);
                 }
             }
         }
@@ -66,8 +71,10 @@ impl Stack {
     }
 
     /// A connection has nothing to send: its timer is set, or it is over.
-    fn sleep(&mut self, slot: u32, deadline: Option<Instant>, now: Instant) {
+    fn sleep(&mut self, slot: u32, deadline: Option<Deadline>, now: Instant) {
         let connection = self.connections.at(slot);
+        connection.is_dirty = false;
+        let deadline = deadline.map(|deadline| deadline.at);
         match (connection.tcb.state(), connection.owner) {
             (State::Closed, Owner::Nobody) => self.remove(slot, now),
             // Whoever holds it may still ask how it ended.

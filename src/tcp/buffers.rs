@@ -5,7 +5,8 @@
 //! Receiving: whatever lies beyond the right edge of a window was sent after the peer had heard of a later
 //! one, so a whole window takes at least a round trip. If it takes hardly more, the window is what the peer
 //! waits for. Sending: twice the congestion window, so that what one round trip takes away has been written
-//! when it is acknowledged.
+//! when it is acknowledged; but over a path so short that the buffer it begins with goes out many times in a
+//! hundredth of a second, more would only leave the processor's caches on its way.
 
 use std::time::Duration;
 
@@ -41,9 +42,12 @@ impl Tcb {
 
     /// Octets that may be written ahead of the peer's acknowledgments.
     pub(super) fn send_buffer(&self, config: &Config) -> usize {
-        let most = config.send_buffer_max.max(config.send_buffer);
+        let is_short = self.rtt.srtt().is_none_or(|srtt| srtt < LEAST_ROUND_TRIP);
+        if is_short || config.send_buffer_max <= config.send_buffer {
+            return config.send_buffer;
+        }
         let wanted = (self.congestion.window() as usize).saturating_mul(2);
-        wanted.clamp(config.send_buffer, most)
+        wanted.clamp(config.send_buffer, config.send_buffer_max)
     }
 
     /// The application has read: if a whole window has come in about a round trip, the buffer doubles.
@@ -131,6 +135,11 @@ mod tests {
     fn the_send_buffer_is_twice_the_congestion_window_within_bounds() {
         let config = CONFIG();
         let mut tcb = Tcb::new(Seq(0), 0, &config);
+        tcb.congestion = crate::tcp::congestion::NewReno::new(8, 1000);
+        tcb.rtt.measure(Duration::from_micros(50), &config);
+        assert_eq!(tcb.send_buffer(&config), 5000, "over a short path");
+        tcb.rtt = crate::tcp::rtt::Rtt::new(&config);
+        tcb.rtt.measure(Duration::from_millis(20), &config);
         for (window, buffer) in [(2, 5000), (8, 16_000), (100, 40_000)] {
             tcb.congestion = crate::tcp::congestion::NewReno::new(window, 1000);
             assert_eq!(tcb.send_buffer(&config), buffer, "with {window} segments");

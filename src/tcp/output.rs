@@ -6,7 +6,7 @@ use super::context::Context;
 use super::recovery::Sent;
 use super::segment_arrives::summary;
 use super::state::{Cause, State};
-use super::tcb::Tcb;
+use super::tcb::{Pending, Tcb};
 use super::timers::{Deadline, Timer};
 use crate::seq::Seq;
 use crate::trace::{Mask, Retransmission, What};
@@ -24,14 +24,32 @@ pub enum Output {
 impl Tcb {
     /// The next segment, or until when to wait.
     pub fn poll_output(&mut self, cx: &mut Context<'_>) -> Output {
-        match self.next_segment(cx) {
-            Some(segment) => Output::Transmit(segment),
-            None => {
-                self.watch_for_a_blocked_sender(cx);
-                self.rcv.queue.settle(cx.pool);
-                Output::Wait(self.timers.next())
-            }
+        if !self.is_silent()
+            && let Some(segment) = self.next_segment(cx)
+        {
+            return Output::Transmit(segment);
         }
+        Output::Wait(self.wait(cx))
+    }
+
+    /// Until when to wait, if it is plain that there is nothing to send: the short way to what
+    /// `poll_output` would say.
+    pub fn poll_wait(&mut self, cx: &mut Context<'_>) -> Option<Option<Deadline>> {
+        self.is_silent().then(|| self.wait(cx))
+    }
+
+    fn wait(&mut self, cx: &mut Context<'_>) -> Option<Deadline> {
+        self.watch_for_a_blocked_sender(cx);
+        self.rcv.queue.settle(cx.pool);
+        self.timers.next()
+    }
+
+    /// Nothing is written that has not been sent, lost, owed or asked for.
+    fn is_silent(&self) -> bool {
+        let Pending { reset, probe, keepalive } = self.pending;
+        let owes = self.acks.now || self.snd.syn || (self.close_requested && self.fin.is_none());
+        let asked = reset.is_some() || probe || keepalive;
+        !owes && !asked && self.flight.lost() == 0 && self.unsent() == 0
     }
 
     fn next_segment(&mut self, cx: &mut Context<'_>) -> Option<Segment> {

@@ -15,6 +15,8 @@ FEW, MANY = 256, 1024
 # What a bulk transfer consists of.
 BULK = ["segment-in", "ack-in", "segment-out", "download"]
 GOAL = 0.02
+# The bulk path as a whole: the others are parts of it.
+WHOLE = "download"
 
 
 def build(no_build, without_events=False):
@@ -85,14 +87,14 @@ def events(no_build):
     """What events cost that nobody listens to. Returns the data, and Markdown."""
     usual, without = build(no_build), build(no_build, without_events=True)
     entries = []
-    lines = ["| operation | with events | compiled out | share | goal: at most 2 % |", "|---|---|---|---|---|"]
+    lines = ["| operation | with events | compiled out | share | goal of the whole: at most 2 % |", "|---|---|---|---|---|"]
     for name in BULK:
         say(f"counting {name}, twice")
         counts = [per_operation(program, name, "ours") for program in (usual, without)]
         share = (counts[0] - counts[1]) / counts[0]
         entries.append({"operation": name, "with_events": counts[0], "without_events": counts[1], "share": share})
-        lines.append(f"| {name} | {show(counts[0])} | {show(counts[1])} | {share:.2%} | "
-                     f"{'yes' if share <= GOAL else '**no**'} |")
+        verdict = "" if name != WHOLE else "yes" if share <= GOAL else "**no**"
+        lines.append(f"| {name} | {show(counts[0])} | {show(counts[1])} | {share:.2%} | {verdict} |")
     return entries, "\n".join(lines) + "\n"
 
 

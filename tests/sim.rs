@@ -13,7 +13,8 @@ use glasstack::sim::{
     App, Asker, Echo, Ended, Fate, HostId, Pattern, Plan, Queue, Replier, Socket, Step, Transfer,
     Wire, World,
 };
-use glasstack::stack::{Config, FourTuple, Secret, Stack};
+use glasstack::stack::{Config, FourTuple, Ready, Secret, Stack};
+use glasstack::tcp::Received;
 use glasstack::time::Instant;
 use glasstack::wire::{Flags, Segment};
 
@@ -183,4 +184,37 @@ fn time_that_stands_still_is_noticed() {
     world.connect(client, server(), Box::new(Restless)).expect("a free port");
     let ended = world.run(AN_HOUR);
     assert!(matches!(ended, Ended::Stuck { host, .. } if host == client), "{ended:?}");
+}
+
+/// As much comes as was taken: that is news all the same, or who waits for it would wait for ever.
+#[test]
+fn what_comes_after_a_call_is_told_even_if_as_much_was_taken() {
+    for make in [ours, smoltcp] {
+        let (mut client, mut theirs) = (ours(CLIENT), make(SERVER));
+        let now = Instant::from_millis(1);
+        let pass = |from: &mut Box<dyn Engine>, to: &mut Box<dyn Engine>| {
+            from.on_timeout(now);
+            while let Some(frame) = from.poll_output(now) {
+                to.on_packet(&frame.to_bytes(), now);
+            }
+        };
+        let listener = theirs.listen(server(), 8).expect("nothing listens");
+        let handle = client.connect(None, server(), now).expect("a free port");
+        client.set_nodelay(handle, true, now);
+        for _ in 0..2 {
+            pass(&mut client, &mut theirs);
+            pass(&mut theirs, &mut client);
+        }
+        let accepted = theirs.accept(listener).expect("the handshake is over");
+        let _ = theirs.take_ready();
+        for _ in 0..3 {
+            client.send(handle, &[7; 100], now).expect("it is open");
+            pass(&mut client, &mut theirs);
+            // The other side says nothing before the next ones come.
+            let is_told = theirs.take_ready().contains(&Ready::Connection(accepted));
+            assert!(is_told, "100 octets have come");
+            let read = theirs.receive_bytes(accepted, 1000, now).expect("they are there");
+            assert!(matches!(read, Received::Data(data) if data.len() == 100));
+        }
+    }
 }

@@ -231,6 +231,15 @@ impl Smoltcp {
         ids.into_iter().for_each(|id| self.tend(id));
     }
 
+    /// What a call has changed is no news: whatever comes after it is, even if as much comes as was
+    /// taken.
+    fn note_call(&mut self, handle: Handle) {
+        if let Some(connection) = self.connections.get_mut(handle.slot()) {
+            let now = look(self.sockets.get(connection.socket));
+            connection.seen = Seen { state: connection.seen.state, ..now };
+        }
+    }
+
     fn look_at(&mut self, index: usize) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         let now = look(self.sockets.get(connection.socket));

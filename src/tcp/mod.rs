@@ -29,6 +29,7 @@ mod status;
 mod tcb;
 mod timeouts;
 mod timers;
+mod window;
 
 pub use calls::Received;
 pub use config::{Config, Keepalive};

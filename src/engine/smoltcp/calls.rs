@@ -150,7 +150,9 @@ impl Engine for Smoltcp {
             tcp::State::Listen => Err(Error::RemoteSocketUnspecified),
             tcp::State::SynSent | tcp::State::SynReceived => Ok(0),
             tcp::State::Established | tcp::State::CloseWait => {
-                socket.send_slice(data).map_err(|_| Error::ConnectionClosing)
+                let sent = socket.send_slice(data).map_err(|_| Error::ConnectionClosing);
+                self.note_call(handle);
+                sent
             }
             tcp::State::FinWait1
             | tcp::State::FinWait2
@@ -183,14 +185,14 @@ impl Engine for Smoltcp {
             let taken = most.min(octets.len());
             (taken, Bytes::copy_from_slice(&octets[..taken]))
         });
+        let state = socket.state();
+        self.note_call(handle);
         match received {
             Ok(octets) if octets.is_empty() => Ok(Received::Pending),
             Ok(octets) => Ok(Received::Data(octets)),
             Err(tcp::RecvError::Finished) => Ok(Received::Finished),
             Err(tcp::RecvError::InvalidState) if finished => Ok(Received::Finished),
-            Err(tcp::RecvError::InvalidState) if socket.state() == tcp::State::Closed => {
-                Err(closed)
-            }
+            Err(tcp::RecvError::InvalidState) if state == tcp::State::Closed => Err(closed),
             Err(tcp::RecvError::InvalidState) => Ok(Received::Pending),
         }
     }

@@ -1,0 +1,53 @@
+//! The window we offer, and when it is worth telling (RFC 9293 3.8.6.2.2). How large the buffer behind it is
+//! stands in `buffers`; the peer's window is `snd.wnd`.
+
+use super::config::Config;
+use super::context::Context;
+use super::state::State;
+use super::tcb::Tcb;
+
+impl Tcb {
+    /// What the whole receive buffer has free, as far as it can be said in units of the scale.
+    fn free_window(&self, config: &Config) -> u32 {
+        let ready = u32::try_from(self.rcv.queue.ready_len()).unwrap_or(u32::MAX);
+        let free = self.receive_buffer(config).saturating_sub(ready);
+        let shift = self.negotiated.rcv_shift.unwrap_or(0);
+        (free >> shift).min(0xffff) << shift
+    }
+
+    /// The window field of the next segment. The right edge moves only by a worthwhile step (silly
+    /// window syndrome, RFC 9293 3.8.6.2.2, MUST-39), and never back.
+    pub(super) fn window_field(&mut self, syn: bool, cx: &Context<'_>) -> u16 {
+        if syn {
+            // The window of a SYN is not scaled (RFC 7323 2.2): no more than this is on offer yet.
+            self.rcv.wnd = self.rcv.wnd.min(0xffff);
+            return u16::try_from(self.rcv.wnd).unwrap_or(u16::MAX);
+        }
+        let free = self.free_window(cx.config);
+        let step = (cx.config.receive_buffer / 2).min(u32::from(cx.config.mss));
+        let step = if cx.config.small_window_steps && free >= step { 0 } else { step };
+        if free >= self.rcv.wnd.saturating_add(step) {
+            self.rcv.wnd = free;
+        }
+        let shift = self.negotiated.rcv_shift.unwrap_or(0);
+        u16::try_from(self.rcv.wnd >> shift).unwrap_or(u16::MAX)
+    }
+
+    /// Whether reading has made so much room that the peer should be told at once.
+    pub(super) fn window_update_is_due(&self, config: &Config) -> bool {
+        let can_receive = match self.state {
+            State::Established | State::FinWait1 | State::FinWait2 => true,
+            State::Closed
+            | State::Listen
+            | State::SynSent
+            | State::SynReceived
+            | State::CloseWait
+            | State::Closing
+            | State::LastAck
+            | State::TimeWait => false,
+        };
+        let free = self.free_window(config);
+        let step = (config.receive_buffer / 2).min(2 * u32::from(config.mss));
+        can_receive && free >= self.rcv.wnd.saturating_add(step) && free / 2 >= self.rcv.wnd
+    }
+}

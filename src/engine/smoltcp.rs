@@ -119,6 +119,11 @@ enum Owner {
     Nobody(Instant),
 }
 
+/// The unit of windows of 1 MiB (RFC 7323 2.2), the largest that are used here.
+const WINDOW_UNIT: usize = 32;
+/// Octets that are set aside for one connection at most.
+const MOST_ASIDE: usize = 4096;
+
 /// What a connection looked like last: a change is worth waking somebody.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Seen {
@@ -247,6 +252,8 @@ impl Smoltcp {
         if now == before {
             return;
         }
+        self.keep_a_window_open(index);
+        let Some(connection) = self.connections.get_mut(index) else { return };
         connection.peer_closed |= our_state(now.state).peer_has_closed();
         if now.state == tcp::State::TimeWait {
             let socket = self.sockets.get_mut::<tcp::Socket<'_>>(connection.socket);
@@ -268,6 +275,26 @@ impl Smoltcp {
         if matches!(connection.owner, Owner::Nobody(_)) && now.received > 0 {
             // Nobody is left to read it: the peer has to know (RFC 9293 3.6.1).
             self.sockets.get_mut::<tcp::Socket<'_>>(connection.socket).abort();
+        }
+    }
+
+    /// What is left of a window below its unit, smoltcp announces as nothing, and then takes neither data
+    /// that were on their way nor the ACKs that come with them: an application that writes before it reads
+    /// on would wait for ever. A few octets set aside leave it one unit.
+    fn keep_a_window_open(&mut self, index: usize) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let socket = self.sockets.get_mut::<tcp::Socket<'_>>(connection.socket);
+        let is_closing = socket.recv_queue() + WINDOW_UNIT > socket.recv_capacity();
+        if is_closing && connection.unread.len() < MOST_ASIDE {
+            let taken = socket.recv(|octets| {
+                let few = octets.len().min(2 * WINDOW_UNIT);
+                connection.unread.extend_from_slice(&octets[..few]);
+                (few, ())
+            });
+            if taken.is_ok() {
+                connection.seen.received = socket.recv_queue();
+                self.is_dirty = true;
+            }
         }
     }
 

@@ -217,8 +217,9 @@ impl Engine for Smoltcp {
     }
 
     fn release(&mut self, handle: Handle, now: Instant) {
+        let is_aside = self.get(handle).is_some_and(|connection| !connection.unread.is_empty());
         if let Some(socket) = self.socket_mut(handle) {
-            if socket.recv_queue() > 0 {
+            if is_aside || socket.recv_queue() > 0 {
                 socket.abort();
             } else {
                 socket.close();
@@ -251,8 +252,10 @@ impl Engine for Smoltcp {
     }
 
     fn is_readable(&self, handle: Handle) -> bool {
+        let is_aside = self.get(handle).is_some_and(|connection| !connection.unread.is_empty());
         self.socket(handle).is_none_or(|socket| {
-            socket.can_recv()
+            is_aside
+                || socket.can_recv()
                 || match our_state(socket.state()) {
                     State::Listen | State::SynSent | State::SynReceived => false,
                     State::Established | State::FinWait1 | State::FinWait2 => false,

@@ -127,7 +127,9 @@ fn side(random: &mut Random, kind: Kind, rough: f64) -> Side {
     };
     let tcp = tcp::Config {
         receive_buffer,
+        receive_buffer_max: random.pick(&[0, 60_000, 1 << 22]),
         send_buffer: random.pick(&[500, 5_000, 65_536, 1 << 20]),
+        send_buffer_max: random.pick(&[0, 1 << 22]),
         window_scaling: random.chance(0.7),
         timestamps: random.chance(0.7),
         sack: random.chance(0.7),

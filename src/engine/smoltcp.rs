@@ -119,8 +119,6 @@ enum Owner {
     Nobody(Instant),
 }
 
-/// The unit of windows of 1 MiB (RFC 7323 2.2), the largest that are used here.
-const WINDOW_UNIT: usize = 32;
 /// Octets that are set aside for one connection at most.
 const MOST_ASIDE: usize = 4096;
 
@@ -284,10 +282,12 @@ impl Smoltcp {
     fn keep_a_window_open(&mut self, index: usize) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         let socket = self.sockets.get_mut::<tcp::Socket<'_>>(connection.socket);
-        let is_closing = socket.recv_queue() + WINDOW_UNIT > socket.recv_capacity();
+        let capacity = socket.recv_capacity();
+        let unit = window_unit(capacity);
+        let is_closing = unit > 1 && socket.recv_queue() + unit > capacity;
         if is_closing && connection.unread.len() < MOST_ASIDE {
             let taken = socket.recv(|octets| {
-                let few = octets.len().min(2 * WINDOW_UNIT);
+                let few = octets.len().min(2 * unit);
                 connection.unread.extend_from_slice(&octets[..few]);
                 (few, ())
             });
@@ -416,6 +416,11 @@ impl Smoltcp {
         }
         None
     }
+}
+
+/// The unit in which a window of so many octets is announced (RFC 7323 2.2).
+const fn window_unit(octets: usize) -> usize {
+    1 << (usize::BITS - octets.leading_zeros()).saturating_sub(16)
 }
 
 fn look(socket: &tcp::Socket<'_>) -> Seen {

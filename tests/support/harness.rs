@@ -93,6 +93,7 @@ impl<C: Choices> Harness<C> {
         let keepalive = Keepalive { idle: secs(600), interval: secs(75), probes: 3 };
         let tcp = tcp::Config {
             receive_buffer: choices.pick(&[1, 600, BUFFER]),
+            receive_buffer_max: choices.pick(&[0, 2 * BUFFER]),
             send_buffer: BUFFER as usize,
             window_scaling: on(&mut choices),
             timestamps: on(&mut choices),

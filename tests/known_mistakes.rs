@@ -123,6 +123,17 @@ fn a_window_that_opens_again_is_announced() {
     p.expect_read(pattern(1, 4000)).expect(ack().ack(4001).wnd(4000));
 }
 
+// Both windows were closed, each side took an octet beyond that from the other (a probe), and neither has
+// heard of it: the numbers of both lag behind by one.
+#[test]
+fn a_window_is_opened_by_an_ack_from_one_octet_behind() {
+    let mut p = Prober::in_state(State::Established);
+    p.send(ack().wnd(0)).write(b"abc").expect_silence();
+    p.send(octets(1).wnd(0)).advance(ms(40));
+    p.take_sent();
+    p.send(ack().seq(1).wnd(1000)).expect(data(b"abc").ack(2));
+}
+
 // The harness fails when a timer fires twenty times without an event or a packet.
 #[test]
 fn no_timer_fires_for_ever() {

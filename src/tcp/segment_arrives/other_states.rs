@@ -87,14 +87,15 @@ fn first_check_sequence_number(tcb: &mut Tcb, seg: &mut Segment, cx: &mut Contex
     drop_segment(DropReason::OutsideWindow, cx)
 }
 
-/// An ACK from just before what we expect. Its sender may have had an octet taken from beyond our window
-/// (a probe), and not have heard of it; if the same has happened the other way, neither of two closed
-/// windows would ever be told to have opened. So what it acknowledges counts, and it is answered all the
-/// same: a keep-alive probe looks like this, too (RFC 9293 3.8.4; 3.10.7.4 makes such an allowance where
-/// the window is zero).
+/// While the peer's window is closed, an ACK from just before what we expect. Its sender may have had an
+/// octet taken from beyond our window (a probe), and not have heard of it; if the same has happened the
+/// other way, neither of two closed windows would ever be told to have opened. So what it acknowledges
+/// counts, and it is answered all the same: a keep-alive probe looks like this, too (RFC 9293 3.8.4;
+/// 3.10.7.4 makes such an allowance where our window is zero).
 fn is_one_behind(tcb: &Tcb, seg: &Segment) -> bool {
     let is_bare = seg.is_empty() && seg.has(Flags::ACK) && !seg.has(Flags::RST);
-    is_bare && tcb.state.is_synchronized() && seg.seq + 1 == tcb.rcv.nxt
+    let is_blocked = tcb.snd.wnd == 0 && tcb.state.is_synchronized();
+    is_bare && is_blocked && seg.seq + 1 == tcb.rcv.nxt
 }
 
 /// Tells the peer where we stand, because of a segment that is not acceptable.

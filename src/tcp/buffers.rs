@@ -135,13 +135,13 @@ mod tests {
     fn the_send_buffer_is_twice_the_congestion_window_within_bounds() {
         let config = CONFIG();
         let mut tcb = Tcb::new(Seq(0), 0, &config);
-        tcb.congestion = crate::tcp::congestion::NewReno::new(8, 1000);
+        tcb.congestion = crate::tcp::congestion::Control::new(config.congestion, 8, 1000);
         tcb.rtt.measure(Duration::from_micros(50), &config);
         assert_eq!(tcb.send_buffer(&config), 5000, "over a short path");
         tcb.rtt = crate::tcp::rtt::Rtt::new(&config);
         tcb.rtt.measure(Duration::from_millis(20), &config);
         for (window, buffer) in [(2, 5000), (8, 16_000), (100, 40_000)] {
-            tcb.congestion = crate::tcp::congestion::NewReno::new(window, 1000);
+            tcb.congestion = crate::tcp::congestion::Control::new(config.congestion, window, 1000);
             assert_eq!(tcb.send_buffer(&config), buffer, "with {window} segments");
         }
         let fixed = Config { send_buffer_max: 0, ..config };

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::congestion::Algorithm;
+
 /// Settings that all connections of a stack share, or start from.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Config {
@@ -66,6 +68,8 @@ pub struct Config {
     pub keepalive: Option<Keepalive>,
     /// How long `FIN_WAIT_2` may last once nobody reads any more. Default 60 s.
     pub orphan_timeout: Duration,
+    /// How the congestion window moves. Default NewReno.
+    pub congestion: Algorithm,
     /// The initial congestion window in segments (RFC 6928). Default 10.
     pub initial_window: u32,
     /// After a pause of more than an RTO, begin again with the initial window (RFC 5681 4.1). Default
@@ -122,6 +126,7 @@ impl Default for Config {
             user_timeout: None,
             keepalive: None,
             orphan_timeout: Duration::from_mins(1),
+            congestion: Algorithm::default(),
             initial_window: 10,
             restart_after_idle: true,
             challenge_acks: 10,

@@ -1,8 +1,7 @@
 //! What an acceptable segment does to the connection: text into the receive queue, acknowledgments out
 //! of the send queue. The RFC's steps in `segment_arrives` call these.
 
-use super::congestion::CongestionControl;
-use super::congestion::NewReno;
+use super::congestion::{Ack, CongestionControl, Control, Signal};
 use super::context::Context;
 use super::recovery::DUPLICATE_THRESHOLD;
 use super::state::{Cause, State};
@@ -103,7 +102,8 @@ impl Tcb {
             Some(until) if self.snd.una.ge(until) => {
                 self.recovery.until = None;
                 self.recovery.duplicates = 0;
-                self.congestion.on_recovered(self.flight_size(), mss);
+                let path = self.path(self.flight_size(), cx);
+                self.congestion.on_recovered(&path);
                 self.tell_congestion(cx);
             }
             Some(_) => {
@@ -118,7 +118,19 @@ impl Tcb {
             None => {
                 self.recovery.duplicates = 0;
                 let before = self.congestion.window();
-                self.congestion.on_ack(octets, flight_before, mss);
+                let ack = Ack {
+                    path: self.path(self.flight_size(), cx),
+                    octets,
+                    delivered: octets,
+                    lost: 0,
+                    in_flight_before: flight_before,
+                    rtt: None,
+                    window_limited: true,
+                    in_recovery: false,
+                    ece: false,
+                    rate: None,
+                };
+                self.congestion.on_ack(&ack);
                 if self.congestion.window() != before {
                     self.tell_congestion(cx);
                 }
@@ -137,8 +149,8 @@ impl Tcb {
         self.recovery.until = Some(self.snd.nxt);
         self.recovery.timed_out = false;
         self.recovery.recover = self.snd.nxt;
-        let mss = self.send_mss(cx.config);
-        self.congestion.on_loss(self.flight_size(), mss);
+        let path = self.path(self.flight_size(), cx);
+        self.congestion.on_congestion(Signal::Loss, &path);
         self.tell_congestion(cx);
         if self.flight.mark_first_lost(Retransmission::Fast, self.payload_room(cx)) {
             self.recovery.force_one = true;
@@ -171,7 +183,8 @@ impl Tcb {
     /// segment (RFC 5681 3.1).
     pub(super) fn begin_congestion_control(&mut self, cx: &Context<'_>) {
         let segments = if self.retries > 0 { 1 } else { cx.config.initial_window };
-        self.congestion = NewReno::new(segments, self.send_mss(cx.config));
+        let algorithm = self.congestion.algorithm();
+        self.congestion = Control::new(algorithm, segments, self.send_mss(cx.config));
     }
 
     /// What follows from having become ESTABLISHED.

@@ -33,6 +33,7 @@ mod window;
 
 pub use calls::Received;
 pub use config::{Config, Keepalive};
+pub use congestion::Algorithm;
 pub use context::Context;
 pub use output::Output;
 pub use pool::Pool;

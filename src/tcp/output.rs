@@ -352,7 +352,8 @@ impl Tcb {
         let is_wanted = cx.config.restart_after_idle && sent_before;
         if self.flight.is_empty() && is_wanted && pause > self.rtt.rto(cx.config) {
             let before = self.congestion.window();
-            self.congestion.on_idle(self.send_mss(cx.config));
+            let path = self.path(0, cx);
+            self.congestion.on_idle(&path);
             if self.congestion.window() != before {
                 self.tell_congestion(cx);
             }

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::ack::Acks;
 use super::buffers::Growth;
 use super::config::{Config, Keepalive};
-use super::congestion::{CongestionControl, NewReno};
+use super::congestion::{CongestionControl, Control, Path};
 use super::context::Context;
 use super::negotiation::Negotiated;
 use super::receive_queue::ReceiveQueue;
@@ -41,7 +41,7 @@ pub struct Tcb {
     pub(super) rtt: Rtt,
     pub(super) flight: Flight,
     pub(super) recovery: Recovery,
-    pub(super) congestion: NewReno,
+    pub(super) congestion: Control,
     /// Timeouts in a row without an acknowledgment: R1 and R2 count these (RFC 9293 3.8.3).
     pub(super) retries: u32,
 
@@ -164,7 +164,11 @@ impl Tcb {
             rtt: Rtt::new(config),
             flight: Flight::default(),
             recovery: Recovery::new(iss),
-            congestion: NewReno::new(config.initial_window, u32::from(config.mss)),
+            congestion: Control::new(
+                config.congestion,
+                config.initial_window,
+                u32::from(config.mss),
+            ),
             retries: 0,
             acks: Acks::new(),
             pending: Pending::default(),
@@ -269,6 +273,21 @@ impl Tcb {
     pub(super) fn pipe(&self, config: &Config) -> u32 {
         let left = self.recovery.left_network(self.send_mss(config));
         (self.flight_size() - self.flight.lost()).saturating_sub(left)
+    }
+
+    /// The connection as congestion control sees it, with `in_flight` octets in the network.
+    pub(super) fn path(&self, in_flight: u32, cx: &Context<'_>) -> Path {
+        Path {
+            now: cx.now,
+            mss: self.send_mss(cx.config),
+            in_flight,
+            una: self.snd.una,
+            nxt: self.snd.nxt,
+            srtt: self.rtt.srtt(),
+            min_rtt: None,
+            delivered: self.counters.octets_acknowledged,
+            lost: 0,
+        }
     }
 
     /// The sequence number of the first octet in the send queue.

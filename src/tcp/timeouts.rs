@@ -40,8 +40,8 @@ impl Tcb {
         }
         // The threshold falls once for the same data (RFC 5681 3.1).
         if self.retries == 1 {
-            let (flight, mss) = (self.flight_size(), self.send_mss(cx.config));
-            self.congestion.on_timeout(flight, mss);
+            let path = self.path(self.flight_size(), cx);
+            self.congestion.on_timeout(&path);
             self.tell_congestion(cx);
         }
         self.recovery.on_timeout(self.snd.nxt);

@@ -1,6 +1,6 @@
 //! Slow start and congestion avoidance (RFC 5681), halving at a loss.
 
-use super::CongestionControl;
+use super::{Ack, CongestionControl, Path, Signal};
 
 /// The window never grows beyond this, whatever is acknowledged.
 const MOST: u32 = 1 << 30;
@@ -43,14 +43,19 @@ impl CongestionControl for NewReno {
         self.ssthresh
     }
 
-    fn on_ack(&mut self, octets: u32, flight: u32, mss: u32) {
+    fn on_ack(&mut self, ack: &Ack) {
+        if ack.in_recovery {
+            return;
+        }
         let slow_start = self.cwnd < self.ssthresh;
         // A window that the application does not fill has not been tested: it does not grow. In slow
         // start half full is enough, for the window doubles faster than an application writes.
+        let (flight, mss) = (ack.in_flight_before, ack.path.mss);
         let tested = if slow_start { flight.saturating_mul(2) } else { flight.saturating_add(mss) };
         if tested < self.cwnd {
             return;
         }
+        let octets = ack.octets;
         if slow_start {
             // Octets are counted, not ACKs: receivers acknowledge many segments at once (RFC 3465).
             self.cwnd = self.cwnd.saturating_add(octets).min(self.ssthresh.max(self.cwnd));
@@ -64,25 +69,30 @@ impl CongestionControl for NewReno {
         self.cwnd = self.cwnd.min(MOST);
     }
 
-    fn on_loss(&mut self, flight: u32, mss: u32) {
-        self.ssthresh = half(flight, mss);
+    fn on_congestion(&mut self, _why: Signal, path: &Path) {
+        self.ssthresh = half(path.in_flight, path.mss);
         self.cwnd = self.ssthresh;
         self.credit = 0;
     }
 
-    fn on_timeout(&mut self, flight: u32, mss: u32) {
-        self.ssthresh = half(flight, mss);
-        self.cwnd = mss;
+    fn on_timeout(&mut self, path: &Path) {
+        self.ssthresh = half(path.in_flight, path.mss);
+        self.cwnd = path.mss;
         self.credit = 0;
     }
 
-    fn on_recovered(&mut self, flight: u32, mss: u32) {
+    fn on_recovered(&mut self, path: &Path) {
         // RFC 6582 3.2 step 3, first choice: no burst after the recovery.
-        self.cwnd = self.ssthresh.min(flight.max(mss) + mss);
+        self.cwnd = self.ssthresh.min(path.in_flight.max(path.mss) + path.mss);
     }
 
-    fn on_idle(&mut self, mss: u32) {
-        self.cwnd = self.cwnd.min(initial_window(self.initial_segments, mss));
+    fn on_idle(&mut self, path: &Path) {
+        self.cwnd = self.cwnd.min(initial_window(self.initial_segments, path.mss));
+    }
+
+    fn undo(&mut self, before: &Self, _path: &Path) {
+        self.cwnd = self.cwnd.max(before.cwnd);
+        self.ssthresh = before.ssthresh;
     }
 }
 
@@ -92,31 +102,35 @@ mod tests {
 
     const MSS: u32 = 1000;
 
+    fn ack(octets: u32, in_flight: u32) -> Ack {
+        Ack { octets, in_flight_before: in_flight, ..Ack::sample(MSS, in_flight) }
+    }
+
     #[test]
     fn doubles_per_round_trip_then_grows_by_a_segment() {
         let mut reno = NewReno::new(10, MSS);
         assert_eq!(reno.window(), 10 * MSS);
-        reno.on_ack(10 * MSS, 10 * MSS, MSS);
+        reno.on_ack(&ack(10 * MSS, 10 * MSS));
         assert_eq!(reno.window(), 20 * MSS);
-        reno.on_loss(20 * MSS, MSS);
+        reno.on_congestion(Signal::Loss, &Path::sample(MSS, 20 * MSS));
         assert_eq!((reno.window(), reno.slow_start_threshold()), (10 * MSS, 10 * MSS));
-        (0..10).for_each(|_| reno.on_ack(MSS, 10 * MSS, MSS));
+        (0..10).for_each(|_| reno.on_ack(&ack(MSS, 10 * MSS)));
         assert_eq!(reno.window(), 11 * MSS);
     }
 
     #[test]
     fn a_timeout_starts_over_from_one_segment() {
         let mut reno = NewReno::new(10, MSS);
-        reno.on_timeout(3 * MSS, MSS);
+        reno.on_timeout(&Path::sample(MSS, 3 * MSS));
         assert_eq!((reno.window(), reno.slow_start_threshold()), (MSS, 2 * MSS));
     }
 
     #[test]
     fn an_untested_window_does_not_grow_and_none_overflows() {
         let mut reno = NewReno::new(10, MSS);
-        reno.on_ack(MSS, 2 * MSS, MSS);
+        reno.on_ack(&ack(MSS, 2 * MSS));
         assert_eq!(reno.window(), 10 * MSS);
-        (0..100).for_each(|_| reno.on_ack(u32::MAX, u32::MAX, MSS));
+        (0..100).for_each(|_| reno.on_ack(&ack(u32::MAX, u32::MAX)));
         assert_eq!(reno.window(), MOST);
     }
 

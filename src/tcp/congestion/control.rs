@@ -1,0 +1,94 @@
+//! The algorithm that a connection has chosen.
+
+use super::new_reno::NewReno;
+use super::{Ack, Algorithm, CongestionControl, LostSegment, Path, Signal};
+
+/// One of the algorithms at work. Those that few choose and that need much room are boxed.
+#[derive(Clone, Debug)]
+pub(in crate::tcp) enum Control {
+    NewReno(NewReno),
+}
+
+impl Control {
+    /// Begins with `initial_segments` (RFC 6928).
+    pub(in crate::tcp) fn new(algorithm: Algorithm, initial_segments: u32, mss: u32) -> Self {
+        match algorithm {
+            Algorithm::NewReno => Control::NewReno(NewReno::new(initial_segments, mss)),
+        }
+    }
+
+    /// Which one it is.
+    pub(in crate::tcp) const fn algorithm(&self) -> Algorithm {
+        match self {
+            Control::NewReno(_) => Algorithm::NewReno,
+        }
+    }
+
+    fn chosen(&self) -> &dyn CongestionControl {
+        match self {
+            Control::NewReno(reno) => reno,
+        }
+    }
+
+    fn chosen_mut(&mut self) -> &mut dyn CongestionControl {
+        match self {
+            Control::NewReno(reno) => reno,
+        }
+    }
+}
+
+impl CongestionControl for Control {
+    fn window(&self) -> u32 {
+        self.chosen().window()
+    }
+
+    fn slow_start_threshold(&self) -> u32 {
+        self.chosen().slow_start_threshold()
+    }
+
+    fn pacing_rate(&self) -> Option<u64> {
+        self.chosen().pacing_rate()
+    }
+
+    fn send_quantum(&self) -> u32 {
+        self.chosen().send_quantum()
+    }
+
+    fn meters_recovery(&self) -> bool {
+        self.chosen().meters_recovery()
+    }
+
+    fn on_send(&mut self, path: &Path, idle: bool) {
+        self.chosen_mut().on_send(path, idle);
+    }
+
+    fn on_ack(&mut self, ack: &Ack) {
+        self.chosen_mut().on_ack(ack);
+    }
+
+    fn on_lost(&mut self, lost: &LostSegment, path: &Path) {
+        self.chosen_mut().on_lost(lost, path);
+    }
+
+    fn on_congestion(&mut self, why: Signal, path: &Path) {
+        self.chosen_mut().on_congestion(why, path);
+    }
+
+    fn on_timeout(&mut self, path: &Path) {
+        self.chosen_mut().on_timeout(path);
+    }
+
+    fn on_recovered(&mut self, path: &Path) {
+        self.chosen_mut().on_recovered(path);
+    }
+
+    fn on_idle(&mut self, path: &Path) {
+        self.chosen_mut().on_idle(path);
+    }
+
+    fn undo(&mut self, before: &Self, path: &Path) {
+        match (self, before) {
+            (Control::NewReno(reno), Control::NewReno(before)) => reno.undo(before, path),
+        }
+    }
+}

@@ -68,6 +68,19 @@ pub struct Config {
     pub keepalive: Option<Keepalive>,
     /// How long `FIN_WAIT_2` may last once nobody reads any more. Default 60 s.
     pub orphan_timeout: Duration,
+    /// Tell losses by time (RACK, RFC 8985), where SACK is in use; otherwise by counting (RFC 6675). Default
+    /// true.
+    pub rack: bool,
+    /// Probe for the loss of the last segments (RFC 8985 7), where SACK is in use. Default true.
+    pub tail_loss_probe: bool,
+    /// The least time to wait before such a probe: what timers and schedulers may be late. Default 2 ms.
+    pub min_probe_timeout: Duration,
+    /// How much later it comes when a single segment is out, which a peer may acknowledge late
+    /// (TLP.max_ack_delay). Default 50 ms.
+    pub max_ack_delay: Duration,
+    /// After a timeout, wait for proof that anything was lost before sending more than one segment again
+    /// (F-RTO, RFC 5682). Default true.
+    pub frto: bool,
     /// How the congestion window moves. Default NewReno.
     pub congestion: Algorithm,
     /// The initial congestion window in segments (RFC 6928). Default 10.
@@ -126,6 +139,11 @@ impl Default for Config {
             user_timeout: None,
             keepalive: None,
             orphan_timeout: Duration::from_mins(1),
+            rack: true,
+            tail_loss_probe: true,
+            min_probe_timeout: Duration::from_millis(2),
+            max_ack_delay: Duration::from_millis(50),
+            frto: true,
             congestion: Algorithm::default(),
             initial_window: 10,
             restart_after_idle: true,

@@ -22,10 +22,13 @@ impl Tcb {
         islands.as_slice().hash(hasher);
         rcv.queue.out_of_order_len().hash(hasher);
         self.flight.fingerprint(now, hasher);
-        (self.recovery.duplicates, self.recovery.until, self.recovery.recover).hash(hasher);
-        self.recovery.force_one.hash(hasher);
+        (self.recovery.duplicates, self.recovery.recover, self.recovery.force_one).hash(hasher);
+        self.recovery.may_probe.hash(hasher);
+        let episode = self.recovery.episode.as_deref();
+        episode.map(|episode| (format!("{:?}", episode.kind), episode.until)).hash(hasher);
         // What has no equality of its own is told by how it would be shown.
-        format!("{:?} {:?} {:?}", self.congestion, self.rtt, self.negotiated).hash(hasher);
+        format!("{:?} {:?}", self.congestion, self.negotiated).hash(hasher);
+        self.rtt.fingerprint(hasher);
         format!("{:?} {:?}", self.pending, self.settings).hash(hasher);
         self.acks.fingerprint(now, hasher);
         for timer in Timer::ALL {

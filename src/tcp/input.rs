@@ -1,13 +1,11 @@
 //! What an acceptable segment does to the connection: text into the receive queue, acknowledgments out
 //! of the send queue. The RFC's steps in `segment_arrives` call these.
 
-use super::congestion::{Ack, CongestionControl, Control, Signal};
+use super::congestion::{CongestionControl, Control};
 use super::context::Context;
-use super::recovery::DUPLICATE_THRESHOLD;
 use super::state::{Cause, State};
 use super::tcb::Tcb;
 use super::timers::Timer;
-use crate::seq::Seq;
 use crate::trace::{DropReason, Mask, Retransmission, What};
 use crate::wire::{Flags, Segment};
 
@@ -64,99 +62,8 @@ impl Tcb {
     }
 }
 
-/// Acknowledgments.
+/// Windows.
 impl Tcb {
-    /// Takes an acknowledgment of something new: SND.UNA < `ack` =< SND.NXT.
-    pub(super) fn acknowledge(&mut self, ack: Seq, cx: &mut Context<'_>) {
-        let flight_before = self.flight_size();
-        let octets = ack - self.snd.una;
-        let syn = u32::from(std::mem::take(&mut self.snd.syn));
-        let fin = u32::from(self.fin.is_some_and(|fin| ack.gt(fin)));
-        let data = octets - syn - fin;
-        self.snd.queue.advance(data as usize, cx.pool);
-        self.snd.una = ack;
-        self.recovery.recover = self.recovery.recover.max(ack);
-        self.counters.octets_acknowledged += u64::from(data);
-        if self.snd.up.is_some_and(|up| up.le(ack)) {
-            self.snd.up = None;
-        }
-        let syn_was_lost = syn == 1 && self.retries > 0;
-        if let Some(newest) = self.flight.acknowledge(ack, cx.pool) {
-            self.measure(newest.at, cx);
-        }
-        self.retries = 0;
-        if syn_was_lost {
-            self.rtt.after_lost_syn();
-        }
-        cx.raise(Mask::DATA, || What::Acknowledged { octets });
-        self.recover_or_grow(octets, flight_before, cx);
-        self.restart_retransmission_timer(cx);
-        self.disarm(Timer::User, cx);
-        self.watch_user_timeout(cx);
-    }
-
-    /// RFC 6582 3.2 when in recovery, RFC 5681 3.1 otherwise.
-    fn recover_or_grow(&mut self, octets: u32, flight_before: u32, cx: &mut Context<'_>) {
-        let mss = self.send_mss(cx.config);
-        match self.recovery.until {
-            Some(until) if self.snd.una.ge(until) => {
-                self.recovery.until = None;
-                self.recovery.duplicates = 0;
-                let path = self.path(self.flight_size(), cx);
-                self.congestion.on_recovered(&path);
-                self.tell_congestion(cx);
-            }
-            Some(_) => {
-                // Partial: the next segment is missing too. What it acknowledged beyond the one sent
-                // again had been counted as duplicates.
-                let segments = octets / mss.max(1);
-                let told = segments.saturating_sub(1);
-                self.recovery.duplicates = self.recovery.duplicates.saturating_sub(told);
-                self.flight.mark_first_lost(Retransmission::Fast, self.payload_room(cx));
-                self.recovery.force_one = true;
-            }
-            None => {
-                self.recovery.duplicates = 0;
-                let before = self.congestion.window();
-                let ack = Ack {
-                    path: self.path(self.flight_size(), cx),
-                    octets,
-                    delivered: octets,
-                    lost: 0,
-                    in_flight_before: flight_before,
-                    rtt: None,
-                    window_limited: true,
-                    in_recovery: false,
-                    ece: false,
-                    rate: None,
-                };
-                self.congestion.on_ack(&ack);
-                if self.congestion.window() != before {
-                    self.tell_congestion(cx);
-                }
-            }
-        }
-    }
-
-    /// An ACK that repeats the last one: RFC 5681 3.2, RFC 6582 3.2.
-    pub(super) fn on_duplicate_ack(&mut self, cx: &mut Context<'_>) {
-        self.recovery.duplicates = self.recovery.duplicates.saturating_add(1);
-        let enough = self.recovery.duplicates >= DUPLICATE_THRESHOLD;
-        // While a timeout is being repaired everything is marked already.
-        if self.recovery.until.is_some() || !enough || self.snd.una.lt(self.recovery.recover) {
-            return;
-        }
-        self.recovery.until = Some(self.snd.nxt);
-        self.recovery.timed_out = false;
-        self.recovery.recover = self.snd.nxt;
-        let path = self.path(self.flight_size(), cx);
-        self.congestion.on_congestion(Signal::Loss, &path);
-        self.tell_congestion(cx);
-        if self.flight.mark_first_lost(Retransmission::Fast, self.payload_room(cx)) {
-            self.recovery.force_one = true;
-        }
-    }
-
     /// What a window that opened or closed means for what is out.
     pub(super) fn on_window_change(&mut self, old_wnd: u32, cx: &mut Context<'_>) {
         let (opened, closed) = (old_wnd == 0 && self.snd.wnd > 0, old_wnd > 0 && self.snd.wnd == 0);
@@ -171,7 +78,7 @@ impl Tcb {
 
     pub(super) fn tell_congestion(&self, cx: &mut Context<'_>) {
         cx.raise(Mask::WINDOWS, || What::CongestionWindow {
-            cwnd: self.congestion.window(),
+            cwnd: self.window(),
             ssthresh: self.congestion.slow_start_threshold(),
         });
     }

@@ -8,6 +8,7 @@
 //! asked by `poll_output` what it wants to send, until it says `Wait`.
 
 mod ack;
+mod acknowledgment;
 mod buffers;
 mod calls;
 mod config;
@@ -21,6 +22,7 @@ mod output;
 mod pool;
 mod receive_queue;
 mod recovery;
+mod repair;
 mod rtt;
 mod segment_arrives;
 mod send_queue;

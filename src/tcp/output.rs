@@ -1,9 +1,11 @@
 //! The one place where segments are made. `poll_output` is asked until it says `Wait`; any number of
 //! inputs may come before, so what they ask for leaves together.
 
+use std::time::Duration;
+
 use super::congestion::CongestionControl;
 use super::context::Context;
-use super::recovery::Sent;
+use super::recovery::{Probe, Sent};
 use super::segment_arrives::summary;
 use super::state::{Cause, State};
 use super::tcb::{Pending, Tcb};
@@ -40,15 +42,16 @@ impl Tcb {
 
     fn wait(&mut self, cx: &mut Context<'_>) -> Option<Deadline> {
         self.watch_for_a_blocked_sender(cx);
+        self.rest(cx);
         self.rcv.queue.settle(cx.pool);
         self.timers.next()
     }
 
     /// Nothing is written that has not been sent, lost, owed or asked for.
     fn is_silent(&self) -> bool {
-        let Pending { reset, probe, keepalive } = self.pending;
+        let Pending { reset, probe, loss_probe, keepalive } = self.pending;
         let owes = self.acks.now || self.snd.syn || (self.close_requested && self.fin.is_none());
-        let asked = reset.is_some() || probe || keepalive;
+        let asked = reset.is_some() || probe || loss_probe || keepalive;
         !owes && !asked && self.flight.lost() == 0 && self.unsent() == 0
     }
 
@@ -68,6 +71,7 @@ impl Tcb {
             | State::Closing
             | State::LastAck => self
                 .syn(cx)
+                .or_else(|| self.loss_probe(cx))
                 .or_else(|| self.retransmission(cx))
                 .or_else(|| self.new_data(cx))
                 .or_else(|| self.bare_ack(cx)),
@@ -93,25 +97,14 @@ impl Tcb {
         if !self.snd.syn || self.snd.nxt != self.iss {
             return None;
         }
-        self.snd.nxt = self.iss + 1;
-        let syn = Sent {
-            seq: self.iss,
-            end: self.iss + 1,
-            syn: true,
-            fin: false,
-            psh: false,
-            at: cx.now,
-            times: 1,
-            delivered: 0,
-            lost: None,
-        };
-        self.flight.push(syn, cx.pool);
+        self.note_in_flight(1, Flags::SYN, cx);
         Some(self.transmit(self.iss, Flags::SYN, 0, None, cx))
     }
 
     /// The first segment that is marked lost, if the windows let it go.
     fn retransmission(&mut self, cx: &mut Context<'_>) -> Option<Segment> {
-        if self.flight.lost() == 0 || self.take_back_probe(cx) {
+        if self.flight.lost() == 0 || self.holds_back_retransmissions() || self.take_back_probe(cx)
+        {
             return None;
         }
         let window = self.snd.wnd;
@@ -128,20 +121,43 @@ impl Tcb {
         }
         let sent = *self.flight.first_lost(most)?;
         let why = sent.lost.expect("the first lost record is marked");
-        let cwnd = self.congestion.window();
+        let pipe = self.pipe(cx.config);
+        let fits = pipe == 0 || pipe + sent.len() <= self.window();
         let forced = self.recovery.force_one || self.pending.probe || sent.syn;
-        if !forced && self.pipe(cx.config) + sent.len() > cwnd && self.pipe(cx.config) > 0 {
+        if !forced && !(fits && self.may_leave_now(cx)) {
             return None;
         }
         self.recovery.force_one = false;
         self.pending.probe = false;
-        self.flight.resend_first_lost(cx.now, self.counters.octets_acknowledged);
+        self.note_sent_again(&sent, why, cx);
         let mut flags = Flags::empty();
         flags.set(Flags::SYN, sent.syn);
         flags.set(Flags::FIN, sent.fin);
-        let octets = sent.len() - u32::from(sent.syn) - u32::from(sent.fin);
+        let octets = sent.data();
         flags.set(Flags::PSH, sent.psh && octets > 0);
         Some(self.transmit(sent.seq, flags, octets, Some(why), cx))
+    }
+
+    /// The acknowledgment of what left last is overdue: something new is to draw it, or that again
+    /// (RFC 8985 7.3).
+    fn loss_probe(&mut self, cx: &mut Context<'_>) -> Option<Segment> {
+        if !std::mem::take(&mut self.pending.loss_probe) || self.flight.is_empty() {
+            return None;
+        }
+        let window_left = (self.snd.una + self.snd.wnd).since(self.snd.nxt);
+        let unsent = u32::try_from(self.unsent()).unwrap_or(u32::MAX);
+        let fresh = unsent.min(self.payload_room(cx)).min(window_left);
+        let (segment, again) = if fresh > 0 && self.fin.is_none() {
+            (Some(self.send_new(fresh, false, Some(Retransmission::LossProbe), cx)), false)
+        } else {
+            let most = self.payload_room(cx);
+            self.flight.out_mut()?.mark_last(Retransmission::LossProbe, most);
+            self.recovery.force_one = true;
+            (self.retransmission(cx), true)
+        };
+        let end = self.snd.nxt;
+        self.flight.out_mut()?.probe = Some(Probe { end, again });
+        segment
     }
 
     /// An octet that was sent into a closed window and not taken goes again as part of a whole segment,
@@ -178,33 +194,34 @@ impl Tcb {
             return None;
         }
         let why = (probing && window_left == 0).then_some(Retransmission::Probe);
+        if !probing && !self.may_leave_now(cx) {
+            return None;
+        }
         self.pending.probe = false;
+        Some(self.send_new(octets, fin, why, cx))
+    }
+
+    /// Sends the next `octets` for the first time, and the FIN behind them.
+    fn send_new(
+        &mut self,
+        octets: u32,
+        fin: bool,
+        why: Option<Retransmission>,
+        cx: &mut Context<'_>,
+    ) -> Segment {
         let seq = self.snd.nxt;
-        let end = seq + octets + u32::from(fin);
-        self.snd.nxt = end;
-        self.snd.last_sent = cx.now;
-        let sent = Sent {
-            seq,
-            end,
-            syn: false,
-            fin,
-            psh: all && octets > 0,
-            at: cx.now,
-            times: 1,
-            delivered: self.counters.octets_acknowledged,
-            lost: None,
-        };
-        self.flight.push(sent, cx.pool);
         let mut flags = Flags::empty();
-        flags.set(Flags::PSH, all && octets > 0);
+        flags.set(Flags::PSH, octets > 0 && octets as usize == self.unsent());
+        flags.set(Flags::FIN, fin);
+        self.snd.last_sent = cx.now;
+        self.note_in_flight(octets + u32::from(fin), flags, cx);
         if fin {
-            flags |= Flags::FIN;
-            self.fin = Some(end - 1);
+            self.fin = Some(self.snd.nxt - 1);
             if self.state == State::CloseWait {
                 self.enter(State::LastAck, Cause::Close, cx);
             }
         }
-        Some(self.transmit(seq, flags, octets, why, cx))
+        self.transmit(seq, flags, octets, why, cx)
     }
 
     /// How many new octets may leave in one segment now: the window, the congestion window, the silly
@@ -216,7 +233,7 @@ impl Tcb {
         if self.pending.probe {
             return unsent.min(mss).min(window.max(1));
         }
-        let usable = window.min(self.congestion.window().saturating_sub(self.pipe(cx.config)));
+        let usable = window.min(self.window().saturating_sub(self.pipe(cx.config)));
         let octets = self.whole_segments(unsent.min(self.burst(mss, cx)).min(usable), mss);
         let idle = self.flight.is_empty();
         let whole = octets >= mss;
@@ -228,7 +245,11 @@ impl Tcb {
     /// How many octets may leave at once: one segment, or as many as the device cuts into segments.
     fn burst(&self, mss: u32, cx: &Context<'_>) -> u32 {
         // The urgent pointer counts from the beginning of each segment.
-        if self.snd.up.is_some() { mss } else { (cx.config.burst / mss * mss).max(mss) }
+        if self.snd.up.is_some() || cx.config.burst <= mss {
+            return mss;
+        }
+        let burst = cx.config.burst.min(self.congestion.send_quantum());
+        (burst / mss * mss).max(mss)
     }
 
     /// Of several segments the last is a full one as well, unless it is the end of the data and need not
@@ -331,6 +352,86 @@ impl Tcb {
             timestamps.ecr = 0;
         }
         options
+    }
+
+    /// Numbers leave for the first time.
+    fn note_in_flight(&mut self, numbers: u32, flags: Flags, cx: &mut Context<'_>) {
+        let pipe = self.pipe(cx.config);
+        if self.flight.is_empty() {
+            let path = self.path(pipe, cx);
+            self.congestion.on_send(&path, self.progress.app_limited > 0);
+        }
+        let segment_size = self.payload_room(cx);
+        let seq = self.snd.nxt;
+        let out = self.flight.open(seq, cx.now, cx.pool);
+        let sent = Sent {
+            seq,
+            end: seq + numbers,
+            syn: flags.contains(Flags::SYN),
+            fin: flags.contains(Flags::FIN),
+            psh: flags.contains(Flags::PSH),
+            sacked: false,
+            lost: None,
+            times: 1,
+            segment_size,
+            at: cx.now,
+            mark: self.progress.mark(out, pipe, numbers),
+        };
+        out.push(sent);
+        self.snd.nxt = sent.end;
+        self.pace(numbers, cx);
+    }
+
+    /// The first lost record leaves again.
+    fn note_sent_again(&mut self, sent: &Sent, why: Retransmission, cx: &mut Context<'_>) {
+        let (pipe, numbers) = (self.pipe(cx.config), sent.len());
+        let segment_size = self.payload_room(cx);
+        let Some(out) = self.flight.out_mut() else { return };
+        let mark = self.progress.mark(out, pipe, numbers);
+        out.resend_first_lost(|sent| {
+            sent.at = cx.now;
+            sent.mark = mark;
+            sent.segment_size = segment_size;
+        });
+        if why != Retransmission::LossProbe
+            && let Some(undo) = self.recovery.undo.as_deref_mut()
+        {
+            undo.on_sent_again(numbers, cx.now);
+        }
+        self.pace(numbers, cx);
+    }
+
+    /// Congestion control may want the next segment later.
+    fn pace(&mut self, numbers: u32, cx: &mut Context<'_>) {
+        if let Some(prr) = self.recovery.prr_mut() {
+            prr.on_sent(numbers);
+        }
+        if let Some(rate) = self.congestion.pacing_rate()
+            && let Some(out) = self.flight.out_mut()
+        {
+            let nanos = u64::from(numbers) * 1_000_000_000 / rate.max(1);
+            out.paced_until = out.paced_until.max(cx.now) + Duration::from_nanos(nanos);
+        }
+    }
+
+    fn may_leave_now(&self, cx: &Context<'_>) -> bool {
+        self.flight.out().is_none_or(|out| out.paced_until <= cx.now)
+    }
+
+    /// Nothing leaves now. If that is for pacing, a timer runs; if the application has nothing more, what is
+    /// delivered next says nothing of the path.
+    fn rest(&mut self, cx: &mut Context<'_>) {
+        let has_more = self.flight.lost() > 0 || self.unsent() > 0;
+        match self.flight.out().map(|out| out.paced_until).filter(|until| *until > cx.now) {
+            Some(until) if has_more => self.arm(Timer::Pacing, until.since(cx.now), cx),
+            Some(_) | None => self.disarm(Timer::Pacing, cx),
+        }
+        if !has_more {
+            let pipe = self.pipe(cx.config);
+            if pipe < self.window() {
+                self.progress.on_nothing_to_send(pipe);
+            }
+        }
     }
 
     fn note_sent(&mut self, segment: &Segment, why: Option<Retransmission>, cx: &mut Context<'_>) {

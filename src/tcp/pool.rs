@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
-use super::recovery::Sent;
+use super::recovery::Out;
 
 /// How much room a chunk has: what one large write of the device can carry.
 pub(super) const CHUNK: usize = 64 * 1024;
@@ -21,8 +21,7 @@ pub struct Pool {
     chunks: Vec<BytesMut>,
     /// For octets on their way out or in.
     pub(super) slices: Lists<Bytes>,
-    /// For what is in flight.
-    pub(super) records: Lists<Sent>,
+    flights: Vec<Box<Out>>,
 }
 
 /// Spare lists of one kind, all empty.
@@ -60,6 +59,19 @@ impl Pool {
     #[must_use]
     pub fn new() -> Self {
         Pool::default()
+    }
+
+    /// Room for what is in flight: empty.
+    pub(super) fn take_flight(&mut self) -> Box<Out> {
+        self.flights.pop().unwrap_or_default()
+    }
+
+    /// Takes that room back.
+    pub(super) fn give_flight(&mut self, mut flight: Box<Out>) {
+        if flight.room() <= LONGEST_LIST && self.flights.len() < MOST_LISTS {
+            flight.reset();
+            self.flights.push(flight);
+        }
     }
 
     /// An empty buffer for a write of `octets`. A short write gets a short buffer: idle connections

@@ -1,8 +1,10 @@
 //! The retransmission timeout (RFC 6298): from round-trip times to how long to wait.
 
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use super::config::Config;
+use crate::time::Instant;
 
 /// SRTT, RTTVAR and RTO of one connection. In nanoseconds, for they are reckoned with for each ACK.
 #[derive(Clone, Debug)]
@@ -14,7 +16,13 @@ pub(super) struct Rtt {
     rto: u64,
     /// How often the timeout has been doubled (RFC 6298 5.5).
     backoff: u32,
+    /// The least measurement of the last minutes, and when it was made.
+    least: Option<u64>,
+    least_at: Instant,
 }
+
+/// How long the least measurement counts: paths change (RFC 8985 6.2, step 1 asks for such a window).
+const LEAST_LASTS: Duration = Duration::from_mins(5);
 
 /// What no measurement exceeds: far beyond any ceiling of the timeout, far from any overflow.
 const LONGEST: u64 = 1 << 50;
@@ -25,7 +33,14 @@ fn nanos(duration: Duration) -> u64 {
 
 impl Rtt {
     pub(super) fn new(config: &Config) -> Self {
-        Rtt { srtt: None, rttvar: 0, rto: nanos(config.initial_rto), backoff: 0 }
+        Rtt {
+            srtt: None,
+            rttvar: 0,
+            rto: nanos(config.initial_rto),
+            backoff: 0,
+            least: None,
+            least_at: Instant::ZERO,
+        }
     }
 
     /// Takes a measurement (RFC 6298 2.2 and 2.3), and with it ends the doubling: until then the wait
@@ -45,10 +60,39 @@ impl Rtt {
             }
         };
         self.srtt = Some(srtt);
+        self.reckon(srtt, config);
+    }
+
+    fn reckon(&mut self, srtt: u64, config: &Config) {
         let variation = (4 * self.rttvar).max(nanos(config.min_variation));
         let floor = nanos(config.min_rto);
         let ceiling = nanos(config.max_rto).max(floor);
         self.rto = srtt.saturating_add(variation).clamp(floor, ceiling);
+    }
+
+    /// Takes an exact measurement for the least round-trip time.
+    pub(super) fn take_least(&mut self, rtt: Duration, now: Instant) {
+        let rtt = nanos(rtt);
+        let is_old = now.since(self.least_at) > LEAST_LASTS;
+        if is_old || self.least.is_none_or(|least| rtt <= least) {
+            self.least = Some(rtt);
+            self.least_at = now;
+        }
+    }
+
+    /// The least round-trip time of the last minutes.
+    pub(super) fn least(&self) -> Option<Duration> {
+        self.least.map(Duration::from_nanos)
+    }
+
+    /// A timeout came too early: what is measured next is to count in full, and until then the variation
+    /// is taken for large (RFC 4015 3.2, step 5).
+    pub(super) fn be_more_patient(&mut self, config: &Config) {
+        self.backoff = 0;
+        if let Some(srtt) = self.srtt {
+            self.rttvar = self.rttvar.max(srtt / 2);
+            self.reckon(srtt, config);
+        }
     }
 
     /// Doubles the timeout (5.5), up to the ceiling.
@@ -73,6 +117,10 @@ impl Rtt {
     pub(super) fn rto(&self, config: &Config) -> Duration {
         let doubled = self.rto.saturating_mul(1 << self.backoff);
         Duration::from_nanos(doubled).min(config.max_rto)
+    }
+
+    pub(super) fn fingerprint(&self, hasher: &mut impl Hasher) {
+        (self.srtt, self.rttvar, self.rto, self.backoff, self.least).hash(hasher);
     }
 
     pub(super) fn srtt(&self) -> Option<Duration> {

@@ -46,7 +46,9 @@ pub struct Status {
     pub segments_in_flight: u32,
     /// Of these, those believed lost and not sent again yet.
     pub segments_lost: u32,
-    /// Of these, those that were sent again.
+    /// Of these, those that the peer has beyond a gap (RFC 2018).
+    pub segments_sacked: u32,
+    /// Of these, those that were sent again and are under way.
     pub segments_sent_again: u32,
     /// What the sender makes of the losses it sees.
     pub recovery: RecoveryState,
@@ -88,12 +90,14 @@ pub enum RecoveryState {
     /// Nothing is missing.
     #[default]
     Open,
-    /// Duplicate ACKs came, too few to act on.
+    /// Duplicate ACKs came, or segments out of order, too few to act on.
     Disorder,
-    /// Fast recovery: the third duplicate ACK came, and not all is acknowledged that was out then.
+    /// Fast recovery: a loss was noticed, and not all is acknowledged that was out then.
     Recovery,
     /// The retransmission timer ran out, and not all is acknowledged that was out then.
     Loss,
+    /// The peer told of a marked packet, and not all is acknowledged that was out then (RFC 3168).
+    Reduced,
 }
 
 /// One armed timer.

@@ -8,11 +8,11 @@ use smallvec::SmallVec;
 use super::ack::Acks;
 use super::buffers::Growth;
 use super::config::{Config, Keepalive};
-use super::congestion::{CongestionControl, Control, Path};
+use super::congestion::{CongestionControl, Control, Path, Progress};
 use super::context::Context;
 use super::negotiation::Negotiated;
 use super::receive_queue::ReceiveQueue;
-use super::recovery::{Flight, Recovery};
+use super::recovery::{Flight, Kind, Prr, Recovery};
 use super::rtt::Rtt;
 use super::send_queue::SendQueue;
 use super::state::{Cause, State, is_arrow};
@@ -41,6 +41,7 @@ pub struct Tcb {
     pub(super) rtt: Rtt,
     pub(super) flight: Flight,
     pub(super) recovery: Recovery,
+    pub(super) progress: Progress,
     pub(super) congestion: Control,
     /// Timeouts in a row without an acknowledgment: R1 and R2 count these (RFC 9293 3.8.3).
     pub(super) retries: u32,
@@ -123,6 +124,8 @@ pub(super) struct Pending {
     pub(super) reset: Option<Reset>,
     /// The persist timer has run out: one segment may go beyond the window.
     pub(super) probe: bool,
+    /// The acknowledgment of the last segments is overdue: one segment is to draw it (RFC 8985 7.3).
+    pub(super) loss_probe: bool,
     /// The keep-alive timer has run out.
     pub(super) keepalive: bool,
 }
@@ -164,6 +167,7 @@ impl Tcb {
             rtt: Rtt::new(config),
             flight: Flight::default(),
             recovery: Recovery::new(iss),
+            progress: Progress::default(),
             congestion: Control::new(
                 config.congestion,
                 config.initial_window,
@@ -272,7 +276,13 @@ impl Tcb {
     /// What is believed to be in the network now: neither lost nor arrived out of order.
     pub(super) fn pipe(&self, config: &Config) -> u32 {
         let left = self.recovery.left_network(self.send_mss(config));
-        (self.flight_size() - self.flight.lost()).saturating_sub(left)
+        let elsewhere = self.flight.lost() + self.flight.sacked();
+        (self.flight_size() - elsewhere).saturating_sub(left)
+    }
+
+    /// cwnd as it is now: while losses are repaired, what is left of it.
+    pub(super) fn window(&self) -> u32 {
+        self.recovery.prr().map_or(self.congestion.window(), Prr::window)
     }
 
     /// The connection as congestion control sees it, with `in_flight` octets in the network.
@@ -284,9 +294,9 @@ impl Tcb {
             una: self.snd.una,
             nxt: self.snd.nxt,
             srtt: self.rtt.srtt(),
-            min_rtt: None,
-            delivered: self.counters.octets_acknowledged,
-            lost: 0,
+            min_rtt: self.rtt.least(),
+            delivered: self.progress.delivered,
+            lost: self.progress.lost,
         }
     }
 
@@ -326,12 +336,15 @@ impl Tcb {
             send_window_scale: self.negotiated.snd_shift,
             timestamps: self.negotiated.timestamps,
             sack: self.negotiated.sack,
-            cwnd: self.congestion.window(),
+            cwnd: self.window(),
             ssthresh: self.congestion.slow_start_threshold(),
             in_flight: self.flight_size(),
             segments_in_flight: self.flight.count(|_| true),
             segments_lost: self.flight.count(|sent| sent.lost.is_some()),
-            segments_sent_again: self.flight.count(|sent| sent.times > 1 && sent.lost.is_none()),
+            segments_sacked: self.flight.count(|sent| sent.sacked),
+            segments_sent_again: self
+                .flight
+                .count(|sent| sent.was_sent_again() && sent.is_under_way()),
             recovery: self.recovery_state(),
             timeouts: self.retries,
             send_queue: self.snd.queue.len(),
@@ -349,14 +362,14 @@ impl Tcb {
     }
 
     fn recovery_state(&self) -> RecoveryState {
-        if self.recovery.until.is_some() {
-            RecoveryState::Recovery
-        } else if self.snd.una.lt(self.recovery.recover) && self.recovery.timed_out {
-            RecoveryState::Loss
-        } else if self.recovery.duplicates > 0 {
-            RecoveryState::Disorder
-        } else {
-            RecoveryState::Open
+        match self.recovery.kind() {
+            Some(Kind::Fast(_) | Kind::NewReno) => RecoveryState::Recovery,
+            Some(Kind::Timeout(_)) => RecoveryState::Loss,
+            Some(Kind::Marked) => RecoveryState::Reduced,
+            None if self.recovery.duplicates > 0 || self.flight.sacked() > 0 => {
+                RecoveryState::Disorder
+            }
+            None => RecoveryState::Open,
         }
     }
 
@@ -388,23 +401,24 @@ impl Tcb {
         let held = self.rcv.queue.ready_len() + self.rcv.queue.out_of_order_len();
         let allowed = self.receive_buffer(config) as usize;
         assert!(held <= allowed, "{held} octets held with a buffer of {allowed}");
-        let waits = self.timers.is_armed(Timer::Retransmission)
-            || self.timers.is_armed(Timer::Persist)
-            || self.pending.probe
-            || self.flight.lost() > 0;
+        let watchers = Timer::OF_FLIGHT.into_iter().filter(|timer| self.timers.is_armed(*timer));
+        let watchers = watchers.count();
+        assert!(watchers <= 1, "one timer watches what is in flight");
+        let waits =
+            watchers > 0 || self.pending.probe || self.pending.loss_probe || self.flight.lost() > 0;
         assert!(self.flight.is_empty() || waits, "what is in flight has a timer");
     }
 
     fn on_closed(&mut self, cx: &mut Context<'_>) {
         Timer::ALL.into_iter().for_each(|timer| self.disarm(timer, cx));
-        self.stop_sending();
+        self.stop_sending(cx);
         self.acks = Acks::new();
     }
 
     /// Back to waiting for a SYN: nothing of the attempt remains.
     fn on_listen(&mut self, cx: &mut Context<'_>) {
         Timer::ALL.into_iter().for_each(|timer| self.disarm(timer, cx));
-        self.stop_sending();
+        self.stop_sending(cx);
         self.acks = Acks::new();
         self.rcv = Rcv::new(cx.config);
         self.snd = Snd::new(self.iss);
@@ -415,15 +429,17 @@ impl Tcb {
     /// Turns all other timers off and waits 2 MSL (RFC 9293 3.10.7.4, eighth).
     fn on_time_wait(&mut self, cx: &mut Context<'_>) {
         Timer::ALL.into_iter().for_each(|timer| self.disarm(timer, cx));
-        self.stop_sending();
+        self.stop_sending(cx);
         self.arm(Timer::TimeWait, 2 * cx.config.msl, cx);
     }
 
-    fn stop_sending(&mut self) {
+    fn stop_sending(&mut self, cx: &mut Context<'_>) {
         self.snd.queue.clear();
         self.snd.una = self.snd.nxt;
-        self.flight.clear();
+        self.flight.clear(cx.pool);
+        self.recovery = Recovery::new(self.snd.nxt);
         self.pending.probe = false;
+        self.pending.loss_probe = false;
         self.pending.keepalive = false;
     }
 }

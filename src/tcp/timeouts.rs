@@ -1,6 +1,7 @@
 //! USER TIMEOUT, RETRANSMISSION TIMEOUT and TIME-WAIT TIMEOUT (RFC 9293 3.10.8), and the other timers.
 
-use super::congestion::CongestionControl;
+use std::time::Duration;
+
 use super::context::Context;
 use super::state::{Cause, State};
 use super::tcb::Tcb;
@@ -17,12 +18,16 @@ impl Tcb {
             cx.raise(Mask::TIMERS, || What::Timer { timer, change: TimerChange::Fired });
             match timer {
                 Timer::Retransmission => self.retransmission_timeout(cx),
+                Timer::Reordering => self.reordering_timeout(cx),
+                Timer::LossProbe => self.loss_probe_timeout(cx),
                 Timer::Persist => self.persist_timeout(cx),
                 Timer::DelayedAck => self.acks.now = true,
                 Timer::Keepalive => self.keepalive_timeout(cx),
                 Timer::TimeWait => self.enter(State::Closed, Cause::TimeWaitOver, cx),
                 Timer::Orphan => self.orphan_timeout(cx),
                 Timer::User => self.give_up(cx),
+                // What it held back leaves when `poll_output` asks.
+                Timer::Pacing => {}
             }
         }
     }
@@ -38,16 +43,25 @@ impl Tcb {
         if !self.count_retry(cx) {
             return;
         }
-        // The threshold falls once for the same data (RFC 5681 3.1).
-        if self.retries == 1 {
-            let path = self.path(self.flight_size(), cx);
-            self.congestion.on_timeout(&path);
-            self.tell_congestion(cx);
-        }
-        self.recovery.on_timeout(self.snd.nxt);
-        self.flight.mark_all_lost(Retransmission::Timeout);
+        self.begin_timeout_repair(cx);
         self.rtt.back_off();
-        self.arm(Timer::Retransmission, self.rtt.rto(cx.config), cx);
+        self.watch_flight(Timer::Retransmission, self.rtt.rto(cx.config), cx);
+    }
+
+    /// RFC 8985 6.2, step 5: what was overtaken and has not come since is lost.
+    fn reordering_timeout(&mut self, cx: &mut Context<'_>) {
+        self.detect_losses(None, cx);
+        self.revise_retransmission_timer(cx);
+    }
+
+    /// RFC 8985 7.3: one probe at a time, and none after which no round-trip time was measured.
+    fn loss_probe_timeout(&mut self, cx: &mut Context<'_>) {
+        let is_out = self.flight.out().is_some_and(|out| out.probe.is_some());
+        if !is_out && std::mem::take(&mut self.recovery.may_probe) {
+            self.pending.loss_probe = true;
+        }
+        let rto = self.rtt.rto(cx.config);
+        self.watch_flight(Timer::Retransmission, rto, cx);
     }
 
     /// RFC 9293 3.8.6.1: probes go on for as long as the peer answers them.
@@ -114,32 +128,91 @@ impl Tcb {
 /// When timers start and stop.
 impl Tcb {
     /// RFC 6298 5.2 and 5.3: off when nothing is out, else all over. Into a closed window it is the
-    /// persist timer that watches (RFC 9293 3.8.6.1).
+    /// persist timer that watches (RFC 9293 3.8.6.1), while segments are late the one for reordering, and
+    /// where a loss probe may come before the timeout, that (RFC 8985 8).
     pub(super) fn restart_retransmission_timer(&mut self, cx: &mut Context<'_>) {
-        let (wanted, other) = self.wanted_timer();
-        self.disarm(other, cx);
         if self.flight.is_empty() {
-            self.disarm(wanted, cx);
-        } else {
-            self.arm(wanted, self.rtt.rto(cx.config), cx);
+            return Timer::OF_FLIGHT.into_iter().for_each(|timer| self.disarm(timer, cx));
+        }
+        let rto = self.rtt.rto(cx.config);
+        if let Some(out) = self.flight.out_mut() {
+            out.timeout_at = cx.now + rto;
+        }
+        let (timer, delay) = self.watcher(rto, cx);
+        self.watch_flight(timer, delay, cx);
+    }
+
+    /// What is out is as much as before, but more is known of it: another timer may have to watch, and the
+    /// retransmission timer runs out when it would have.
+    pub(super) fn revise_retransmission_timer(&mut self, cx: &mut Context<'_>) {
+        let Some(out) = self.flight.out() else { return };
+        let left = out.timeout_at.since(cx.now);
+        let (timer, delay) = self.watcher(left, cx);
+        let is_same = self.timers.is_armed(timer) && timer != Timer::Reordering;
+        if !is_same {
+            self.watch_flight(timer, delay, cx);
         }
     }
 
-    /// RFC 6298 5.1: something with a sequence number left.
+    /// RFC 6298 5.1: something with a sequence number left. New data puts a loss probe off (RFC 8985 7.2).
     pub(super) fn start_retransmission_timer(&mut self, cx: &mut Context<'_>) {
-        if !self.timers.is_armed(self.wanted_timer().0) {
-            self.restart_retransmission_timer(cx);
+        let mut watchers =
+            Timer::OF_FLIGHT.into_iter().filter(|timer| self.timers.is_armed(*timer));
+        match watchers.next() {
+            None => self.restart_retransmission_timer(cx),
+            Some(Timer::LossProbe) => {
+                let left = self.flight.out().map(|out| out.timeout_at.since(cx.now));
+                let (timer, delay) = self.watcher(left.unwrap_or_default(), cx);
+                self.watch_flight(timer, delay, cx);
+            }
+            Some(_) => {}
         }
         self.watch_user_timeout(cx);
     }
 
-    /// The timer that watches what is out, and the one that has to rest meanwhile.
-    fn wanted_timer(&self) -> (Timer, Timer) {
+    /// Which timer has to watch over what is out, and how long, when the retransmission timer has `left`.
+    fn watcher(&self, left: Duration, cx: &Context<'_>) -> (Timer, Duration) {
+        let reordering = self.flight.out().and_then(|out| out.reordering_until);
         if self.snd.wnd == 0 && self.state.is_synchronized() {
-            (Timer::Persist, Timer::Retransmission)
+            (Timer::Persist, left)
+        } else if let Some(until) = reordering {
+            (Timer::Reordering, until.since(cx.now))
+        } else if self.may_probe_for_losses(cx) {
+            (Timer::LossProbe, self.probe_timeout(cx).min(left))
         } else {
-            (Timer::Retransmission, Timer::Persist)
+            (Timer::Retransmission, left)
         }
+    }
+
+    /// Sets one of the timers that watch over what is out; the others rest.
+    fn watch_flight(&mut self, timer: Timer, delay: Duration, cx: &mut Context<'_>) {
+        for other in Timer::OF_FLIGHT {
+            if other != timer {
+                self.disarm(other, cx);
+            }
+        }
+        self.arm(timer, delay, cx);
+    }
+
+    /// RFC 8985 7.2: only while nothing is missing, and one probe at a time.
+    fn may_probe_for_losses(&self, cx: &Context<'_>) -> bool {
+        let is_free = self.flight.out().is_some_and(|out| out.probe.is_none());
+        cx.config.tail_loss_probe
+            && self.negotiated.sack
+            && self.state.is_synchronized()
+            && !self.snd.syn
+            && is_free
+            && self.recovery.may_probe
+            && self.recovery.episode.is_none()
+            && self.flight.sacked() == 0
+    }
+
+    /// PTO (RFC 8985 7.2).
+    fn probe_timeout(&self, cx: &Context<'_>) -> Duration {
+        let Some(srtt) = self.rtt.srtt() else { return Duration::from_secs(1) };
+        let is_alone = self.flight_size() <= self.send_mss(cx.config);
+        let late = if is_alone { cx.config.max_ack_delay } else { Duration::ZERO };
+        (2 * srtt).max(cx.config.min_probe_timeout) + late
     }
 
     /// The user's limit runs while anything is not acknowledged.

@@ -10,6 +10,10 @@ use crate::time::Instant;
 pub enum Timer {
     /// Nothing was acknowledged: send again (RFC 6298).
     Retransmission,
+    /// Segments that others have overtaken are late: they are lost (RFC 8985 6.2).
+    Reordering,
+    /// The acknowledgment of the last segments is overdue: a probe draws it (RFC 8985 7).
+    LossProbe,
     /// The peer's window is closed, or too small to be worth using: probe it (RFC 9293 3.8.6.1).
     Persist,
     /// An acknowledgment may wait for company, but not for ever (RFC 9293 3.8.6.3).
@@ -22,31 +26,43 @@ pub enum Timer {
     Orphan,
     /// The user's own limit on unacknowledged data (RFC 9293 3.9.1.1, 3.10.8).
     User,
+    /// The next segment may leave: they are spaced as congestion control asks.
+    Pacing,
 }
 
 impl Timer {
     /// All of them; ties between deadlines are broken in this order.
-    pub const ALL: [Timer; 7] = [
+    pub const ALL: [Timer; 10] = [
         Timer::Retransmission,
+        Timer::Reordering,
+        Timer::LossProbe,
         Timer::Persist,
         Timer::DelayedAck,
         Timer::Keepalive,
         Timer::TimeWait,
         Timer::Orphan,
         Timer::User,
+        Timer::Pacing,
     ];
+
+    /// Those that watch over what is in flight: one of them runs at a time (RFC 8985 8).
+    pub const OF_FLIGHT: [Timer; 4] =
+        [Timer::Retransmission, Timer::Reordering, Timer::LossProbe, Timer::Persist];
 
     /// What a person calls it.
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
             Timer::Retransmission => "retransmission",
+            Timer::Reordering => "reordering",
+            Timer::LossProbe => "loss probe",
             Timer::Persist => "persist",
             Timer::DelayedAck => "delayed ACK",
             Timer::Keepalive => "keep-alive",
             Timer::TimeWait => "2MSL",
             Timer::Orphan => "orphan",
             Timer::User => "user",
+            Timer::Pacing => "pacing",
         }
     }
 }

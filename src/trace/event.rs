@@ -146,6 +146,14 @@ pub enum What {
         /// ssthresh in octets.
         ssthresh: u32,
     },
+    /// The repair of losses began, ended or was taken back.
+    Recovery {
+        /// Which of these.
+        #[serde(flatten)]
+        change: RecoveryChange,
+        /// It lasts until this is acknowledged.
+        until: Seq,
+    },
     /// The peer announced urgent data that ends at this point.
     Urgent {
         /// RCV.UP.
@@ -176,7 +184,9 @@ impl What {
             What::Dropped { .. } => Mask::DROPS,
             What::Timer { .. } => Mask::TIMERS,
             What::Acknowledged { .. } | What::Delivered { .. } | What::Urgent { .. } => Mask::DATA,
-            What::SendWindow { .. } | What::CongestionWindow { .. } => Mask::WINDOWS,
+            What::SendWindow { .. } | What::CongestionWindow { .. } | What::Recovery { .. } => {
+                Mask::WINDOWS
+            }
             What::Call { .. } => Mask::CALLS,
             What::Fault(_) => Mask::FAULTS,
         }
@@ -232,12 +242,43 @@ impl SegmentSummary {
 pub enum Retransmission {
     /// The retransmission timer ran out (RFC 6298).
     Timeout,
-    /// Three duplicate ACKs, or a partial one (RFC 5681, RFC 6582).
+    /// A loss was noticed: by time, by what the peer has beyond it, or by duplicate ACKs (RFC 8985, RFC 6675,
+    /// RFC 5681).
     Fast,
+    /// The acknowledgment of the last segments is overdue: this is to draw it (RFC 8985 7).
+    LossProbe,
     /// A probe into a closed window (RFC 9293 3.8.6.1).
     Probe,
     /// The peer's SYN came, or came again: ours goes with its acknowledgment (RFC 9293 3.5).
     Handshake,
+}
+
+/// How the repair of losses changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(tag = "recovery", content = "why", rename_all = "kebab-case")]
+pub enum RecoveryChange {
+    /// A loss was noticed: fast recovery began (RFC 5681 3.2).
+    Fast,
+    /// The retransmission timer ran out (RFC 6298 5.4).
+    Timeout,
+    /// The peer told of a marked packet: the window came down (RFC 3168 6.1.2).
+    Marked,
+    /// All is acknowledged that was out when it began.
+    Over,
+    /// It was needless, and what it did to the congestion window is taken back.
+    Undone(Undone),
+}
+
+/// How a repair was found to be needless.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Undone {
+    /// All that was sent again arrived twice (DSACK, RFC 3708).
+    ArrivedTwice,
+    /// An acknowledgment echoes a timestamp from before anything was sent again (Eifel, RFC 3522).
+    OlderTimestamp,
+    /// After a timeout, acknowledgments came for what was not sent again (F-RTO, RFC 5682).
+    LaterAcks,
 }
 
 /// How a timer changed.

@@ -6,7 +6,8 @@ mod strike;
 mod tracer;
 
 pub use event::{
-    Call, ConnId, DropReason, Event, Mask, Retransmission, Role, SegmentSummary, TimerChange, What,
+    Call, ConnId, DropReason, Event, Mask, RecoveryChange, Retransmission, Role, SegmentSummary,
+    TimerChange, Undone, What,
 };
 pub use strike::{Harm, Strike, Way};
 pub use tracer::{Sink, Tracer};

@@ -7,8 +7,10 @@ use std::net::SocketAddr;
 use log::Level;
 
 use super::words;
+use crate::seq::Seq;
 use crate::trace::{
-    Call, ConnId, DropReason, Event, Mask, Role, SegmentSummary, Sink, Strike, TimerChange, What,
+    Call, ConnId, DropReason, Event, Mask, RecoveryChange, Role, SegmentSummary, Sink, Strike,
+    TimerChange, Undone, What,
 };
 use crate::wire::Flags;
 
@@ -55,6 +57,9 @@ impl LogLines {
             What::SendWindow { octets } => format!("{who}: SND.WND {octets}"),
             What::CongestionWindow { cwnd, ssthresh } => {
                 format!("{who}: cwnd {cwnd}, ssthresh {ssthresh}")
+            }
+            What::Recovery { change, until } => {
+                format!("{who}: {}", words_of_recovery(*change, *until))
             }
             What::Urgent { pointer } => format!("{who}: urgent data until {pointer}"),
             What::Call { call, error } => {
@@ -139,6 +144,26 @@ fn words_of_drop(why: DropReason) -> String {
     match why {
         DropReason::Malformed(error) => format!("malformed, {error}"),
         other => words::dropped(other).to_owned(),
+    }
+}
+
+fn words_of_recovery(change: RecoveryChange, until: Seq) -> String {
+    match change {
+        RecoveryChange::Fast => {
+            format!("loss noticed: fast recovery until {until} is acknowledged")
+        }
+        RecoveryChange::Timeout => format!("timeout: all over again until {until} is acknowledged"),
+        RecoveryChange::Marked => format!("congestion experienced: slower until {until}"),
+        RecoveryChange::Over => format!("all is acknowledged up to {until}: recovered"),
+        RecoveryChange::Undone(Undone::ArrivedTwice) => {
+            "needless: what was sent again had arrived; taken back".to_owned()
+        }
+        RecoveryChange::Undone(Undone::OlderTimestamp) => {
+            "needless: the ACK is of the first copy; taken back".to_owned()
+        }
+        RecoveryChange::Undone(Undone::LaterAcks) => {
+            "needless: ACKs came for what was not sent again; taken back".to_owned()
+        }
     }
 }
 

@@ -39,6 +39,7 @@ pub(super) const fn again(why: Retransmission) -> &'static str {
     match why {
         Retransmission::Timeout => "retransmitted (timeout)",
         Retransmission::Fast => "retransmitted (fast)",
+        Retransmission::LossProbe => "loss probe",
         Retransmission::Probe => "window probe",
         Retransmission::Handshake => "again, with ACK",
     }

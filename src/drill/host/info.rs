@@ -220,6 +220,7 @@ fn congestion_state(recovery: RecoveryState) -> u64 {
     match recovery {
         RecoveryState::Open => 0,
         RecoveryState::Disorder => 1,
+        RecoveryState::Reduced => 2,
         RecoveryState::Recovery => 3,
         RecoveryState::Loss => 4,
     }

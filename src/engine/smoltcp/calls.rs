@@ -336,6 +336,7 @@ impl Smoltcp {
             in_flight: 0,
             segments_in_flight: 0,
             segments_lost: 0,
+            segments_sacked: 0,
             segments_sent_again: 0,
             recovery: RecoveryState::Open,
             timeouts: 0,

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 pub(super) use control::Control;
-pub(super) use rate::RateSample;
+pub(super) use rate::{Progress, RateSample};
 
 use crate::seq::Seq;
 use crate::time::Instant;

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::tcp::recovery::{Delivery, Flight, Mark, Out};
+use crate::time::Instant;
+
 /// One sample: what was delivered between the sending of a segment and its acknowledgment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::tcp) struct RateSample {
@@ -27,5 +30,72 @@ impl RateSample {
     pub(in crate::tcp) fn rate(&self) -> u64 {
         let nanos = self.interval.as_nanos().max(1);
         u64::try_from(u128::from(self.delivered) * 1_000_000_000 / nanos).unwrap_or(u64::MAX)
+    }
+}
+
+/// How far delivery has come, and what is needed to sample its rate. Octets since the connection began;
+/// sequence numbers of SYN and FIN count.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::tcp) struct Progress {
+    /// Acknowledged or selectively acknowledged.
+    pub delivered: u64,
+    /// Taken for lost.
+    pub lost: u64,
+    /// Until so much is delivered the application was the limit; 0: it is not.
+    pub app_limited: u64,
+}
+
+impl Progress {
+    /// What a segment of `octets` remembers that leaves now, with `pipe` octets in the network.
+    pub(in crate::tcp) fn mark(&self, out: &Out, pipe: u32, octets: u32) -> Mark {
+        Mark {
+            delivered: self.delivered,
+            delivered_at: out.delivered_at,
+            first_sent_at: out.first_sent_at,
+            lost: self.lost,
+            in_flight: pipe.saturating_add(octets),
+            app_limited: self.app_limited > 0,
+        }
+    }
+
+    /// There is nothing more to send, though the window would take it: samples of what is out say
+    /// nothing of what the path can do.
+    pub(in crate::tcp) fn on_nothing_to_send(&mut self, pipe: u32) {
+        self.app_limited = (self.delivered + u64::from(pipe)).max(1);
+    }
+
+    /// Counts what was delivered, and samples the rate with the segment that left last.
+    pub(in crate::tcp) fn on_delivery(
+        &mut self,
+        delivery: &Delivery,
+        flight: &mut Flight,
+        min_rtt: Option<Duration>,
+        now: Instant,
+    ) -> Option<RateSample> {
+        self.delivered += u64::from(delivery.octets);
+        if self.app_limited > 0 && self.delivered > self.app_limited {
+            self.app_limited = 0;
+        }
+        let newest = delivery.newest?;
+        if let Some(out) = flight.out_mut() {
+            out.delivered_at = now;
+            out.first_sent_at = out.first_sent_at.max(newest.at);
+        }
+        let sending = newest.at.since(newest.mark.first_sent_at);
+        let arriving = now.since(newest.mark.delivered_at);
+        let interval = sending.max(arriving);
+        // Shorter than a round trip: the acknowledgment was for an earlier copy of the segment.
+        if interval.is_zero() || min_rtt.is_some_and(|least| interval < least) {
+            return None;
+        }
+        Some(RateSample {
+            delivered: self.delivered - newest.mark.delivered,
+            interval,
+            prior_delivered: newest.mark.delivered,
+            in_flight_then: newest.mark.in_flight,
+            lost: self.lost - newest.mark.lost,
+            rtt: delivery.rtt(),
+            app_limited: newest.mark.app_limited,
+        })
     }
 }

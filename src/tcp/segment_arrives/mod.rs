@@ -12,7 +12,6 @@ pub use closed::closed;
 use super::context::Context;
 use super::state::State;
 use super::tcb::{Reset, Tcb};
-use crate::time::Instant;
 use crate::trace::{DropReason, Mask, SegmentSummary, What};
 use crate::wire::{Flags, Segment};
 
@@ -104,11 +103,6 @@ impl Tcb {
         self.snd.max_wnd = self.snd.max_wnd.max(wnd);
         self.snd.wl1 = seg.seq;
         self.snd.wl2 = seg.ack;
-    }
-
-    /// The first round-trip time, from the SYN (RFC 6298 4 lets any exchange be measured).
-    pub(super) fn measure(&mut self, sent_at: Instant, cx: &Context<'_>) {
-        self.rtt.measure(cx.now.since(sent_at), cx.config);
     }
 }
 

@@ -282,10 +282,9 @@ fn ack_of_data(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> Step {
     if seg.ack.ge(tcb.snd.una) && may_tell_window {
         tcb.take_window(seg, cx);
     }
-    if seg.ack.gt(tcb.snd.una) {
-        tcb.acknowledge(seg.ack, cx);
-    } else if seg.ack == old_una && is_duplicate(tcb, seg, old_wnd) {
-        tcb.on_duplicate_ack(cx);
+    if seg.ack.ge(old_una) {
+        let is_duplicate = seg.ack == old_una && is_duplicate(tcb, seg, old_wnd);
+        tcb.acknowledge(seg, is_duplicate, cx);
     }
     // A peer that answers is alive, however small its window: R2 counts from here (MUST-37).
     if tcb.snd.wnd == 0 {

@@ -55,7 +55,7 @@ fn fourth_check_the_syn_bit(tcb: &mut Tcb, seg: Segment, cx: &mut Context<'_>) -
     tcb.rcv.nxt = seg.seq + 1;
     if seg.has(Flags::ACK) {
         tcb.begin_congestion_control(cx);
-        tcb.acknowledge(seg.ack, cx);
+        tcb.acknowledge(&seg, false, cx);
         tcb.take_window(&seg, cx);
         tcb.acks.now = true;
         tcb.enter(State::Established, Cause::SynAckArrived, cx);

@@ -94,6 +94,7 @@ impl Record {
             | What::Delivered { .. }
             | What::SendWindow { .. }
             | What::CongestionWindow { .. }
+            | What::Recovery { .. }
             | What::Urgent { .. }
             | What::Call { .. }
             | What::Fault(_) => (None, State::Closed),
@@ -136,6 +137,7 @@ impl Record {
             | What::Delivered { .. }
             | What::SendWindow { .. }
             | What::CongestionWindow { .. }
+            | What::Recovery { .. }
             | What::Urgent { .. }
             | What::Call { .. } => {}
         }
@@ -438,7 +440,13 @@ const fn is_told_by(cause: Cause, flags: Flags) -> bool {
 /// Whether this timer is there to send something.
 const fn makes_a_segment(timer: Timer) -> bool {
     match timer {
-        Timer::Retransmission | Timer::Persist | Timer::DelayedAck | Timer::Keepalive => true,
-        Timer::TimeWait | Timer::Orphan | Timer::User => false,
+        Timer::Retransmission
+        | Timer::Reordering
+        | Timer::LossProbe
+        | Timer::Persist
+        | Timer::DelayedAck
+        | Timer::Keepalive => true,
+        // Pacing sends nothing that would not be sent anyway.
+        Timer::TimeWait | Timer::Orphan | Timer::User | Timer::Pacing => false,
     }
 }

@@ -1,0 +1,180 @@
+//! What an acknowledgment does: octets out of the send queue, a round-trip time, news of losses for
+//! `repair`, and all of that told to congestion control. The RFC's steps in `segment_arrives` call it.
+
+use std::time::Duration;
+
+use super::congestion::{Ack, CongestionControl, RateSample};
+use super::context::Context;
+use super::recovery::{Delivery, Echo, ProbeAck, Twice, dsack};
+use super::tcb::Tcb;
+use super::timers::Timer;
+use crate::seq::Seq;
+use crate::trace::{Mask, What};
+use crate::wire::{Options, Segment};
+
+/// What the acknowledgment in hand has told, for `repair`.
+#[derive(Debug)]
+pub(super) struct News {
+    /// SND.UNA moved by so much.
+    pub(super) octets: u32,
+    pub(super) delivery: Delivery,
+    pub(super) echo: Option<Echo>,
+    /// A range that the peer received twice.
+    pub(super) twice: Option<Twice>,
+    /// It repeats the last one (RFC 5681 2).
+    pub(super) is_duplicate: bool,
+    /// It has a SACK option.
+    pub(super) has_sack: bool,
+    /// What was in the network before it.
+    pub(super) in_flight_before: u32,
+}
+
+impl Tcb {
+    /// Takes the acknowledgment of `seg`, which lies from SND.UNA to SND.NXT. `is_duplicate`: it repeats
+    /// the last one.
+    pub(super) fn acknowledge(&mut self, seg: &Segment, is_duplicate: bool, cx: &mut Context<'_>) {
+        if self.flight.is_empty()
+            || (seg.ack == self.snd.una && !self.tells_more(seg, is_duplicate))
+        {
+            return;
+        }
+        let in_flight_before = self.pipe(cx.config);
+        let echo = self.echo(&seg.options, cx);
+        let mut delivery = Delivery::new(cx.now, echo, self.rtt.least());
+        let octets = seg.ack - self.snd.una;
+        if octets > 0 {
+            self.advance(seg.ack, &mut delivery, cx);
+        }
+        let blocks = &seg.options.sack;
+        let mut twice = None;
+        if self.negotiated.sack && !blocks.is_empty() {
+            twice = dsack(blocks, seg.ack, self.snd.nxt, self.snd.max_wnd);
+            self.flight.take_sack(blocks, &mut delivery);
+        }
+        let rtt = self.measure_round_trip(&delivery, cx);
+        let rate = self.sample_rate(&delivery, cx);
+        let has_sack = !blocks.is_empty();
+        let news = News { octets, delivery, echo, twice, is_duplicate, has_sack, in_flight_before };
+        self.after_acknowledgment(&news, rtt, rate, cx);
+    }
+
+    /// Whether an ACK that acknowledges nothing new says anything.
+    fn tells_more(&self, seg: &Segment, is_duplicate: bool) -> bool {
+        is_duplicate || (self.negotiated.sack && !seg.options.sack.is_empty())
+    }
+
+    /// The timestamp that came back.
+    fn echo(&self, options: &Options, cx: &Context<'_>) -> Option<Echo> {
+        let ours = self.negotiated.timestamps_at(cx.now)?;
+        let theirs = options.timestamps.filter(|theirs| theirs.ecr != 0)?;
+        Some(Echo { val: theirs.ecr, now: ours.val })
+    }
+
+    /// SND.UNA moves to `ack`.
+    fn advance(&mut self, ack: Seq, delivery: &mut Delivery, cx: &mut Context<'_>) {
+        let octets = ack - self.snd.una;
+        let syn = u32::from(std::mem::take(&mut self.snd.syn));
+        let fin = u32::from(self.fin.is_some_and(|fin| ack.gt(fin)));
+        let data = octets - syn - fin;
+        self.snd.queue.advance(data as usize, cx.pool);
+        self.snd.una = ack;
+        self.recovery.recover = self.recovery.recover.max(ack);
+        self.counters.octets_acknowledged += u64::from(data);
+        self.snd.up = self.snd.up.filter(|up| up.gt(ack));
+        if syn == 1 && self.retries > 0 {
+            self.rtt.after_lost_syn();
+        }
+        self.flight.acknowledge(ack, delivery, cx.pool);
+        self.retries = 0;
+        cx.raise(Mask::DATA, || What::Acknowledged { octets });
+    }
+
+    fn measure_round_trip(
+        &mut self,
+        delivery: &Delivery,
+        cx: &mut Context<'_>,
+    ) -> Option<Duration> {
+        let exact = delivery.rtt();
+        let rtt = exact.or_else(|| delivery.rtt_by_timestamp())?;
+        self.rtt.measure(rtt, cx.config);
+        self.recovery.may_probe = true;
+        // What timestamps tell is too coarse for it.
+        if let Some(rtt) = exact {
+            self.rtt.take_least(rtt, cx.now);
+        }
+        exact
+    }
+
+    fn sample_rate(&mut self, delivery: &Delivery, cx: &Context<'_>) -> Option<RateSample> {
+        self.progress.on_delivery(delivery, &mut self.flight, self.rtt.least(), cx.now)
+    }
+
+    fn after_acknowledgment(
+        &mut self,
+        news: &News,
+        rtt: Option<Duration>,
+        rate: Option<RateSample>,
+        cx: &mut Context<'_>,
+    ) {
+        self.recovery.reordering.on_ack(news.twice.is_some(), self.snd.una, self.snd.nxt);
+        self.judge_probe(news, cx);
+        self.undo_what_was_needless(news, cx);
+        let lost = self.detect_losses(Some(news), cx);
+        self.end_or_go_on(news, cx);
+        self.tell_congestion_control(news, lost, rtt, rate, cx);
+        if self.flight.is_empty() {
+            self.recovery.on_all_acknowledged();
+        }
+        if news.octets > 0 {
+            self.restart_retransmission_timer(cx);
+            self.disarm(Timer::User, cx);
+            self.watch_user_timeout(cx);
+        } else {
+            self.revise_retransmission_timer(cx);
+        }
+    }
+
+    fn tell_congestion_control(
+        &mut self,
+        news: &News,
+        lost: u32,
+        rtt: Option<Duration>,
+        rate: Option<RateSample>,
+        cx: &mut Context<'_>,
+    ) {
+        let (before, delivered) = (self.window(), news.delivery.octets);
+        let in_flight = self.pipe(cx.config);
+        let mss = self.send_mss(cx.config);
+        let progress = news.octets > 0 && lost == 0;
+        if let Some(prr) = self.recovery.prr_mut() {
+            prr.on_ack(delivered, in_flight, mss, progress);
+        }
+        if delivered > 0 {
+            let ack = Ack {
+                path: self.path(in_flight, cx),
+                octets: news.octets,
+                delivered,
+                lost,
+                in_flight_before: news.in_flight_before,
+                rtt,
+                window_limited: news.in_flight_before.saturating_add(mss) > before,
+                in_recovery: self.recovery.is_fast(),
+                ece: false,
+                rate,
+            };
+            self.congestion.on_ack(&ack);
+        }
+        if self.window() != before {
+            self.tell_congestion(cx);
+        }
+    }
+
+    /// The loss probe, as far as this acknowledgment tells.
+    pub(super) fn probe_ack(&self, news: &News) -> ProbeAck {
+        ProbeAck {
+            ack: self.snd.una,
+            dsack_end: news.twice.map(|(_, right)| right),
+            plain_duplicate: news.is_duplicate && !news.has_sack,
+        }
+    }
+}

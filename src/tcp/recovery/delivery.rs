@@ -1,0 +1,103 @@
+//! What one acknowledgment newly delivered, gathered while the records of it are gone through.
+
+use std::time::Duration;
+
+use super::rack::Rack;
+use super::sent::Sent;
+use crate::time::Instant;
+
+/// What one acknowledgment newly delivered.
+#[derive(Debug)]
+pub(in crate::tcp) struct Delivery {
+    now: Instant,
+    /// What the peer echoed, on our own clock of timestamps.
+    echo: Option<Echo>,
+    min_rtt: Option<Duration>,
+    /// Octets that were not known to be delivered before.
+    pub octets: u32,
+    /// Of what was delivered, the record that left last.
+    pub newest: Option<Sent>,
+    /// The newest record that left only once and is covered whole: for the round-trip time.
+    timed: Option<Sent>,
+    /// The cumulative acknowledgment covers something that was sent again.
+    sent_again: bool,
+    /// Something was delivered that had been marked lost and was not sent again since.
+    pub was_not_lost: bool,
+}
+
+/// A timestamp that came back, as a moment: not before `at`, as exact as the clock of timestamps is.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::tcp) struct Echo {
+    /// The value, and what the clock shows now: both wrap.
+    pub val: u32,
+    pub now: u32,
+}
+
+impl Echo {
+    /// Whether the segment that drew the acknowledgment left before `at`, reckoned back from `now`.
+    pub(in crate::tcp) fn is_before(self, at: Instant, now: Instant) -> bool {
+        // Both readings of a clock that ticks once in a millisecond, at the same moment.
+        let ticks = now.as_millis().saturating_sub(at.as_millis());
+        u64::from(self.now.wrapping_sub(self.val)) > ticks
+            && self.now.wrapping_sub(self.val).cast_signed() >= 0
+    }
+}
+
+impl Delivery {
+    pub(in crate::tcp) fn new(now: Instant, echo: Option<Echo>, min_rtt: Option<Duration>) -> Self {
+        Delivery {
+            now,
+            echo,
+            min_rtt,
+            octets: 0,
+            newest: None,
+            timed: None,
+            sent_again: false,
+            was_not_lost: false,
+        }
+    }
+
+    /// The cumulative acknowledgment covers `sent`, or a part of it.
+    pub(super) fn covers(&mut self, sent: &Sent) {
+        self.sent_again |= sent.was_sent_again();
+    }
+
+    /// The whole of `sent` is delivered, acknowledged or selectively acknowledged, and was not before.
+    pub(super) fn whole(&mut self, sent: &Sent, rack: &mut Rack) {
+        let newer = self.newest.is_none_or(|newest| sent.left_after(newest.at, newest.end));
+        if newer {
+            self.newest = Some(*sent);
+        }
+        if !sent.was_sent_again() {
+            self.timed = Some(*sent);
+            self.was_not_lost |= sent.lost.is_some();
+        }
+        if !self.may_be_of_an_earlier_copy(sent) {
+            rack.on_delivered(sent, self.now);
+        }
+        rack.detect_reordering(sent);
+    }
+
+    /// The segment was sent again, and the acknowledgment may be one of its first copy (RFC 8985 6.2,
+    /// step 2).
+    fn may_be_of_an_earlier_copy(&self, sent: &Sent) -> bool {
+        let too_soon = self.min_rtt.is_some_and(|least| self.now.since(sent.at) < least);
+        let echoes_earlier = self.echo.is_some_and(|echo| echo.is_before(sent.at, self.now));
+        sent.was_sent_again() && (too_soon || echoes_earlier)
+    }
+
+    /// The round-trip time, if one can be told. By Karn's rule not from a cumulative acknowledgment of
+    /// anything that was sent again: it may have waited for that, however late the last left (RFC 6298 3).
+    pub(in crate::tcp) fn rtt(&self) -> Option<Duration> {
+        let sent = self.timed.filter(|sent| sent.sacked || !self.sent_again)?;
+        Some(self.now.since(sent.at))
+    }
+
+    /// The round-trip time by the timestamp that came back, as exact as their clock is (RFC 7323 4).
+    pub(in crate::tcp) fn rtt_by_timestamp(&self) -> Option<Duration> {
+        let echo = self.echo?;
+        let ticks = echo.now.wrapping_sub(echo.val);
+        let is_sane = ticks.cast_signed() >= 0 && (self.octets > 0);
+        is_sane.then(|| Duration::from_millis(u64::from(ticks.max(1))))
+    }
+}

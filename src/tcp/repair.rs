@@ -1,0 +1,295 @@
+//! Losses found and repaired: when a repair begins, how it goes on, when it is over, and when it is taken
+//! back. What is known of each segment, and what follows from it, is in `recovery`.
+
+use super::acknowledgment::News;
+use super::congestion::{CongestionControl, Signal};
+use super::context::Context;
+use super::recovery::{
+    DUPLICATE_THRESHOLD, Episode, Frto, FrtoAck, Kind, Losses, Patience, Prr, Spurious, Undo,
+    Verdict,
+};
+use super::tcb::Tcb;
+use crate::trace::{Mask, RecoveryChange, Retransmission, Undone, What};
+
+/// Beginnings.
+impl Tcb {
+    /// Marks what is lost now, and begins to repair it. Returns how many octets were marked.
+    pub(super) fn detect_losses(&mut self, news: Option<&News>, cx: &mut Context<'_>) -> u32 {
+        let in_flight = self.pipe(cx.config);
+        let losses = if !self.negotiated.sack {
+            return self.count_duplicates(news, cx);
+        } else if cx.config.rack {
+            self.detect_losses_by_time(cx)
+        } else {
+            self.flight.detect_losses_by_count(self.send_mss(cx.config))
+        };
+        let octets = self.take_losses(&losses, cx);
+        if octets > 0 && !self.recovery.is_repairing() {
+            self.begin_fast_recovery(in_flight, cx);
+        }
+        octets
+    }
+
+    fn detect_losses_by_time(&mut self, cx: &mut Context<'_>) -> Losses {
+        let reordered = self.flight.out().is_some_and(|out| out.rack.has_seen_reordering());
+        self.recovery.reordering.seen |= reordered;
+        let patience = self.patience(cx);
+        let (losses, wait) = self.flight.detect_losses_by_time(&patience, cx.now);
+        if let Some(out) = self.flight.out_mut() {
+            out.reordering_until = wait.map(|wait| cx.now + wait);
+        }
+        losses
+    }
+
+    fn patience(&self, cx: &Context<'_>) -> Patience {
+        Patience {
+            reordering: self.recovery.reordering,
+            min_rtt: self.rtt.least().unwrap_or_default(),
+            srtt: self.rtt.srtt().unwrap_or(cx.config.initial_rto),
+            repairing: self.recovery.is_repairing(),
+            threshold: DUPLICATE_THRESHOLD,
+        }
+    }
+
+    /// Counts what was marked and tells congestion control of each. Returns the octets.
+    fn take_losses(&mut self, losses: &Losses, cx: &mut Context<'_>) -> u32 {
+        if losses.is_empty() {
+            return 0;
+        }
+        let octets = losses.iter().map(|loss| loss.octets).sum();
+        self.progress.lost += u64::from(octets);
+        let path = self.path(self.pipe(cx.config), cx);
+        losses.iter().for_each(|loss| self.congestion.on_lost(loss, &path));
+        octets
+    }
+
+    /// Fast recovery begins, with `in_flight` octets out before the loss was known.
+    fn begin_fast_recovery(&mut self, in_flight: u32, cx: &mut Context<'_>) {
+        let undo = Undo::new(self.congestion.clone(), self.snd.una);
+        self.recovery.undo = Some(Box::new(undo));
+        let path = self.path(in_flight, cx);
+        self.congestion.on_congestion(Signal::Loss, &path);
+        let metered = self.negotiated.sack && !self.congestion.meters_recovery();
+        let prr = metered.then(|| Prr::new(self.flight_size(), self.congestion.window()));
+        let kind = if self.negotiated.sack { Kind::Fast(prr) } else { Kind::NewReno };
+        self.begin_episode(kind, cx);
+        self.recovery.force_one = true;
+    }
+
+    fn begin_episode(&mut self, kind: Kind, cx: &mut Context<'_>) {
+        let change = match &kind {
+            Kind::Fast(_) | Kind::NewReno => RecoveryChange::Fast,
+            Kind::Timeout(_) => RecoveryChange::Timeout,
+            Kind::Marked => RecoveryChange::Marked,
+        };
+        let until = self.snd.nxt;
+        self.recovery.recover = until;
+        self.recovery.episode = Some(Box::new(Episode { kind, until }));
+        if let Some(out) = self.flight.out_mut() {
+            out.probe = None;
+        }
+        cx.raise(Mask::WINDOWS, || What::Recovery { change, until });
+        self.tell_congestion(cx);
+    }
+
+    /// Without SACK: RFC 5681 3.2, RFC 6582 3.2.
+    fn count_duplicates(&mut self, news: Option<&News>, cx: &mut Context<'_>) -> u32 {
+        if !news.is_some_and(|news| news.is_duplicate) {
+            return 0;
+        }
+        self.recovery.duplicates = self.recovery.duplicates.saturating_add(1);
+        let enough = self.recovery.duplicates >= DUPLICATE_THRESHOLD;
+        // While a timeout is being repaired everything is marked already.
+        if self.recovery.is_repairing() || !enough || self.snd.una.lt(self.recovery.recover) {
+            return 0;
+        }
+        self.begin_fast_recovery(self.flight_size(), cx);
+        self.mark_next(cx)
+    }
+
+    /// Marks the first segment; returns how many octets that are.
+    fn mark_next(&mut self, cx: &mut Context<'_>) -> u32 {
+        let before = self.flight.lost();
+        if self.flight.mark_first_lost(Retransmission::Fast, self.payload_room(cx)) {
+            self.recovery.force_one = true;
+        }
+        let octets = self.flight.lost() - before;
+        self.progress.lost += u64::from(octets);
+        octets
+    }
+
+    /// The retransmission timer ran out for the first time: what congestion control is told, and what
+    /// can be taken back (RFC 5681 3.1, RFC 6298 5.4, RFC 8985 6.3, RFC 5682).
+    pub(super) fn begin_timeout_repair(&mut self, cx: &mut Context<'_>) {
+        let is_first = self.retries == 1;
+        // Duplicates and losses that were known before leave it open which copy an ACK is for.
+        let can_tell = is_first && !self.recovery.is_repairing() && cx.config.frto;
+        if is_first {
+            if !self.recovery.is_repairing() || self.recovery.undo.is_none() {
+                let undo = Undo::new(self.congestion.clone(), self.snd.una);
+                self.recovery.undo = Some(Box::new(undo));
+            }
+            let path = self.path(self.flight_size(), cx);
+            self.congestion.on_timeout(&path);
+        }
+        if self.flight.has_reneged() {
+            self.flight.forget_sacks();
+        }
+        if self.negotiated.sack && cx.config.rack {
+            let (patience, most) = (self.patience(cx), self.payload_room(cx));
+            let losses = self.flight.mark_lost_at_timeout(&patience, cx.now, most);
+            self.take_losses(&losses, cx);
+        } else {
+            let before = self.flight.lost();
+            self.flight.mark_all_lost(Retransmission::Timeout);
+            self.progress.lost += u64::from(self.flight.lost() - before);
+        }
+        self.recovery.duplicates = 0;
+        if let Some(out) = self.flight.out_mut() {
+            out.reordering_until = None;
+        }
+        let frto = if can_tell { Frto::Begun } else { Frto::Over };
+        self.begin_episode(Kind::Timeout(frto), cx);
+        self.recovery.force_one = true;
+    }
+}
+
+/// While it lasts, and its end.
+impl Tcb {
+    pub(super) fn end_or_go_on(&mut self, news: &News, cx: &mut Context<'_>) {
+        let Some(episode) = self.recovery.episode.as_deref() else {
+            if news.octets > 0 {
+                self.recovery.duplicates = 0;
+            }
+            return;
+        };
+        let is_over = self.snd.una.ge(episode.until);
+        match episode.kind {
+            _ if is_over => self.end_episode(cx),
+            Kind::NewReno if news.octets > 0 => {
+                // Partial: the next segment is missing too. What it acknowledged beyond the one sent
+                // again had been counted as duplicates.
+                let segments = news.octets / self.send_mss(cx.config).max(1);
+                let told = segments.saturating_sub(1);
+                self.recovery.duplicates = self.recovery.duplicates.saturating_sub(told);
+                self.mark_next(cx);
+                self.recovery.force_one = true;
+            }
+            Kind::NewReno | Kind::Fast(_) | Kind::Timeout(_) | Kind::Marked => {
+                if news.octets > 0 {
+                    self.recovery.duplicates = 0;
+                }
+            }
+        }
+    }
+
+    fn end_episode(&mut self, cx: &mut Context<'_>) {
+        let Some(episode) = self.recovery.episode.take() else { return };
+        self.recovery.duplicates = 0;
+        match episode.kind {
+            Kind::Fast(_) | Kind::NewReno => {
+                let path = self.path(self.pipe(cx.config), cx);
+                self.congestion.on_recovered(&path);
+                self.recovery.reordering.on_recovered();
+            }
+            Kind::Timeout(_) => self.recovery.reordering.on_recovered(),
+            Kind::Marked => {}
+        }
+        let until = episode.until;
+        cx.raise(Mask::WINDOWS, || What::Recovery { change: RecoveryChange::Over, until });
+        self.tell_congestion(cx);
+    }
+
+    /// RFC 8985 7.4.2.
+    pub(super) fn judge_probe(&mut self, news: &News, cx: &mut Context<'_>) {
+        let ack = self.probe_ack(news);
+        let Some(out) = self.flight.out_mut() else { return };
+        match out.probe.map(|probe| probe.judge(&ack)) {
+            None | Some(Verdict::Open) => {}
+            Some(Verdict::NothingLost) => out.probe = None,
+            Some(Verdict::RepairedLoss) => {
+                out.probe = None;
+                let in_flight = news.in_flight_before;
+                self.respond_to_repaired_loss(in_flight, cx);
+            }
+        }
+    }
+
+    /// A loss was repaired before anybody noticed: the window comes down all the same, as if the repair
+    /// had just ended.
+    fn respond_to_repaired_loss(&mut self, in_flight: u32, cx: &mut Context<'_>) {
+        if self.recovery.is_repairing() {
+            return;
+        }
+        let path = self.path(in_flight, cx);
+        self.congestion.on_congestion(Signal::Loss, &path);
+        let path = self.path(self.pipe(cx.config), cx);
+        self.congestion.on_recovered(&path);
+        self.tell_congestion(cx);
+    }
+}
+
+/// What is taken back.
+impl Tcb {
+    pub(super) fn undo_what_was_needless(&mut self, news: &News, cx: &mut Context<'_>) {
+        let twice = news.twice;
+        if let Some(undo) = self.recovery.undo.as_deref_mut()
+            && let Some((left, right)) = twice
+            && undo.on_twice(left, right)
+        {
+            return self.take_back(Undone::ArrivedTwice, cx);
+        }
+        let is_repairing = self.recovery.is_repairing();
+        if news.octets > 0
+            && is_repairing
+            && let Some(undo) = self.recovery.undo.as_deref()
+            && undo.is_contradicted_by(news.echo, cx.now)
+        {
+            return self.take_back(Undone::OlderTimestamp, cx);
+        }
+        self.judge_timeout(news, cx);
+    }
+
+    /// F-RTO (RFC 5682 2.1 and 3.1).
+    fn judge_timeout(&mut self, news: &News, cx: &mut Context<'_>) {
+        let has_new_data = self.unsent() > 0 && self.snd.wnd > self.flight_size();
+        let Some(episode) = self.recovery.episode.as_deref_mut() else { return };
+        let Kind::Timeout(frto) = &mut episode.kind else { return };
+        let newly_sacked = news.delivery.octets > news.octets;
+        let ack = FrtoAck {
+            advances: news.octets > 0,
+            covers_all: self.snd.una.ge(episode.until),
+            sack: self.negotiated.sack,
+            was_not_lost: news.delivery.was_not_lost,
+            disorder: newly_sacked || news.is_duplicate,
+            has_new_data,
+        };
+        match frto.on_ack(&ack) {
+            Spurious::Yes => self.take_back(Undone::LaterAcks, cx),
+            Spurious::AskWithNewData | Spurious::No | Spurious::Unknown => {}
+        }
+    }
+
+    /// The repair was needless: the window is what it was, and what was marked is under way again. A
+    /// timeout that came too early comes later from now on (RFC 4015 3.2).
+    fn take_back(&mut self, why: Undone, cx: &mut Context<'_>) {
+        let Some(undo) = self.recovery.undo.take() else { return };
+        let path = self.path(self.pipe(cx.config), cx);
+        self.congestion.undo(&undo.before, &path);
+        let episode = self.recovery.episode.take();
+        if matches!(episode.as_deref().map(|episode| &episode.kind), Some(Kind::Timeout(_))) {
+            self.rtt.be_more_patient(cx.config);
+        }
+        self.flight.unmark_lost();
+        self.recovery.duplicates = 0;
+        self.recovery.force_one = false;
+        let until = episode.map_or(self.snd.una, |episode| episode.until);
+        cx.raise(Mask::WINDOWS, || What::Recovery { change: RecoveryChange::Undone(why), until });
+        self.tell_congestion(cx);
+    }
+
+    /// While F-RTO waits for its proof, new data goes out instead of old.
+    pub(super) fn holds_back_retransmissions(&self) -> bool {
+        matches!(self.recovery.kind(), Some(Kind::Timeout(Frto::Probing))) && self.unsent() > 0
+    }
+}

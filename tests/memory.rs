@@ -15,7 +15,7 @@ use accounts::Account;
 /// What an idle established connection may cost, in octets.
 const MOST: usize = 1024;
 /// What may stay of all that a crowd took, in octets: a little room for the next.
-const LEFT: usize = 8 * 1024;
+const LEFT: usize = 12 * 1024;
 const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 80);
 
 /// A stack whose memory is counted.

@@ -44,6 +44,9 @@ impl Profile {
                 initial_rto: Duration::from_secs(1),
                 min_rto: Duration::from_secs(1),
                 max_rto: Duration::from_mins(1),
+                rack: false,
+                tail_loss_probe: false,
+                frto: false,
                 ..Config::default()
             },
             // Half of tcp_rmem's middle value is announced; its last decides the shift, and tcp_wmem's
@@ -77,6 +80,9 @@ impl Profile {
                 max_rto: Duration::from_mins(1),
                 syn_retries: 12,
                 data_retries: 12,
+                rack: false,
+                tail_loss_probe: false,
+                frto: false,
                 ..Config::default()
             },
         }

@@ -119,9 +119,23 @@ impl Tcb {
         self.recovery.reordering.on_ack(news.twice.is_some(), self.snd.una, self.snd.nxt);
         self.judge_probe(news, cx);
         self.undo_what_was_needless(news, cx);
+        let in_recovery = self.recovery.is_fast();
         let lost = self.detect_losses(Some(news), cx);
         self.end_or_go_on(news, cx);
-        self.tell_congestion_control(news, lost, rtt, rate, cx);
+        let in_recovery = in_recovery || self.recovery.is_fast();
+        let ack = Ack {
+            path: self.path(self.pipe(cx.config), cx),
+            octets: news.octets,
+            delivered: news.delivery.octets,
+            lost,
+            in_flight_before: news.in_flight_before,
+            rtt,
+            window_limited: false,
+            in_recovery,
+            ece: false,
+            rate,
+        };
+        self.tell_congestion_control(ack, cx);
         if self.flight.is_empty() {
             self.recovery.on_all_acknowledged();
         }
@@ -134,34 +148,14 @@ impl Tcb {
         }
     }
 
-    fn tell_congestion_control(
-        &mut self,
-        news: &News,
-        lost: u32,
-        rtt: Option<Duration>,
-        rate: Option<RateSample>,
-        cx: &mut Context<'_>,
-    ) {
-        let (before, delivered) = (self.window(), news.delivery.octets);
-        let in_flight = self.pipe(cx.config);
-        let mss = self.send_mss(cx.config);
-        let progress = news.octets > 0 && lost == 0;
+    fn tell_congestion_control(&mut self, mut ack: Ack, cx: &mut Context<'_>) {
+        let (before, mss) = (self.window(), ack.path.mss);
         if let Some(prr) = self.recovery.prr_mut() {
-            prr.on_ack(delivered, in_flight, mss, progress);
+            let progress = ack.octets > 0 && ack.lost == 0;
+            prr.on_ack(ack.delivered, ack.path.in_flight, mss, progress);
         }
-        if delivered > 0 {
-            let ack = Ack {
-                path: self.path(in_flight, cx),
-                octets: news.octets,
-                delivered,
-                lost,
-                in_flight_before: news.in_flight_before,
-                rtt,
-                window_limited: news.in_flight_before.saturating_add(mss) > before,
-                in_recovery: self.recovery.is_fast(),
-                ece: false,
-                rate,
-            };
+        if ack.delivered > 0 {
+            ack.window_limited = ack.in_flight_before.saturating_add(mss) > before;
             self.congestion.on_ack(&ack);
         }
         if self.window() != before {

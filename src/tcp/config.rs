@@ -75,7 +75,7 @@ pub struct Config {
     pub tail_loss_probe: bool,
     /// The least time to wait before such a probe: what timers and schedulers may be late. Default 2 ms.
     pub min_probe_timeout: Duration,
-    /// How much later it comes when a single segment is out, which a peer may acknowledge late
+    /// How much later it comes when less than two segments are out, which a peer may acknowledge late
     /// (TLP.max_ack_delay). Default 50 ms.
     pub max_ack_delay: Duration,
     /// After a timeout, wait for proof that anything was lost before sending more than one segment again

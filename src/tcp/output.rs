@@ -103,7 +103,9 @@ impl Tcb {
 
     /// The first segment that is marked lost, if the windows let it go.
     fn retransmission(&mut self, cx: &mut Context<'_>) -> Option<Segment> {
-        if self.flight.lost() == 0 || self.holds_back_retransmissions() || self.take_back_probe(cx)
+        if self.flight.lost() == 0
+            || self.holds_back_retransmissions(cx)
+            || self.take_back_probe(cx)
         {
             return None;
         }
@@ -148,7 +150,7 @@ impl Tcb {
         let unsent = u32::try_from(self.unsent()).unwrap_or(u32::MAX);
         let fresh = unsent.min(self.payload_room(cx)).min(window_left);
         let (segment, again) = if fresh > 0 && self.fin.is_none() {
-            (Some(self.send_new(fresh, false, Some(Retransmission::LossProbe), cx)), false)
+            (Some(self.send_new(fresh, false, None, cx)), false)
         } else {
             let most = self.payload_room(cx);
             self.flight.out_mut()?.mark_last(Retransmission::LossProbe, most);
@@ -226,7 +228,7 @@ impl Tcb {
 
     /// How many new octets may leave in one segment now: the window, the congestion window, the silly
     /// window syndrome (RFC 9293 3.8.6.2.1) and Nagle (3.7.4) all have a say.
-    fn sendable(&self, cx: &Context<'_>) -> u32 {
+    pub(super) fn sendable(&self, cx: &Context<'_>) -> u32 {
         let unsent = u32::try_from(self.unsent()).unwrap_or(u32::MAX);
         let mss = self.payload_room(cx);
         let window = (self.snd.una + self.snd.wnd).since(self.snd.nxt);

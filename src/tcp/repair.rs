@@ -252,7 +252,9 @@ impl Tcb {
 
     /// F-RTO (RFC 5682 2.1 and 3.1).
     fn judge_timeout(&mut self, news: &News, cx: &mut Context<'_>) {
-        let has_new_data = self.unsent() > 0 && self.snd.wnd > self.flight_size();
+        let room = (self.snd.una + self.snd.wnd).since(self.snd.nxt);
+        let segment = self.payload_room(cx);
+        let has_new_data = self.unsent() >= segment as usize && room >= segment;
         let Some(episode) = self.recovery.episode.as_deref_mut() else { return };
         let Kind::Timeout(frto) = &mut episode.kind else { return };
         let newly_sacked = news.delivery.octets > news.octets;
@@ -289,7 +291,10 @@ impl Tcb {
     }
 
     /// While F-RTO waits for its proof, new data goes out instead of old.
-    pub(super) fn holds_back_retransmissions(&self) -> bool {
-        matches!(self.recovery.kind(), Some(Kind::Timeout(Frto::Probing))) && self.unsent() > 0
+    pub(super) fn holds_back_retransmissions(&self, cx: &Context<'_>) -> bool {
+        self.recovery.episode.as_deref().is_some_and(|episode| {
+            let waits = matches!(episode.kind, Kind::Timeout(Frto::Probing));
+            waits && (self.snd.nxt.gt(episode.until) || self.sendable(cx) > 0)
+        })
     }
 }

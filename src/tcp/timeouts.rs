@@ -210,8 +210,9 @@ impl Tcb {
     /// PTO (RFC 8985 7.2).
     fn probe_timeout(&self, cx: &Context<'_>) -> Duration {
         let Some(srtt) = self.rtt.srtt() else { return Duration::from_secs(1) };
-        let is_alone = self.flight_size() <= self.send_mss(cx.config);
-        let late = if is_alone { cx.config.max_ack_delay } else { Duration::ZERO };
+        // Less than two full segments may be acknowledged late (RFC 9293 3.8.6.3).
+        let is_short = self.flight_size() < 2 * self.send_mss(cx.config);
+        let late = if is_short { cx.config.max_ack_delay } else { Duration::ZERO };
         (2 * srtt).max(cx.config.min_probe_timeout) + late
     }
 

@@ -15,7 +15,6 @@ use crate::trace::{Mask, RecoveryChange, Retransmission, Undone, What};
 impl Tcb {
     /// Marks what is lost now, and begins to repair it. Returns how many octets were marked.
     pub(super) fn detect_losses(&mut self, news: Option<&News>, cx: &mut Context<'_>) -> u32 {
-        let in_flight = self.pipe(cx.config);
         let losses = if !self.negotiated.sack {
             return self.count_duplicates(news, cx);
         } else if cx.config.rack {
@@ -25,7 +24,7 @@ impl Tcb {
         };
         let octets = self.take_losses(&losses, cx);
         if octets > 0 && !self.recovery.is_repairing() {
-            self.begin_fast_recovery(in_flight, cx);
+            self.begin_fast_recovery(cx);
         }
         octets
     }
@@ -63,14 +62,21 @@ impl Tcb {
         octets
     }
 
-    /// Fast recovery begins, with `in_flight` octets out before the loss was known.
-    fn begin_fast_recovery(&mut self, in_flight: u32, cx: &mut Context<'_>) {
+    /// FlightSize, as it counts when a loss is noticed: without what limited transmit has sent beyond the
+    /// window meanwhile (RFC 5681 3.2, step 2).
+    fn flight_at_loss(&self) -> u32 {
+        self.flight_size().min(self.congestion.window())
+    }
+
+    /// Fast recovery begins.
+    fn begin_fast_recovery(&mut self, cx: &mut Context<'_>) {
         let undo = Undo::new(self.congestion.clone(), self.snd.una);
         self.recovery.undo = Some(Box::new(undo));
-        let path = self.path(in_flight, cx);
+        let path = self.path(self.flight_at_loss(), cx);
         self.congestion.on_congestion(Signal::Loss, &path);
         let metered = self.negotiated.sack && !self.congestion.meters_recovery();
-        let prr = metered.then(|| Prr::new(self.flight_size(), self.congestion.window()));
+        let (flight, pipe) = (self.flight_size(), self.pipe(cx.config));
+        let prr = metered.then(|| Prr::new(flight, pipe, self.congestion.window()));
         let kind = if self.negotiated.sack { Kind::Fast(prr) } else { Kind::NewReno };
         self.begin_episode(kind, cx);
         self.recovery.force_one = true;
@@ -103,7 +109,7 @@ impl Tcb {
         if self.recovery.is_repairing() || !enough || self.snd.una.lt(self.recovery.recover) {
             return 0;
         }
-        self.begin_fast_recovery(self.flight_size(), cx);
+        self.begin_fast_recovery(cx);
         self.mark_next(cx)
     }
 
@@ -209,19 +215,18 @@ impl Tcb {
             Some(Verdict::NothingLost) => out.probe = None,
             Some(Verdict::RepairedLoss) => {
                 out.probe = None;
-                let in_flight = news.in_flight_before;
-                self.respond_to_repaired_loss(in_flight, cx);
+                self.respond_to_repaired_loss(cx);
             }
         }
     }
 
     /// A loss was repaired before anybody noticed: the window comes down all the same, as if the repair
     /// had just ended.
-    fn respond_to_repaired_loss(&mut self, in_flight: u32, cx: &mut Context<'_>) {
+    fn respond_to_repaired_loss(&mut self, cx: &mut Context<'_>) {
         if self.recovery.is_repairing() {
             return;
         }
-        let path = self.path(in_flight, cx);
+        let path = self.path(self.flight_at_loss(), cx);
         self.congestion.on_congestion(Signal::Loss, &path);
         let path = self.path(self.pipe(cx.config), cx);
         self.congestion.on_recovered(&path);

@@ -17,9 +17,10 @@ pub(in crate::tcp) struct Prr {
 }
 
 impl Prr {
-    /// A recovery begins with `flight` octets out, and is to end with a window of `target`.
-    pub(in crate::tcp) fn new(flight: u32, target: u32) -> Self {
-        Prr { recover_flight: flight.max(1), target, delivered: 0, sent: 0, window: 0 }
+    /// A recovery begins with `flight` octets out, `pipe` of them still in the network, and is to end
+    /// with a window of `target`.
+    pub(in crate::tcp) fn new(flight: u32, pipe: u32, target: u32) -> Self {
+        Prr { recover_flight: flight.max(1), target, delivered: 0, sent: 0, window: pipe }
     }
 
     /// The congestion window.
@@ -63,7 +64,7 @@ mod tests {
     /// ACKs that follow every second lets a segment leave.
     #[test]
     fn one_loss_in_a_window_halves_the_rate_evenly() {
-        let mut prr = Prr::new(20 * MSS, 10 * MSS);
+        let mut prr = Prr::new(20 * MSS, 16 * MSS, 10 * MSS);
         let mut pipe = 20 * MSS - MSS;
         let mut sent = Vec::new();
         for ack in 1..=19 {
@@ -86,7 +87,7 @@ mod tests {
     /// Most of a window is lost: what is out is built up again as in slow start.
     #[test]
     fn many_losses_are_made_up_for_while_there_is_progress() {
-        let mut prr = Prr::new(20 * MSS, 10 * MSS);
+        let mut prr = Prr::new(20 * MSS, 16 * MSS, 10 * MSS);
         let mut pipe = 4 * MSS;
         for _ in 0..3 {
             pipe -= MSS;
@@ -102,7 +103,7 @@ mod tests {
 
     #[test]
     fn nothing_out_is_no_division_by_zero() {
-        let mut prr = Prr::new(0, 0);
+        let mut prr = Prr::new(0, 0, 0);
         prr.on_ack(u32::MAX, u32::MAX, u32::MAX, true);
         assert_eq!(prr.window(), u32::MAX);
     }

@@ -23,8 +23,6 @@ pub(super) struct News {
     pub(super) twice: Option<Twice>,
     /// It repeats the last one (RFC 5681 2).
     pub(super) is_duplicate: bool,
-    /// It has a SACK option.
-    pub(super) has_sack: bool,
     /// What was in the network before it.
     pub(super) in_flight_before: u32,
 }
@@ -33,34 +31,43 @@ impl Tcb {
     /// Takes the acknowledgment of `seg`, which lies from SND.UNA to SND.NXT. `is_duplicate`: it repeats
     /// the last one.
     pub(super) fn acknowledge(&mut self, seg: &Segment, is_duplicate: bool, cx: &mut Context<'_>) {
-        if self.flight.is_empty()
-            || (seg.ack == self.snd.una && !self.tells_more(seg, is_duplicate))
-        {
+        let blocks = &seg.options.sack;
+        let has_sack = self.negotiated.sack && !blocks.is_empty();
+        let advances = seg.ack != self.snd.una;
+        let twice = self.twice(seg, has_sack);
+        if self.recovery.probe.is_some() {
+            let dsack_end = twice.map(|(_, right)| right);
+            let plain_duplicate = !advances && !has_sack && seg.is_empty();
+            self.judge_probe(&ProbeAck { ack: seg.ack, dsack_end, plain_duplicate }, cx);
+        }
+        if self.flight.is_empty() || !(advances || is_duplicate || has_sack) {
             return;
         }
         let in_flight_before = self.pipe(cx.config);
         let echo = self.echo(&seg.options, cx);
         let mut delivery = Delivery::new(cx.now, echo, self.rtt.least());
         let octets = seg.ack - self.snd.una;
-        if octets > 0 {
+        if advances {
             self.advance(seg.ack, &mut delivery, cx);
         }
-        let blocks = &seg.options.sack;
-        let mut twice = None;
-        if self.negotiated.sack && !blocks.is_empty() {
-            twice = dsack(blocks, seg.ack, self.snd.nxt, self.snd.max_wnd);
+        if has_sack {
             self.flight.take_sack(blocks, &mut delivery);
         }
         let rtt = self.measure_round_trip(&delivery, cx);
         let rate = self.sample_rate(&delivery, cx);
-        let has_sack = !blocks.is_empty();
-        let news = News { octets, delivery, echo, twice, is_duplicate, has_sack, in_flight_before };
+        let news = News { octets, delivery, echo, twice, is_duplicate, in_flight_before };
         self.after_acknowledgment(&news, rtt, rate, cx);
     }
 
-    /// Whether an ACK that acknowledges nothing new says anything.
-    fn tells_more(&self, seg: &Segment, is_duplicate: bool) -> bool {
-        is_duplicate || (self.negotiated.sack && !seg.options.sack.is_empty())
+    /// What the peer says arrived twice.
+    fn twice(&mut self, seg: &Segment, has_sack: bool) -> Option<Twice> {
+        if !has_sack {
+            return None;
+        }
+        let twice = dsack(&seg.options.sack, seg.ack, self.snd.nxt, self.snd.max_wnd);
+        let more = u32::from(twice.is_some());
+        self.counters.arrived_twice = self.counters.arrived_twice.saturating_add(more);
+        twice
     }
 
     /// The timestamp that came back.
@@ -117,7 +124,6 @@ impl Tcb {
         cx: &mut Context<'_>,
     ) {
         self.recovery.reordering.on_ack(news.twice.is_some(), self.snd.una, self.snd.nxt);
-        self.judge_probe(news, cx);
         self.undo_what_was_needless(news, cx);
         let in_recovery = self.recovery.is_fast();
         let lost = self.detect_losses(Some(news), cx);
@@ -160,15 +166,6 @@ impl Tcb {
         }
         if self.window() != before {
             self.tell_congestion(cx);
-        }
-    }
-
-    /// The loss probe, as far as this acknowledgment tells.
-    pub(super) fn probe_ack(&self, news: &News) -> ProbeAck {
-        ProbeAck {
-            ack: self.snd.una,
-            dsack_end: news.twice.map(|(_, right)| right),
-            plain_duplicate: news.is_duplicate && !news.has_sack,
         }
     }
 }

@@ -23,7 +23,7 @@ impl Tcb {
         rcv.queue.out_of_order_len().hash(hasher);
         self.flight.fingerprint(now, hasher);
         (self.recovery.duplicates, self.recovery.recover, self.recovery.force_one).hash(hasher);
-        self.recovery.may_probe.hash(hasher);
+        (self.recovery.may_probe, self.recovery.probe).hash(hasher);
         let episode = self.recovery.episode.as_deref();
         episode.map(|episode| (format!("{:?}", episode.kind), episode.until)).hash(hasher);
         // What has no equality of its own is told by how it would be shown.

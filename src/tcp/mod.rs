@@ -41,6 +41,6 @@ pub use output::Output;
 pub use pool::Pool;
 pub use segment_arrives::closed;
 pub use state::{ARROWS, Arrow, Cause, State, is_arrow};
-pub use status::{RecoveryState, Status, TimerLeft, Transition};
+pub use status::{PathStatus, RecoveryState, Status, TimerLeft, Transition};
 pub use tcb::Tcb;
 pub use timers::{Deadline, Timer};

@@ -158,7 +158,7 @@ impl Tcb {
             (self.retransmission(cx), true)
         };
         let end = self.snd.nxt;
-        self.flight.out_mut()?.probe = Some(Probe { end, again });
+        self.recovery.probe = Some(Probe { end, again });
         segment
     }
 
@@ -390,6 +390,7 @@ impl Tcb {
         let segment_size = self.payload_room(cx);
         let Some(out) = self.flight.out_mut() else { return };
         let mark = self.progress.mark(out, pipe, numbers);
+        self.counters.octets_sent_again += u64::from(sent.data());
         out.resend_first_lost(|sent| {
             sent.at = cx.now;
             sent.mark = mark;

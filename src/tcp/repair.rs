@@ -5,8 +5,8 @@ use super::acknowledgment::News;
 use super::congestion::{CongestionControl, Signal};
 use super::context::Context;
 use super::recovery::{
-    DUPLICATE_THRESHOLD, Episode, Frto, FrtoAck, Kind, Losses, Patience, Prr, Spurious, Undo,
-    Verdict,
+    DUPLICATE_THRESHOLD, Episode, Frto, FrtoAck, Kind, Losses, Patience, ProbeAck, Prr, Spurious,
+    Undo, Verdict,
 };
 use super::tcb::Tcb;
 use crate::trace::{Mask, RecoveryChange, Retransmission, Undone, What};
@@ -91,9 +91,7 @@ impl Tcb {
         let until = self.snd.nxt;
         self.recovery.recover = until;
         self.recovery.episode = Some(Box::new(Episode { kind, until }));
-        if let Some(out) = self.flight.out_mut() {
-            out.probe = None;
-        }
+        self.recovery.probe = None;
         cx.raise(Mask::WINDOWS, || What::Recovery { change, until });
         self.tell_congestion(cx);
     }
@@ -207,14 +205,13 @@ impl Tcb {
     }
 
     /// RFC 8985 7.4.2.
-    pub(super) fn judge_probe(&mut self, news: &News, cx: &mut Context<'_>) {
-        let ack = self.probe_ack(news);
-        let Some(out) = self.flight.out_mut() else { return };
-        match out.probe.map(|probe| probe.judge(&ack)) {
-            None | Some(Verdict::Open) => {}
-            Some(Verdict::NothingLost) => out.probe = None,
-            Some(Verdict::RepairedLoss) => {
-                out.probe = None;
+    pub(super) fn judge_probe(&mut self, ack: &ProbeAck, cx: &mut Context<'_>) {
+        let Some(probe) = self.recovery.probe else { return };
+        match probe.judge(ack) {
+            Verdict::Open => {}
+            Verdict::NothingLost => self.recovery.probe = None,
+            Verdict::RepairedLoss => {
+                self.recovery.probe = None;
                 self.respond_to_repaired_loss(cx);
             }
         }

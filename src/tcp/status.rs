@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::congestion::Algorithm;
 use super::state::{Cause, State};
 use super::timers::Timer;
 use crate::time::Instant;
@@ -36,7 +37,9 @@ pub struct Status {
     pub timestamps: bool,
     /// SACK is in use (RFC 2018).
     pub sack: bool,
-    /// The congestion window (RFC 5681).
+    /// How the congestion window moves.
+    pub congestion: Algorithm,
+    /// The congestion window (RFC 5681); while a loss is repaired, what is left of it (RFC 6937).
     pub cwnd: u32,
     /// The slow-start threshold.
     pub ssthresh: u32,
@@ -50,6 +53,8 @@ pub struct Status {
     pub segments_sacked: u32,
     /// Of these, those that were sent again and are under way.
     pub segments_sent_again: u32,
+    /// What was learnt of the path.
+    pub path: PathStatus,
     /// What the sender makes of the losses it sees.
     pub recovery: RecoveryState,
     /// Timeouts in a row without an acknowledgment.
@@ -81,6 +86,36 @@ pub struct Status {
 impl Status {
     /// How many transitions every connection remembers.
     pub const HISTORY: usize = 12;
+}
+
+/// What was learnt of the path to the peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct PathStatus {
+    /// The least round-trip time of the last five minutes.
+    #[serde(rename = "min_rtt_us", serialize_with = "maybe_micros")]
+    pub min_rtt: Option<Duration>,
+    /// Octets believed to be in the network: in flight, not lost and not with the peer beyond a gap
+    /// (RFC 6675, pipe).
+    pub in_network: u32,
+    /// Octets delivered, SYN and FIN counted: acknowledged, or selectively acknowledged.
+    pub delivered: u64,
+    /// Octets that were taken for lost, rightly or not.
+    pub lost: u64,
+    /// Octets that were sent again.
+    pub sent_again: u64,
+    /// Octets per second that were delivered over the last round trip that could be measured.
+    pub delivery_rate: Option<u64>,
+    /// The application had too little to send to measure more than that.
+    pub delivery_rate_is_app_limited: bool,
+    /// Octets per second at which data leaves; `None`: as fast as the windows let it.
+    pub pacing_rate: Option<u64>,
+    /// Segments were seen to overtake one another (RFC 8985 6.2).
+    pub reordering_seen: bool,
+    /// How long segments may be late before they are lost (RFC 8985 6.2: the reordering window).
+    #[serde(rename = "reordering_window_us", serialize_with = "micros")]
+    pub reordering_window: Duration,
+    /// Reports of the peer that something arrived twice (DSACK, RFC 2883).
+    pub arrived_twice: u32,
 }
 
 /// What a sender makes of the losses it sees (RFC 5681, RFC 6582).

@@ -16,7 +16,7 @@ use super::recovery::{Flight, Kind, Prr, Recovery};
 use super::rtt::Rtt;
 use super::send_queue::SendQueue;
 use super::state::{Cause, State, is_arrow};
-use super::status::{RecoveryState, Status, TimerLeft, Transition};
+use super::status::{PathStatus, RecoveryState, Status, TimerLeft, Transition};
 use super::timers::{Timer, Timers};
 use crate::error::Error;
 use crate::seq::Seq;
@@ -142,6 +142,9 @@ pub(super) struct Counters {
     pub(super) segments_sent: u64,
     pub(super) segments_received: u64,
     pub(super) retransmissions: u64,
+    /// Octets in these, and what the peer has said arrived twice.
+    pub(super) octets_sent_again: u64,
+    pub(super) arrived_twice: u32,
     pub(super) octets_acknowledged: u64,
 }
 
@@ -336,6 +339,7 @@ impl Tcb {
             send_window_scale: self.negotiated.snd_shift,
             timestamps: self.negotiated.timestamps,
             sack: self.negotiated.sack,
+            congestion: self.congestion.algorithm(),
             cwnd: self.window(),
             ssthresh: self.congestion.slow_start_threshold(),
             in_flight: self.flight_size(),
@@ -345,6 +349,7 @@ impl Tcb {
             segments_sent_again: self
                 .flight
                 .count(|sent| sent.was_sent_again() && sent.is_under_way()),
+            path: self.path_status(config),
             recovery: self.recovery_state(),
             timeouts: self.retries,
             send_queue: self.snd.queue.len(),
@@ -358,6 +363,24 @@ impl Tcb {
             retransmissions: self.counters.retransmissions,
             timers: timers.collect(),
             transitions: self.history.to_vec(),
+        }
+    }
+
+    fn path_status(&self, config: &Config) -> PathStatus {
+        let min_rtt = self.rtt.least();
+        let (least, srtt) = (min_rtt.unwrap_or_default(), self.rtt.srtt().unwrap_or_default());
+        PathStatus {
+            min_rtt,
+            in_network: self.pipe(config),
+            delivered: self.progress.delivered,
+            lost: self.progress.lost,
+            sent_again: self.counters.octets_sent_again,
+            delivery_rate: Some(self.progress.rate).filter(|rate| *rate > 0),
+            delivery_rate_is_app_limited: self.progress.rate_is_app_limited,
+            pacing_rate: self.congestion.pacing_rate(),
+            reordering_seen: self.recovery.reordering.seen,
+            reordering_window: self.recovery.reordering.window(least, srtt),
+            arrived_twice: self.counters.arrived_twice,
         }
     }
 

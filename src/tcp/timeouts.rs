@@ -56,8 +56,7 @@ impl Tcb {
 
     /// RFC 8985 7.3: one probe at a time, and none after which no round-trip time was measured.
     fn loss_probe_timeout(&mut self, cx: &mut Context<'_>) {
-        let is_out = self.flight.out().is_some_and(|out| out.probe.is_some());
-        if !is_out && std::mem::take(&mut self.recovery.may_probe) {
+        if self.recovery.probe.is_none() && std::mem::take(&mut self.recovery.may_probe) {
             self.pending.loss_probe = true;
         }
         let rto = self.rtt.rto(cx.config);
@@ -196,12 +195,11 @@ impl Tcb {
 
     /// RFC 8985 7.2: only while nothing is missing, and one probe at a time.
     fn may_probe_for_losses(&self, cx: &Context<'_>) -> bool {
-        let is_free = self.flight.out().is_some_and(|out| out.probe.is_none());
         cx.config.tail_loss_probe
             && self.negotiated.sack
             && self.state.is_synchronized()
             && !self.snd.syn
-            && is_free
+            && self.recovery.probe.is_none()
             && self.recovery.may_probe
             && self.recovery.episode.is_none()
             && self.flight.sacked() == 0

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use glasstack::http::{Config, Connection, StatusSource};
 use glasstack::stack::Summary;
-use glasstack::tcp::{Cause, RecoveryState, State, Status, Timer, TimerLeft, Transition};
+use glasstack::tcp::{
+    Algorithm, Cause, PathStatus, RecoveryState, State, Status, Timer, TimerLeft, Transition,
+};
 use glasstack::trace::ConnId;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use tokio::time::Instant;
@@ -245,12 +247,15 @@ fn established() -> Status {
         send_window_scale: Some(7),
         timestamps: true,
         sack: true,
+        congestion: Algorithm::NewReno,
         cwnd: 14_600,
         ssthresh: u32::MAX,
         in_flight: 0,
         segments_in_flight: 0,
         segments_lost: 0,
+        segments_sacked: 0,
         segments_sent_again: 0,
+        path: PathStatus::default(),
         recovery: RecoveryState::Open,
         timeouts: 0,
         send_queue: 0,

@@ -124,7 +124,8 @@ impl Info {
         let [snd, rcv] = [status.send_window_scale, status.receive_window_scale]
             .map(|shift| u64::from(shift.unwrap_or(0)));
         self.add("tcpi_wscale", 1, snd | rcv << 4);
-        self.unknown("tcpi_delivery_rate_app_limited", 1);
+        let limited = u64::from(status.path.delivery_rate_is_app_limited);
+        self.add("tcpi_delivery_rate_app_limited", 1, limited);
     }
 
     fn timers_and_sizes(&mut self, summary: &Summary) {
@@ -138,7 +139,7 @@ impl Info {
     fn flight(&mut self, summary: &Summary, unit: WindowUnit) {
         let status = &summary.status;
         self.add("tcpi_unacked", 4, status.segments_in_flight.into());
-        self.unknown("tcpi_sacked", 4);
+        self.add("tcpi_sacked", 4, status.segments_sacked.into());
         self.add("tcpi_lost", 4, status.segments_lost.into());
         self.add("tcpi_retrans", 4, status.segments_sent_again.into());
         self.unknown("tcpi_fackets", 4);
@@ -172,28 +173,30 @@ impl Info {
 
     fn totals(&mut self, summary: &Summary) {
         let status = &summary.status;
-        self.unknown("tcpi_pacing_rate", 8);
+        self.add("tcpi_pacing_rate", 8, status.path.pacing_rate.unwrap_or(u64::MAX));
         self.unknown("tcpi_max_pacing_rate", 8);
         self.add("tcpi_bytes_acked", 8, status.octets_acknowledged);
         self.add("tcpi_bytes_received", 8, status.octets_received);
         self.add("tcpi_segs_out", 4, status.segments_sent);
         self.add("tcpi_segs_in", 4, status.segments_received);
         self.add("tcpi_notsent_bytes", 4, u64::try_from(status.unsent).unwrap_or(u64::MAX));
-        for name in ["tcpi_min_rtt", "tcpi_data_segs_in", "tcpi_data_segs_out"] {
-            self.unknown(name, 4);
-        }
-        for name in
-            ["tcpi_delivery_rate", "tcpi_busy_time", "tcpi_rwnd_limited", "tcpi_sndbuf_limited"]
-        {
+        let path = &status.path;
+        self.add("tcpi_min_rtt", 4, path.min_rtt.map_or(0, micros));
+        self.unknown("tcpi_data_segs_in", 4);
+        self.unknown("tcpi_data_segs_out", 4);
+        self.add("tcpi_delivery_rate", 8, path.delivery_rate.unwrap_or(0));
+        for name in ["tcpi_busy_time", "tcpi_rwnd_limited", "tcpi_sndbuf_limited"] {
             self.unknown(name, 8);
         }
-        self.unknown("tcpi_delivered", 4);
+        let per = u64::from(status.send_mss.max(1));
+        self.add("tcpi_delivered", 4, path.delivered.div_ceil(per));
         self.unknown("tcpi_delivered_ce", 4);
-        self.unknown("tcpi_bytes_sent", 8);
-        self.unknown("tcpi_bytes_retrans", 8);
-        for name in ["tcpi_dsack_dups", "tcpi_reord_seen", "tcpi_rcv_ooopack"] {
-            self.unknown(name, 4);
-        }
+        let sent = status.octets_acknowledged + u64::from(status.in_flight) + path.sent_again;
+        self.add("tcpi_bytes_sent", 8, sent);
+        self.add("tcpi_bytes_retrans", 8, path.sent_again);
+        self.add("tcpi_dsack_dups", 4, path.arrived_twice.into());
+        self.add("tcpi_reord_seen", 4, path.reordering_seen.into());
+        self.unknown("tcpi_rcv_ooopack", 4);
         self.add("tcpi_snd_wnd", 4, status.send_window.into());
         self.add("tcpi_rcv_wnd", 4, status.receive_window.into());
     }

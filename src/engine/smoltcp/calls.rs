@@ -14,7 +14,7 @@ use super::{Connection, EPHEMERAL, Listener, Owner, Smoltcp};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::stack::{FourTuple, Handle, ListenerId, Ready, Summary};
-use crate::tcp::{Keepalive, Received, RecoveryState, State, Status};
+use crate::tcp::{Algorithm, Keepalive, PathStatus, Received, RecoveryState, State, Status};
 use crate::time::Instant;
 use crate::trace::{ConnId, Event};
 use crate::wire::{Frame, Payload};
@@ -331,6 +331,7 @@ impl Smoltcp {
             send_window_scale: None,
             timestamps: socket.timestamp_enabled(),
             sack: false,
+            congestion: Algorithm::NewReno,
             cwnd: 0,
             ssthresh: 0,
             in_flight: 0,
@@ -338,6 +339,7 @@ impl Smoltcp {
             segments_lost: 0,
             segments_sacked: 0,
             segments_sent_again: 0,
+            path: PathStatus::default(),
             recovery: RecoveryState::Open,
             timeouts: 0,
             send_queue: socket.send_queue(),

@@ -43,6 +43,9 @@ pub(in crate::tcp) struct Progress {
     pub lost: u64,
     /// Until so much is delivered the application was the limit; 0: it is not.
     pub app_limited: u64,
+    /// The last sample, in octets per second; 0 before the first.
+    pub rate: u64,
+    pub rate_is_app_limited: bool,
 }
 
 impl Progress {
@@ -88,7 +91,7 @@ impl Progress {
         if interval.is_zero() || min_rtt.is_some_and(|least| interval < least) {
             return None;
         }
-        Some(RateSample {
+        let sample = RateSample {
             delivered: self.delivered - newest.mark.delivered,
             interval,
             prior_delivered: newest.mark.delivered,
@@ -96,6 +99,9 @@ impl Progress {
             lost: self.lost - newest.mark.lost,
             rtt: delivery.rtt(),
             app_limited: newest.mark.app_limited,
-        })
+        };
+        self.rate = sample.rate();
+        self.rate_is_app_limited = sample.app_limited;
+        Some(sample)
     }
 }

@@ -6,7 +6,6 @@ use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 
 use super::delivery::Delivery;
-use super::probe::Probe;
 use super::rack::Rack;
 use super::sent::Sent;
 use crate::seq::Seq;
@@ -34,7 +33,6 @@ pub(in crate::tcp) struct Out {
     /// About so many records could be joined with their neighbour: the peer has both.
     pub(super) joinable: usize,
     pub(in crate::tcp) rack: Rack,
-    pub(in crate::tcp) probe: Option<Probe>,
     /// When something was delivered last, and when what was newest of that had left.
     pub(in crate::tcp) delivered_at: Instant,
     pub(in crate::tcp) first_sent_at: Instant,
@@ -184,7 +182,6 @@ impl Flight {
             now.since(sent.at).hash(hasher);
         }
         if let Some(out) = &self.0 {
-            out.probe.hash(hasher);
             out.rack.fingerprint(now, hasher);
         }
     }

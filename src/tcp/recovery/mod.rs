@@ -42,6 +42,8 @@ pub(super) struct Recovery {
     pub(super) force_one: bool,
     /// A round-trip time was measured since the last loss probe (RFC 8985 7.3).
     pub(super) may_probe: bool,
+    /// The loss probe that is out, or of which it is still open what it has repaired.
+    pub(super) probe: Option<Probe>,
     pub(super) reordering: Reordering,
     /// What is under way, if anything is.
     pub(super) episode: Option<Box<Episode>>,
@@ -77,6 +79,7 @@ impl Recovery {
             recover: iss,
             force_one: false,
             may_probe: true,
+            probe: None,
             reordering: Reordering::new(),
             episode: None,
             undo: None,

@@ -67,13 +67,8 @@ impl Reordering {
         }
     }
 
-    /// How many quarters of a round trip segments may be late (at least one).
-    pub(in crate::tcp) const fn quarters(&self) -> u8 {
-        self.multiplier
-    }
-
-    /// RACK.reo_wnd, once reordering matters.
-    fn window(&self, min_rtt: Duration, srtt: Duration) -> Duration {
+    /// RACK.reo_wnd, where reordering has to be allowed for.
+    pub(in crate::tcp) fn window(&self, min_rtt: Duration, srtt: Duration) -> Duration {
         (min_rtt / 4 * u32::from(self.multiplier)).min(srtt)
     }
 }

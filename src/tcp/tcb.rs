@@ -259,6 +259,12 @@ impl Tcb {
         self.role
     }
 
+    /// SND.NXT: the next number to be sent.
+    #[must_use]
+    pub const fn snd_nxt(&self) -> Seq {
+        self.snd.nxt
+    }
+
     /// Why it ended, if not by closing.
     #[must_use]
     pub const fn error(&self) -> Option<Error> {

@@ -12,6 +12,7 @@
 //! - State for an undo is saved once per repair instead of once per round with losses: saved later, it
 //!   would already hold what the first losses did.
 //! - After a timeout the window is one segment; the draft adds what is in flight, but nothing is then.
+//! - A cautious probe has reached the long-term bound when not another segment fits below it.
 //! - A pause between probes is at least four rounds, even where the path holds less than a segment.
 
 mod aggregation;

@@ -262,7 +262,9 @@ impl Bbr {
 
     /// IsTimeToGoDown.
     fn is_time_to_go_down(&mut self, path: &Path, sample: &Sample) -> bool {
-        if self.cycle.too_high && u64::from(path.in_flight) >= self.bounds.long_term {
+        // Reached means that not another segment fits: in octets a window is hardly ever used to the last.
+        let reached = sample.in_flight_before.saturating_add(u64::from(path.mss));
+        if self.cycle.too_high && reached > self.bounds.long_term {
             // Here the last probe went wrong. Whether this one does is not known before a round trip.
             self.cycle.precautionary = true;
             return true;

@@ -23,13 +23,16 @@ pub(super) struct Sample {
     pub(super) rtt: Option<Duration>,
     /// RS.newly_acked.
     pub(super) newly_acked: u64,
+    /// In flight just before it.
+    pub(super) in_flight_before: u64,
 }
 
 impl Sample {
     pub(super) fn of(ack: &Ack) -> Self {
         let newly_acked = u64::from(ack.delivered);
+        let in_flight_before = u64::from(ack.in_flight_before);
         let Some(rate) = ack.rate else {
-            return Sample { rtt: ack.rtt, newly_acked, ..Sample::default() };
+            return Sample { rtt: ack.rtt, newly_acked, in_flight_before, ..Sample::default() };
         };
         // Nothing comes back faster than the path allows: the segment that was acknowledged was another
         // copy than the one we take it for.
@@ -43,6 +46,7 @@ impl Sample {
             app_limited: rate.app_limited,
             rtt: rate.rtt.or(ack.rtt),
             newly_acked,
+            in_flight_before,
         }
     }
 }

@@ -24,6 +24,8 @@ pub(super) const fn ms(millis: u64) -> Duration {
 
 #[derive(Clone, Copy, Debug)]
 struct Packet {
+    /// Of everything ever sent.
+    end: u64,
     sent_at: Instant,
     /// When its acknowledgment arrives, or would.
     back_at: Instant,
@@ -70,7 +72,10 @@ pub(super) struct Network {
     delivered_at: Instant,
     first_sent_at: Instant,
     app_limited: u64,
+    /// Fast recovery lasts until so much of what was sent is acknowledged or lost: what was out when it
+    /// began, and what repaired that.
     recover: Option<u64>,
+    repaired: u64,
     sent: u64,
     acknowledged: u64,
     limited: bool,
@@ -103,6 +108,7 @@ impl Network {
             first_sent_at: start,
             app_limited: 0,
             recover: None,
+            repaired: 0,
             sent: 0,
             acknowledged: 0,
             limited: false,
@@ -217,6 +223,7 @@ impl Network {
         }
         self.sent += u64::from(MSS);
         self.flight.push_back(Packet {
+            end: self.sent,
             sent_at: self.now,
             back_at,
             dropped,
@@ -249,7 +256,7 @@ impl Network {
             self.bbr.on_congestion(Signal::Loss, &path);
             self.recover = Some(self.sent);
         }
-        if self.recover.is_some_and(|recover| self.acknowledged >= recover) {
+        if self.recover.is_some_and(|recover| self.acknowledged >= recover.max(self.repaired)) {
             self.recover = None;
             let path = self.path();
             self.bbr.on_recovered(&path);
@@ -285,6 +292,10 @@ impl Network {
 
     fn lose(&mut self, gone: &[Packet]) {
         for packet in gone {
+            if self.recover.is_none_or(|recover| packet.end <= recover) {
+                // What leaves next stands for its second copy.
+                self.repaired = self.sent + u64::from(MSS);
+            }
             self.lost += u64::from(MSS);
             let lost = LostSegment {
                 octets: MSS,

@@ -5,7 +5,7 @@ use super::arithmetic::octets;
 use crate::time::Instant;
 
 /// BBR.ExtraAckedFilterLen, in rounds.
-const ROUNDS: u64 = 10;
+const ROUNDS: usize = 10;
 
 /// BBR.extra_acked: the most that was acknowledged beyond what the bandwidth explains.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,7 +14,7 @@ pub(super) struct Aggregation {
     since: Instant,
     delivered: u64,
     /// For each of the last rounds its number plus one, and its maximum.
-    rounds: [(u64, u64); ROUNDS as usize],
+    rounds: [(u64, u64); ROUNDS],
 }
 
 impl Aggregation {
@@ -46,13 +46,13 @@ impl Aggregation {
     /// The most in the last ten rounds, or in this one while the bandwidth is still searched for:
     /// early samples are too high.
     pub(super) fn extra(&self, round: u64, searching: bool) -> u64 {
-        let oldest = if searching { round } else { round.saturating_sub(ROUNDS - 1) };
+        let oldest = if searching { round } else { round.saturating_sub(ROUNDS as u64 - 1) };
         let recent = self.rounds.iter().filter(|(number, _)| *number > oldest);
         recent.map(|(_, most)| *most).max().unwrap_or(0)
     }
 
     fn slot(&mut self, round: u64) -> (&mut u64, &mut u64) {
-        let index = usize::try_from(round % ROUNDS).expect("ten rounds are few");
+        let index = usize::try_from(round % ROUNDS as u64).expect("ten rounds are few");
         let (number, most) = &mut self.rounds[index];
         (number, most)
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::super::{LostSegment, Path};
 use super::arithmetic::{Random, UNBOUNDED, per_cent};
 use super::sample::Sample;
+use super::window::least_window;
 use super::{Bbr, State, bounds};
 use crate::time::Instant;
 
@@ -255,7 +256,7 @@ impl Bbr {
     /// IsTimeToCruise: the queue has gone, and there is room for others.
     fn is_time_to_cruise(&self, path: &Path) -> bool {
         let in_flight = u64::from(path.in_flight);
-        let least = self.least_window(path.mss);
+        let least = least_window(path.mss);
         in_flight <= self.bounds.with_headroom(u64::from(path.mss), least)
             && in_flight <= self.inflight(self.max_bandwidth.rate(), 100, path.mss)
     }
@@ -279,5 +280,25 @@ impl Bbr {
 
     fn held_by_long_term(&self) -> bool {
         self.rounds.window_limited() && u64::from(self.cwnd) >= self.bounds.long_term
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probes_are_two_to_three_seconds_apart_by_chance() {
+        let (mut cycle, mut random) = (Cycle::NEW, Random::new(1));
+        let waits: Vec<_> = (0..100)
+            .map(|_| {
+                cycle.begin(Instant::ZERO, &mut random);
+                (cycle.wait, cycle.rounds)
+            })
+            .collect();
+        assert!(waits.iter().all(|(wait, rounds)| (2..3).contains(&wait.as_secs()) && *rounds < 2));
+        assert!(waits.iter().any(|(wait, _)| wait.subsec_millis() < 100));
+        assert!(waits.iter().any(|(wait, _)| wait.subsec_millis() > 900));
+        assert!(waits.iter().any(|(_, rounds)| *rounds == 0));
     }
 }

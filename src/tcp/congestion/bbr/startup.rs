@@ -3,6 +3,7 @@
 
 use super::super::Path;
 use super::sample::Sample;
+use super::window::least_window;
 use super::{Bbr, Repair, State, bounds};
 
 /// BBRStartupFullLossCnt: so many separate losses in a round are no accident.
@@ -47,7 +48,7 @@ impl Bbr {
         self.undo.state = Some(State::Startup);
         self.full_pipe.found_by_loss();
         let bdp = self.bdp_multiple(self.bandwidth(), 100);
-        self.bounds.long_term = bdp.max(self.delivery.octets).max(self.least_window(path.mss));
+        self.bounds.long_term = bdp.max(self.delivery.octets).max(least_window(path.mss));
     }
 
     /// CheckStartupHighLoss. With SACK it takes a whole round of recovery to tell, so that a burst that was

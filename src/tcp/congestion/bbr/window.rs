@@ -25,15 +25,15 @@ pub(super) fn initial_pacing_rate(window: u32, srtt: Option<Duration>) -> u64 {
     per_cent(nominal, State::Startup.pacing_gain()).max(LEAST_RATE)
 }
 
+/// BBR.MinPipeCwnd: with fewer segments a receiver that acknowledges every other one stalls the pipe.
+pub(super) fn least_window(mss: u32) -> u64 {
+    u64::from(mss.max(1)).saturating_mul(4).min(u64::from(MOST))
+}
+
 impl Bbr {
     /// BBR.bw: the most that all we know lets us send, in octets per second.
     pub(super) fn bandwidth(&self) -> u64 {
         self.max_bandwidth.rate().min(self.bounds.bandwidth)
-    }
-
-    /// BBR.MinPipeCwnd: with fewer segments a receiver that acknowledges every other one stalls the pipe.
-    pub(super) fn least_window(&self, mss: u32) -> u64 {
-        u64::from(mss.max(1)).saturating_mul(4).min(u64::from(MOST))
     }
 
     /// BDPMultiple: `gain` hundredths of the bandwidth-delay product at `bandwidth`.
@@ -57,7 +57,7 @@ impl Bbr {
     /// ProbeRTTCwnd.
     pub(super) fn probe_rtt_window(&self, mss: u32) -> u64 {
         let half = self.bdp_multiple(self.bandwidth(), State::ProbeRtt.window_gain());
-        half.max(self.least_window(mss))
+        half.max(least_window(mss))
     }
 
     /// SetPacingRateWithGain. Until the pipe was full once the rate only rises: all samples so far may
@@ -88,13 +88,13 @@ impl Bbr {
         } else {
             window
         };
-        self.cwnd = self.cwnd.max(narrow(self.least_window(ack.path.mss)));
+        self.cwnd = self.cwnd.max(narrow(least_window(ack.path.mss)));
         self.bound_window(&ack.path);
     }
 
     /// BoundCwndForProbeRTT and BoundCwndForModel: the column "volume cap" of the table in section 5.6.1.
     pub(super) fn bound_window(&mut self, path: &Path) {
-        let least = self.least_window(path.mss);
+        let least = least_window(path.mss);
         let cap = match self.state {
             State::Startup | State::Drain => UNBOUNDED,
             State::Down | State::Refill | State::Up => self.bounds.long_term,
@@ -132,7 +132,7 @@ impl Bbr {
     /// QuantizationBudget.
     fn quantized(&self, octets: u64, mss: u32) -> u64 {
         let offload = self.send_quantum.saturating_mul(OFFLOAD_QUANTA);
-        let enough = octets.max(offload).max(self.least_window(mss));
+        let enough = octets.max(offload).max(least_window(mss));
         // Else a probe could not exceed a pipe of a few segments.
         let spare = if self.state == State::Up { 2 * u64::from(mss) } else { 0 };
         enough.saturating_add(spare)

@@ -24,7 +24,7 @@ fn time() -> impl Strategy<Value = Duration> {
         Just(Duration::from_micros(20)),
         (0..300_u64).prop_map(Duration::from_millis),
         Just(Duration::from_secs(2)),
-        Just(Duration::from_secs(3 * 3600)),
+        Just(Duration::from_hours(3)),
         Just(Duration::MAX),
     ]
 }
@@ -61,7 +61,7 @@ prop_compose! {
         (window_limited, in_recovery, ece) in any::<(bool, bool, bool)>(),
     ) -> Ack {
         Ack {
-            octets, delivered, lost, in_flight_before, rtt, rate, window_limited, in_recovery, ece,
+            octets, delivered, lost, in_flight_before, rtt, window_limited, in_recovery, ece, rate,
             ..Ack::sample(1460, 0)
         }
     }

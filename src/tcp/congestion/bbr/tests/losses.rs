@@ -9,15 +9,15 @@ fn throughput(loss: u64) -> u64 {
     let mut network = Network::with_buffer(mbit(50), ms(30), 200);
     network.loss = loss;
     network.run(ms(5000));
-    let reached = network.run(ms(30_000)) * 100 / network.rate;
-    println!("{loss} in a million lost: {reached} %");
-    reached
+    network.run(ms(30_000)) * 100 / network.rate
 }
 
 #[test]
 fn a_per_cent_of_random_losses_does_not_make_it_collapse() {
     assert!(throughput(0) >= 95);
     assert!(throughput(1_000) >= 85);
+    // Each lossy round of a cruise takes its per cent, up to 63 of them, until the next probe gives all of
+    // it back.
     assert!(throughput(10_000) >= 70);
 }
 
@@ -33,7 +33,6 @@ fn a_shallow_buffer_is_not_flooded() {
     let lost = network.lost;
     let reached = network.run(ms(20_000)) * 100 / network.rate;
     let lost = (network.lost - lost) * 10_000 / (network.rate * 20);
-    println!("shallow: {reached} %, {lost} in 10,000 lost");
     let long_term = network.bbr.bounds.long_term;
     assert!(long_term <= (network.bdp() + network.buffer) * 110 / 100, "{long_term}");
     assert!(reached >= 70, "{reached}");

@@ -21,8 +21,9 @@ fn every_five_seconds_half_of_the_pipe_is_emptied_for_a_fifth_of_a_second() {
         assert!((ms(200)..ms(200 + 3 * 40)).contains(&took), "{took:?}");
         assert!((40..=50).contains(&(least * 100 / network.bdp())), "{least}");
         assert_eq!(network.bbr.state, State::Cruise);
+        assert!(u64::from(network.bbr.window()) > network.bdp() * 3 / 2, "the window is back");
         network.run(ms(80));
-        assert!(u64::from(network.in_flight()) > network.bdp() * 85 / 100, "the window is back");
+        assert!(u64::from(network.in_flight()) > network.bdp() * 85 / 100, "and what it allows");
     }
     for pair in entered.windows(2) {
         let apart = pair[1].since(pair[0]);

@@ -1,5 +1,6 @@
 //! The algorithm that a connection has chosen.
 
+use super::bbr::Bbr;
 use super::new_reno::NewReno;
 use super::{Ack, Algorithm, CongestionControl, LostSegment, Path, Signal};
 
@@ -7,6 +8,7 @@ use super::{Ack, Algorithm, CongestionControl, LostSegment, Path, Signal};
 #[derive(Clone, Debug)]
 pub(in crate::tcp) enum Control {
     NewReno(NewReno),
+    Bbr(Box<Bbr>),
 }
 
 impl Control {
@@ -14,6 +16,7 @@ impl Control {
     pub(in crate::tcp) fn new(algorithm: Algorithm, initial_segments: u32, mss: u32) -> Self {
         match algorithm {
             Algorithm::NewReno => Control::NewReno(NewReno::new(initial_segments, mss)),
+            Algorithm::Bbr => Control::Bbr(Box::new(Bbr::new(initial_segments, mss))),
         }
     }
 
@@ -21,18 +24,21 @@ impl Control {
     pub(in crate::tcp) const fn algorithm(&self) -> Algorithm {
         match self {
             Control::NewReno(_) => Algorithm::NewReno,
+            Control::Bbr(_) => Algorithm::Bbr,
         }
     }
 
     fn chosen(&self) -> &dyn CongestionControl {
         match self {
             Control::NewReno(reno) => reno,
+            Control::Bbr(bbr) => bbr.as_ref(),
         }
     }
 
     fn chosen_mut(&mut self) -> &mut dyn CongestionControl {
         match self {
             Control::NewReno(reno) => reno,
+            Control::Bbr(bbr) => bbr.as_mut(),
         }
     }
 }
@@ -56,6 +62,10 @@ impl CongestionControl for Control {
 
     fn meters_recovery(&self) -> bool {
         self.chosen().meters_recovery()
+    }
+
+    fn on_negotiated(&mut self, sack: bool) {
+        self.chosen_mut().on_negotiated(sack);
     }
 
     fn on_send(&mut self, path: &Path, idle: bool) {
@@ -89,6 +99,9 @@ impl CongestionControl for Control {
     fn undo(&mut self, before: &Self, path: &Path) {
         match (self, before) {
             (Control::NewReno(reno), Control::NewReno(before)) => reno.undo(before, path),
+            (Control::Bbr(bbr), Control::Bbr(before)) => bbr.undo(before, path),
+            // An algorithm is chosen before there is anything to undo.
+            (Control::NewReno(_) | Control::Bbr(_), _) => {}
         }
     }
 }

@@ -1,6 +1,7 @@
 //! How much may be in flight, and how fast it may leave: one file per algorithm behind one interface.
 //! What is lost, and when, is for `recovery` to find out.
 
+mod bbr;
 mod control;
 mod new_reno;
 mod rate;
@@ -21,17 +22,20 @@ pub enum Algorithm {
     /// Slow start, congestion avoidance, halving at a loss (RFC 5681, RFC 6582).
     #[default]
     NewReno,
+    /// A model of the path instead of a reaction to losses (draft-ietf-ccwg-bbr-06).
+    Bbr,
 }
 
 impl Algorithm {
     /// All there are.
-    pub const ALL: [Algorithm; 1] = [Algorithm::NewReno];
+    pub const ALL: [Algorithm; 2] = [Algorithm::NewReno, Algorithm::Bbr];
 
     /// What it is called on command lines and in `TCP_CONGESTION`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Algorithm::NewReno => "reno",
+            Algorithm::Bbr => "bbr",
         }
     }
 }
@@ -110,6 +114,8 @@ pub(super) struct LostSegment {
     /// `Path::delivered` and `Path::lost` when it left.
     pub delivered_then: u64,
     pub lost_then: u64,
+    /// The application, not the path, was the limit when it left.
+    pub app_limited_then: bool,
 }
 
 /// Why to slow down.
@@ -143,6 +149,11 @@ pub(super) trait CongestionControl {
     /// proportion to what is delivered (RFC 6937).
     fn meters_recovery(&self) -> bool {
         false
+    }
+
+    /// The handshake has settled whether SACK (RFC 2018) is in use; until then it is taken to be.
+    fn on_negotiated(&mut self, sack: bool) {
+        let _ = sack;
     }
 
     /// Something is about to leave; it is not in `path.in_flight` yet. `idle`: nothing was out, and the

@@ -2,8 +2,8 @@
 
 use super::{Ack, CongestionControl, Path, Signal};
 
-/// The window never grows beyond this, whatever is acknowledged.
-const MOST: u32 = 1 << 30;
+/// The window never grows beyond this, whatever is acknowledged (RFC 7323 2.3).
+pub(super) const MOST: u32 = 1 << 30;
 
 /// The classic algorithm.
 #[derive(Clone, Debug)]
@@ -25,8 +25,10 @@ impl NewReno {
 }
 
 /// min(10 MSS, max(2 MSS, 14,600)) for ten segments (RFC 6928 2).
-fn initial_window(segments: u32, mss: u32) -> u32 {
-    segments.saturating_mul(mss).min((2 * mss).max(segments.saturating_mul(1460)))
+pub(super) fn initial_window(segments: u32, mss: u32) -> u32 {
+    let segments = segments.max(1);
+    let most = mss.saturating_mul(2).max(segments.saturating_mul(1460));
+    segments.saturating_mul(mss).min(most).clamp(1, MOST)
 }
 
 /// Half of what is out, but at least two segments (RFC 5681 3.1, equation 4).

@@ -92,6 +92,7 @@ impl Tcb {
         let segments = if self.retries > 0 { 1 } else { cx.config.initial_window };
         let algorithm = self.congestion.algorithm();
         self.congestion = Control::new(algorithm, segments, self.send_mss(cx.config));
+        self.congestion.on_negotiated(self.negotiated.sack);
     }
 
     /// What follows from having become ESTABLISHED.

@@ -56,9 +56,12 @@ impl Tcb {
             return 0;
         }
         let octets = losses.iter().map(|loss| loss.octets).sum();
-        self.progress.lost += u64::from(octets);
-        let path = self.path(self.pipe(cx.config), cx);
-        losses.iter().for_each(|loss| self.congestion.on_lost(loss, &path));
+        let mut path = self.path(self.pipe(cx.config), cx);
+        for loss in losses {
+            path.lost += u64::from(loss.octets);
+            self.congestion.on_lost(loss, &path);
+        }
+        self.progress.lost = path.lost;
         octets
     }
 

@@ -97,7 +97,7 @@ impl Progress {
             prior_delivered: newest.mark.delivered,
             in_flight_then: newest.mark.in_flight,
             lost: self.lost - newest.mark.lost,
-            rtt: delivery.rtt(),
+            rtt: (!newest.was_sent_again()).then(|| now.since(newest.at)),
             app_limited: newest.mark.app_limited,
         };
         self.rate = sample.rate();

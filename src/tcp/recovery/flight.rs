@@ -334,6 +334,7 @@ impl Out {
             in_flight_then: sent.mark.in_flight,
             delivered_then: sent.mark.delivered,
             lost_then: sent.mark.lost,
+            app_limited_then: sent.mark.app_limited,
         }
     }
 }

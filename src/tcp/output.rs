@@ -399,7 +399,7 @@ impl Tcb {
         if why != Retransmission::LossProbe
             && let Some(undo) = self.recovery.undo.as_deref_mut()
         {
-            undo.on_sent_again(numbers, cx.now);
+            undo.on_sent_again(numbers, sent.end, cx.now);
         }
         self.pace(numbers, cx);
     }

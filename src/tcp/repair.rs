@@ -71,10 +71,15 @@ impl Tcb {
         self.flight_size().min(self.congestion.window())
     }
 
+    fn remember_how_to_undo(&mut self) {
+        let is_first = !self.flight.iter().any(|sent| sent.was_sent_again() && sent.is_under_way());
+        let undo = Undo::new(self.congestion.clone(), self.snd.una, is_first);
+        self.recovery.undo = Some(Box::new(undo));
+    }
+
     /// Fast recovery begins.
     fn begin_fast_recovery(&mut self, cx: &mut Context<'_>) {
-        let undo = Undo::new(self.congestion.clone(), self.snd.una);
-        self.recovery.undo = Some(Box::new(undo));
+        self.remember_how_to_undo();
         let path = self.path(self.flight_at_loss(), cx);
         self.congestion.on_congestion(Signal::Loss, &path);
         let metered = self.negotiated.sack && !self.congestion.meters_recovery();
@@ -133,8 +138,7 @@ impl Tcb {
         let can_tell = is_first && !self.recovery.is_repairing() && cx.config.frto;
         if is_first {
             if !self.recovery.is_repairing() || self.recovery.undo.is_none() {
-                let undo = Undo::new(self.congestion.clone(), self.snd.una);
-                self.recovery.undo = Some(Box::new(undo));
+                self.remember_how_to_undo();
             }
             let path = self.path(self.flight_size(), cx);
             self.congestion.on_timeout(&path);
@@ -248,7 +252,11 @@ impl Tcb {
         if news.octets > 0
             && is_repairing
             && let Some(undo) = self.recovery.undo.as_deref()
-            && undo.is_contradicted_by(news.echo, cx.now)
+            && undo.is_contradicted_by(
+                news.echo,
+                (self.snd.una - news.octets, self.snd.una),
+                cx.now,
+            )
         {
             return self.take_back(Undone::OlderTimestamp, cx);
         }

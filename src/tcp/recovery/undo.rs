@@ -14,20 +14,22 @@ pub(in crate::tcp) struct Undo {
     pub before: Control,
     /// Only what lies from here on was sent again since.
     una: Seq,
-    /// When the first segment was sent again; none until one is.
-    first_again: Option<Instant>,
+    /// When the first segment was sent again, and where it ends; none until one is.
+    first_again: Option<(Instant, Seq)>,
+    /// Nothing that was sent again before is out: what timestamps tell is about this repair.
+    is_first: bool,
     /// Octets that were sent again and have not been reported as needless.
     again: u32,
 }
 
 impl Undo {
-    pub(in crate::tcp) fn new(before: Control, una: Seq) -> Self {
-        Undo { before, una, first_again: None, again: 0 }
+    pub(in crate::tcp) fn new(before: Control, una: Seq, is_first: bool) -> Self {
+        Undo { before, una, first_again: None, is_first, again: 0 }
     }
 
-    /// `octets` are sent again.
-    pub(in crate::tcp) fn on_sent_again(&mut self, octets: u32, now: Instant) {
-        self.first_again.get_or_insert(now);
+    /// `octets` that end with `end` are sent again.
+    pub(in crate::tcp) fn on_sent_again(&mut self, octets: u32, end: Seq, now: Instant) {
+        self.first_again.get_or_insert((now, end));
         self.again = self.again.saturating_add(octets);
     }
 
@@ -40,11 +42,19 @@ impl Undo {
         self.again == 0
     }
 
-    /// Whether what an ACK newly acknowledges arrived before any of it was sent again: the peer echoes a
-    /// timestamp that is older (RFC 3522 3.2).
-    pub(in crate::tcp) fn is_contradicted_by(&self, echo: Option<Echo>, now: Instant) -> bool {
+    /// Whether the ACK that moves SND.UNA from `old` to `una` says that the first segment had arrived before
+    /// it was sent again: the peer echoes a timestamp that is older (RFC 3522 3.2).
+    pub(in crate::tcp) fn is_contradicted_by(
+        &self,
+        echo: Option<Echo>,
+        (old, una): (Seq, Seq),
+        now: Instant,
+    ) -> bool {
         match (echo, self.first_again) {
-            (Some(echo), Some(first_again)) => echo.is_before(first_again, now),
+            (Some(echo), Some((at, end))) => {
+                let acknowledges_it = old.lt(end) && una.ge(end);
+                self.is_first && acknowledges_it && echo.is_before(at, now)
+            }
             (None, Some(_)) | (Some(_) | None, None) => false,
         }
     }

@@ -9,15 +9,15 @@ use crate::time::Instant;
 /// SRTT, RTTVAR and RTO of one connection. In nanoseconds, for they are reckoned with for each ACK.
 #[derive(Clone, Debug)]
 pub(super) struct Rtt {
-    /// `None` before the first measurement.
-    srtt: Option<u64>,
+    /// `NONE` before the first measurement.
+    srtt: u64,
     rttvar: u64,
     /// Without backoff.
     rto: u64,
     /// How often the timeout has been doubled (RFC 6298 5.5).
     backoff: u32,
-    /// The least measurement of the last minutes, and when it was made.
-    least: Option<u64>,
+    /// The least measurement of the last minutes, and when it was made; `NONE` before the first.
+    least: u64,
     least_at: Instant,
 }
 
@@ -27,6 +27,13 @@ const LEAST_LASTS: Duration = Duration::from_mins(5);
 /// What no measurement exceeds: far beyond any ceiling of the timeout, far from any overflow.
 const LONGEST: u64 = 1 << 50;
 
+/// No measurement, in the place of one.
+const NONE: u64 = u64::MAX;
+
+fn known(nanos: u64) -> Option<Duration> {
+    (nanos != NONE).then(|| Duration::from_nanos(nanos))
+}
+
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -34,11 +41,11 @@ fn nanos(duration: Duration) -> u64 {
 impl Rtt {
     pub(super) fn new(config: &Config) -> Self {
         Rtt {
-            srtt: None,
+            srtt: NONE,
             rttvar: 0,
             rto: nanos(config.initial_rto),
             backoff: 0,
-            least: None,
+            least: NONE,
             least_at: Instant::ZERO,
         }
     }
@@ -49,17 +56,14 @@ impl Rtt {
     pub(super) fn measure(&mut self, rtt: Duration, config: &Config) {
         self.backoff = 0;
         let rtt = nanos(rtt).min(LONGEST);
-        let srtt = match self.srtt {
-            None => {
-                self.rttvar = rtt / 2;
-                rtt
-            }
-            Some(srtt) => {
-                self.rttvar = (self.rttvar * 3 + srtt.abs_diff(rtt)) / 4;
-                (srtt * 7 + rtt) / 8
-            }
+        let srtt = if self.srtt == NONE {
+            self.rttvar = rtt / 2;
+            rtt
+        } else {
+            self.rttvar = (self.rttvar * 3 + self.srtt.abs_diff(rtt)) / 4;
+            (self.srtt * 7 + rtt) / 8
         };
-        self.srtt = Some(srtt);
+        self.srtt = srtt;
         self.reckon(srtt, config);
     }
 
@@ -74,24 +78,24 @@ impl Rtt {
     pub(super) fn take_least(&mut self, rtt: Duration, now: Instant) {
         let rtt = nanos(rtt);
         let is_old = now.since(self.least_at) > LEAST_LASTS;
-        if is_old || self.least.is_none_or(|least| rtt <= least) {
-            self.least = Some(rtt);
+        if is_old || rtt <= self.least {
+            self.least = rtt;
             self.least_at = now;
         }
     }
 
     /// The least round-trip time of the last minutes.
     pub(super) fn least(&self) -> Option<Duration> {
-        self.least.map(Duration::from_nanos)
+        known(self.least)
     }
 
     /// A timeout came too early: what is measured next is to count in full, and until then the variation
     /// is taken for large (RFC 4015 3.2, step 5).
     pub(super) fn be_more_patient(&mut self, config: &Config) {
         self.backoff = 0;
-        if let Some(srtt) = self.srtt {
-            self.rttvar = self.rttvar.max(srtt / 2);
-            self.reckon(srtt, config);
+        if self.srtt != NONE {
+            self.rttvar = self.rttvar.max(self.srtt / 2);
+            self.reckon(self.srtt, config);
         }
     }
 
@@ -107,7 +111,7 @@ impl Rtt {
 
     /// After a SYN had to be sent again and nothing could be measured: begin with 3 s (5.7).
     pub(super) fn after_lost_syn(&mut self) {
-        if self.srtt.is_none() {
+        if self.srtt == NONE {
             self.rto = self.rto.max(nanos(Duration::from_secs(3)));
             self.backoff = 0;
         }
@@ -124,7 +128,7 @@ impl Rtt {
     }
 
     pub(super) fn srtt(&self) -> Option<Duration> {
-        self.srtt.map(Duration::from_nanos)
+        known(self.srtt)
     }
 
     pub(super) fn rttvar(&self) -> Duration {

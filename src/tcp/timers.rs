@@ -31,7 +31,7 @@ pub enum Timer {
 }
 
 impl Timer {
-    /// All of them; ties between deadlines are broken in this order.
+    /// All of them; ties between deadlines are broken in this order (`Timers::place` has it, too).
     pub const ALL: [Timer; 10] = [
         Timer::Retransmission,
         Timer::Reordering,
@@ -82,39 +82,70 @@ pub struct Deadline {
     pub timer: Timer,
 }
 
-/// The deadlines of all timers of one connection.
+/// The deadlines of all timers of one connection. Of those that never run at the same time one place
+/// holds the deadline of whichever does: a connection has to be small.
 #[derive(Clone, Debug)]
 pub(super) struct Timers {
-    /// By `Timer as usize`; `Instant::NEVER` is "not armed".
-    at: [Instant; Timer::ALL.len()],
+    /// `Instant::NEVER` is "not armed".
+    at: [Instant; Timers::PLACES],
+    /// Which of its timers each place belongs to.
+    armed: [Timer; Timers::PLACES],
 }
 
 impl Timers {
+    const PLACES: usize = 6;
+
     pub(super) const fn new() -> Self {
-        Timers { at: [Instant::NEVER; Timer::ALL.len()] }
+        Timers { at: [Instant::NEVER; Self::PLACES], armed: [Timer::User; Self::PLACES] }
     }
 
-    /// Sets `timer`, whatever it was before.
+    const fn place(timer: Timer) -> usize {
+        match timer {
+            // One of them at a time watches over what is in flight (RFC 8985 8).
+            Timer::Retransmission | Timer::Reordering | Timer::LossProbe | Timer::Persist => 0,
+            Timer::DelayedAck => 1,
+            Timer::Keepalive => 2,
+            // Each belongs to one state.
+            Timer::TimeWait | Timer::Orphan => 3,
+            Timer::User => 4,
+            Timer::Pacing => 5,
+        }
+    }
+
+    /// Sets `timer`, whatever it was before. Others of its place have been cleared.
     pub(super) fn arm(&mut self, timer: Timer, at: Instant) {
-        self.at[timer as usize] = at;
+        let place = Self::place(timer);
+        debug_assert!(
+            self.at[place] == Instant::NEVER || self.armed[place] == timer,
+            "{} runs, {timer} is armed",
+            self.armed[place]
+        );
+        self.at[place] = at;
+        self.armed[place] = timer;
     }
 
     /// Says whether it was armed.
     pub(super) fn clear(&mut self, timer: Timer) -> bool {
-        std::mem::replace(&mut self.at[timer as usize], Instant::NEVER) != Instant::NEVER
+        let is_armed = self.is_armed(timer);
+        if is_armed {
+            self.at[Self::place(timer)] = Instant::NEVER;
+        }
+        is_armed
     }
 
     pub(super) fn until(&self, timer: Timer) -> Option<Instant> {
-        Some(self.at[timer as usize]).filter(|at| *at != Instant::NEVER)
+        let place = Self::place(timer);
+        let at = Some(self.at[place]).filter(|_| self.armed[place] == timer);
+        at.filter(|at| *at != Instant::NEVER)
     }
 
     pub(super) fn is_armed(&self, timer: Timer) -> bool {
         self.until(timer).is_some()
     }
 
-    /// The timer that runs out first.
+    /// The timer that runs out first; of several that which stands first in `Timer::ALL`.
     pub(super) fn next(&self) -> Option<Deadline> {
-        let all = Timer::ALL.into_iter().zip(self.at);
+        let all = self.armed.into_iter().zip(self.at);
         let (timer, at) = all.min_by_key(|(_, at)| *at).expect("there are timers");
         (at != Instant::NEVER).then_some(Deadline { at, timer })
     }
@@ -137,6 +168,7 @@ mod tests {
         timers.arm(Timer::DelayedAck, Instant::from_millis(40));
         timers.arm(Timer::Retransmission, Instant::from_millis(200));
         timers.arm(Timer::TimeWait, Instant::from_millis(40));
+        timers.clear(Timer::Orphan);
         let first = Deadline { at: Instant::from_millis(40), timer: Timer::DelayedAck };
         assert_eq!(timers.next(), Some(first));
         assert_eq!(timers.take_expired(Instant::from_millis(39)), None);

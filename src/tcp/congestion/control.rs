@@ -1,5 +1,6 @@
 //! The algorithm that a connection has chosen.
 
+use super::cubic::Cubic;
 use super::new_reno::NewReno;
 use super::{Ack, Algorithm, CongestionControl, LostSegment, Path, Signal};
 
@@ -7,6 +8,7 @@ use super::{Ack, Algorithm, CongestionControl, LostSegment, Path, Signal};
 #[derive(Clone, Debug)]
 pub(in crate::tcp) enum Control {
     NewReno(NewReno),
+    Cubic(Cubic),
 }
 
 impl Control {
@@ -14,6 +16,7 @@ impl Control {
     pub(in crate::tcp) fn new(algorithm: Algorithm, initial_segments: u32, mss: u32) -> Self {
         match algorithm {
             Algorithm::NewReno => Control::NewReno(NewReno::new(initial_segments, mss)),
+            Algorithm::Cubic => Control::Cubic(Cubic::new(initial_segments, mss)),
         }
     }
 
@@ -21,18 +24,21 @@ impl Control {
     pub(in crate::tcp) const fn algorithm(&self) -> Algorithm {
         match self {
             Control::NewReno(_) => Algorithm::NewReno,
+            Control::Cubic(_) => Algorithm::Cubic,
         }
     }
 
     fn chosen(&self) -> &dyn CongestionControl {
         match self {
             Control::NewReno(reno) => reno,
+            Control::Cubic(cubic) => cubic,
         }
     }
 
     fn chosen_mut(&mut self) -> &mut dyn CongestionControl {
         match self {
             Control::NewReno(reno) => reno,
+            Control::Cubic(cubic) => cubic,
         }
     }
 }
@@ -89,6 +95,19 @@ impl CongestionControl for Control {
     fn undo(&mut self, before: &Self, path: &Path) {
         match (self, before) {
             (Control::NewReno(reno), Control::NewReno(before)) => reno.undo(before, path),
+            (Control::Cubic(cubic), Control::Cubic(before)) => cubic.undo(before, path),
+            // An algorithm is chosen before there is anything to undo.
+            (Control::NewReno(_) | Control::Cubic(_), _) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_pays_for_no_more_than_this() {
+        assert!(size_of::<Control>() <= 96, "{}", size_of::<Control>());
     }
 }

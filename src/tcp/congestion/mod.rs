@@ -2,8 +2,13 @@
 //! What is lost, and when, is for `recovery` to find out.
 
 mod control;
+mod cubic;
+mod hystart;
+#[cfg(test)]
+mod model;
 mod new_reno;
 mod rate;
+mod validation;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -21,17 +26,21 @@ pub enum Algorithm {
     /// Slow start, congestion avoidance, halving at a loss (RFC 5681, RFC 6582).
     #[default]
     NewReno,
+    /// The window is a cubic function of the time since the last loss (RFC 9438), with HyStart++
+    /// (RFC 9406).
+    Cubic,
 }
 
 impl Algorithm {
     /// All there are.
-    pub const ALL: [Algorithm; 1] = [Algorithm::NewReno];
+    pub const ALL: [Algorithm; 2] = [Algorithm::NewReno, Algorithm::Cubic];
 
     /// What it is called on command lines and in `TCP_CONGESTION`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Algorithm::NewReno => "reno",
+            Algorithm::Cubic => "cubic",
         }
     }
 }

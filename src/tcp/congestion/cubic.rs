@@ -330,3 +330,261 @@ impl CongestionControl for Cubic {
         }
     }
 }
+#[cfg(test)]
+mod tests {
+    use super::super::model::Flow;
+    use super::*;
+
+    const MSS: u32 = 1000;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    /// Congestion avoidance from `segments` on, after a loss at 10/7 of it; nothing is out.
+    fn after_a_loss(segments: u32, flow: &mut Flow) -> Cubic {
+        let mut cubic = Cubic::new(10, MSS);
+        cubic.cwnd = segments * MSS * 10 / 7;
+        flow.lose(&mut cubic, 1);
+        flow.una = flow.nxt;
+        assert_eq!(cubic.window(), segments * MSS);
+        cubic
+    }
+
+    #[test]
+    fn a_loss_takes_three_tenths() {
+        let mut flow = Flow::new(MSS, ms(100));
+        let cubic = after_a_loss(70, &mut flow);
+        assert_eq!((cubic.ssthresh, cubic.w_max, cubic.cwnd_prior), (70_000, 100_000, 100_000));
+    }
+
+    /// cbrt((1000 - 700) / 0.4) = cbrt(750) = 9.085603 s.
+    #[test]
+    fn k_is_the_time_back_to_w_max() {
+        assert_eq!(k_us(300 * MSS, MSS), 9_085_602);
+        assert_eq!(k_us(0, MSS), 0);
+        assert_eq!(k_us(1 << 30, 0), k_us(1 << 30, 1));
+    }
+
+    #[test]
+    fn a_cube_root_is_exact() {
+        for root in [0, 1, 2, 3, 10, 1_000_003, u32::MAX] {
+            let cube = u128::from(root).pow(3);
+            assert_eq!(cube_root(cube), root);
+            assert_eq!(cube_root(cube + 1), root.max(1));
+            assert_eq!(cube_root(cube.saturating_sub(1)), root.saturating_sub(1));
+        }
+    }
+
+    /// Against the closed form in floating point, from the loss to far beyond K.
+    #[test]
+    fn the_curve_is_that_of_the_rfc() {
+        for (w_max, mss) in [(100_u32, 1000_u32), (1000, 1460), (100_000, 8960), (3, 536)] {
+            let w_max_octets = w_max * mss;
+            let mut cubic = Cubic::new(10, mss);
+            (cubic.w_max, cubic.cwnd) = (w_max_octets, w_max_octets / 10 * 7);
+            cubic.begin_epoch(Instant::ZERO, mss);
+            let k = ((f64::from(w_max) - f64::from(cubic.cwnd) / f64::from(mss)) / 0.4).cbrt();
+            for tenths in [0_u32, 1, 5, 10, 33, 90, 120, 300, 600] {
+                let t = f64::from(tenths) / 10.0;
+                let expected = 0.4 * (t - k).powi(3) + f64::from(w_max);
+                let expected = expected.min(f64::from(MOST) / f64::from(mss));
+                let is = cubic.w_cubic(u64::from(tenths) * 100_000, mss);
+                let off = f64::from(is) / f64::from(mss) - expected;
+                assert!(off.abs() < 0.01, "W_max {w_max}, t {t}: {off} segments away");
+            }
+            assert!(cubic.w_cubic(0, mss).abs_diff(cubic.cwnd) <= mss / 100, "begins at cwnd");
+            assert_eq!(cubic.w_cubic(u64::MAX, mss), MOST);
+        }
+    }
+
+    /// 200 ms, 1000 segments: K is 9.09 s. Before it the window is below W_max, concave; the window
+    /// follows the curve of one round trip ahead.
+    #[test]
+    fn the_window_follows_the_curve() {
+        let mut flow = Flow::new(MSS, ms(200));
+        let mut cubic = after_a_loss(700, &mut flow);
+        let start = flow.now;
+        for seconds in [1, 3, 6, 9, 10, 12] {
+            while flow.now < start + Duration::from_secs(seconds) {
+                flow.step(&mut cubic);
+            }
+            let curve = cubic.w_cubic(seconds * 1_000_000, MSS);
+            let ahead = cubic.w_cubic(seconds * 1_000_000 + 200_000, MSS);
+            let (least, most) = (curve - 3 * MSS, ahead + 3 * MSS);
+            assert!((least..=most).contains(&cubic.cwnd), "{seconds} s: {} {curve}", cubic.cwnd);
+        }
+        assert!(cubic.cwnd > 1005 * MSS, "beyond W_max: convex");
+    }
+
+    /// The target is at most half more, however late it is.
+    #[test]
+    fn no_round_trip_adds_more_than_half() {
+        let mut flow = Flow::new(MSS, ms(100));
+        let mut cubic = after_a_loss(70, &mut flow);
+        flow.step(&mut cubic);
+        cubic.elapsed_us = 100_000_000;
+        let before = cubic.cwnd;
+        flow.send(&mut cubic, u32::MAX);
+        flow.acknowledge(&mut cubic, u32::MAX);
+        let most = before + before / 2;
+        assert!((most - MSS..=most).contains(&cubic.cwnd), "{before} {}", cubic.cwnd);
+    }
+
+    /// On a path of 1 ms the curve hardly moves, and W_est does: 9/17 of a segment for each round
+    /// trip; from W_max on one, as Reno.
+    #[test]
+    fn a_short_path_is_as_with_reno() {
+        let mut flow = Flow::new(MSS, ms(1));
+        let mut cubic = after_a_loss(70, &mut flow);
+        (0..34).for_each(|_| flow.round(&mut cubic));
+        assert_eq!(cubic.cwnd, (70 + 18) * MSS, "34 * 9 / 17 = 18");
+        while cubic.cwnd < 100 * MSS {
+            flow.step(&mut cubic);
+        }
+        (0..20).for_each(|_| flow.round(&mut cubic));
+        assert_eq!(cubic.cwnd, 120 * MSS);
+    }
+
+    /// 20 us and 2 s: no rounding swallows the growth.
+    #[test]
+    fn grows_at_any_round_trip_time() {
+        for (rtt, rounds) in [(Duration::from_micros(20), 2000), (Duration::from_secs(2), 10)] {
+            let mut flow = Flow::new(MSS, rtt);
+            let mut cubic = after_a_loss(700, &mut flow);
+            (0..rounds).for_each(|_| flow.round(&mut cubic));
+            assert!(cubic.cwnd > 1000 * MSS, "{rtt:?}: {}", cubic.cwnd);
+        }
+    }
+
+    /// A second loss before the window of the last is reached: 70,000 < 100,000, so the curve is flat
+    /// at 70,000 * 0.85.
+    #[test]
+    fn a_window_that_shrinks_makes_room_for_others() {
+        let mut flow = Flow::new(MSS, ms(100));
+        let mut cubic = after_a_loss(70, &mut flow);
+        flow.lose(&mut cubic, 1);
+        assert_eq!((cubic.cwnd, cubic.w_max, cubic.cwnd_prior), (49_000, 59_500, 70_000));
+    }
+
+    /// W_est is at its beginning, K is 0 and W_max the window where slow start ends, 7 of 10
+    /// segments; cwnd_prior stays what was before the timeout.
+    #[test]
+    fn a_timeout_forgets_the_curve() {
+        let mut flow = Flow::new(MSS, ms(100));
+        let mut cubic = after_a_loss(70, &mut flow);
+        let path = Path { in_flight: 10 * MSS, ..flow.path() };
+        cubic.on_timeout(&path);
+        assert_eq!((cubic.cwnd, cubic.ssthresh), (MSS, 7 * MSS));
+        flow.una = flow.nxt;
+        while cubic.counted == Instant::NEVER {
+            flow.step(&mut cubic);
+        }
+        assert_eq!((cubic.k_us, cubic.w_max, cubic.cwnd_prior), (0, 7 * MSS, 70 * MSS));
+    }
+
+    #[test]
+    fn what_was_no_loss_is_undone() {
+        let mut flow = Flow::new(MSS, ms(100));
+        let mut cubic = after_a_loss(70, &mut flow);
+        (0..10).for_each(|_| flow.round(&mut cubic));
+        let before = cubic.clone();
+        flow.lose(&mut cubic, 1);
+        assert!(cubic.cwnd < before.cwnd && cubic.w_max < before.w_max);
+        let early = cubic.clone();
+        cubic.undo(&before, &flow.path());
+        let all =
+            |c: &Cubic| (c.cwnd, c.ssthresh, c.cwnd_prior, c.w_max, c.k_us, c.w_est, c.counted);
+        assert_eq!(all(&cubic), all(&before));
+        // Too late: it has grown back.
+        cubic = early;
+        cubic.cwnd = cubic.cwnd_prior;
+        cubic.undo(&before, &flow.path());
+        assert_eq!(cubic.w_max, cubic.cwnd * 17 / 20);
+    }
+
+    /// The first loss ends the first slow start; if it was none, slow start goes on.
+    #[test]
+    fn an_undone_loss_leaves_slow_start_as_it_was() {
+        let (mut flow, mut cubic) = (Flow::new(MSS, ms(10)), Cubic::new(10, MSS));
+        flow.round(&mut cubic);
+        let before = cubic.clone();
+        flow.lose(&mut cubic, 1);
+        assert!(cubic.hystart.is_none());
+        cubic.undo(&before, &flow.path());
+        assert!(cubic.hystart.is_some() && cubic.ssthresh == u32::MAX);
+    }
+
+    /// Neither a minute in which little was sent, nor one in which nothing was, is part of t.
+    #[test]
+    fn the_curve_waits_for_the_application() {
+        let mut flow = Flow::new(MSS, ms(100));
+        let mut cubic = after_a_loss(70, &mut flow);
+        (0..10).for_each(|_| flow.round(&mut cubic));
+        let (elapsed, cwnd) = (cubic.elapsed_us, cubic.cwnd);
+        assert!((890_000..1_010_000).contains(&elapsed), "{elapsed}");
+        flow.quiet_round(&mut cubic, 0);
+        let cwnd = cwnd.max(cubic.cwnd);
+        (0..600).for_each(|_| flow.quiet_round(&mut cubic, 2 * MSS));
+        flow.now += Duration::from_secs(60);
+        flow.send(&mut cubic, u32::MAX);
+        flow.now += ms(100);
+        flow.acknowledge(&mut cubic, MSS);
+        assert!(cubic.elapsed_us < elapsed + 310_000, "{}", cubic.elapsed_us);
+        assert!(cubic.cwnd < cwnd + MSS);
+    }
+
+    #[test]
+    fn the_first_slow_start_may_end_without_a_loss() {
+        let (mut flow, mut cubic) = (Flow::new(MSS, ms(50)), Cubic::new(10, MSS));
+        while cubic.cwnd < 300 * MSS {
+            flow.step(&mut cubic);
+        }
+        // From now on there is a queue.
+        flow.rtt = ms(100);
+        (0..7).for_each(|_| flow.round(&mut cubic));
+        assert!(cubic.hystart.is_none());
+        assert_eq!(cubic.cwnd_prior, cubic.ssthresh);
+        assert_eq!((cubic.k_us, cubic.w_max), (0, cubic.ssthresh));
+    }
+
+    /// Marks are heard down to a single segment; ssthresh stays at two. Their ACKs do not grow it.
+    #[test]
+    fn marks_slow_down_to_a_single_segment() {
+        let (mut flow, mut cubic) = (Flow::new(MSS, ms(100)), Cubic::new(10, MSS));
+        for expected in [7000, 4900, 3430, 2401, 1680, 1176, 1000, 1000] {
+            let path = Path { in_flight: cubic.cwnd, ..flow.path() };
+            cubic.on_congestion(Signal::Marked, &path);
+            cubic.on_recovered(&path);
+            assert_eq!(cubic.cwnd, expected);
+            let ack = Ack { octets: MSS, ece: true, ..Ack::sample(MSS, expected) };
+            cubic.on_ack(&ack);
+            assert_eq!(cubic.cwnd, expected);
+        }
+        assert_eq!(cubic.ssthresh, 2 * MSS);
+        flow.send(&mut cubic, MSS);
+        flow.acknowledge(&mut cubic, MSS);
+        assert_eq!(cubic.cwnd, 2 * MSS, "slow start");
+    }
+
+    /// Of 105 segments 10 are out, but 60 were within the last second: 0.7 * 60. After two seconds of
+    /// little more than ten: half of what was in use, which is no W_max for anyone.
+    #[test]
+    fn a_loss_is_measured_by_what_was_in_use() {
+        let mut flow = Flow::new(MSS, ms(100));
+        let mut cubic = after_a_loss(105, &mut flow);
+        flow.quiet_round(&mut cubic, 60 * MSS);
+        flow.quiet_round(&mut cubic, 10 * MSS);
+        let mut later = (flow.clone(), cubic.clone());
+        flow.send(&mut cubic, 10 * MSS);
+        flow.lose_of_what_is_out(&mut cubic, 1);
+        assert_eq!((cubic.cwnd, cubic.cwnd_prior), (42 * MSS, 105 * MSS));
+
+        let (flow, cubic) = (&mut later.0, &mut later.1);
+        (0..20).for_each(|_| flow.quiet_round(cubic, 12 * MSS));
+        flow.send(cubic, 10 * MSS);
+        cubic.on_congestion(Signal::Loss, &flow.path());
+        // 12 after 150, of which fast convergence makes 10.2.
+        assert_eq!((cubic.cwnd, cubic.cwnd_prior, cubic.w_max), (6 * MSS, 12 * MSS, 10_200));
+    }
+}

@@ -137,3 +137,128 @@ impl HyStart {
 fn micros(rtt: Duration) -> u32 {
     u32::try_from(rtt.as_micros()).map_or(INFINITE - 1, |micros| micros.min(INFINITE - 1))
 }
+#[cfg(test)]
+mod tests {
+    use super::super::model::Flow;
+    use super::*;
+
+    const MSS: u32 = 1000;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    /// A round of `acks` ACKs of `each` octets: what the window may grow by, or None when it is over.
+    fn round(hystart: &mut HyStart, flow: &mut Flow, acks: u32, each: u32) -> Option<u32> {
+        // More is out all the time, so that a round ends with the last ACK, not with the data.
+        let end = flow.una + acks * each;
+        flow.nxt = end;
+        let mut growth = 0;
+        for nth in 1..=acks {
+            if nth == acks {
+                flow.nxt = end + acks * each;
+            }
+            match hystart.on_ack(&flow.ack(each)) {
+                Growth::By(octets) => growth += octets,
+                Growth::Over => return None,
+            }
+        }
+        Some(growth)
+    }
+
+    /// Sixteen ACKs to a round; from one with 100 ms to one with `then`. Gives the growth of the
+    /// round in which that is noticed: from the eighth ACK on a quarter.
+    fn rise(to: Duration) -> (HyStart, Flow, Option<u32>) {
+        let (mut hystart, mut flow) = (HyStart::new(), Flow::new(MSS, ms(100)));
+        assert_eq!(round(&mut hystart, &mut flow, 16, MSS), Some(16_000));
+        flow.rtt = to;
+        let growth = round(&mut hystart, &mut flow, 16, MSS);
+        (hystart, flow, growth)
+    }
+
+    const NOTICED: Option<u32> = Some(7 * 1000 + 9 * 250);
+    const SLOWLY: Option<u32> = Some(16 * 250);
+    const USUAL: Option<u32> = Some(16_000);
+
+    /// The threshold is an eighth: 12.5 ms for 100 ms; never below 4 ms nor above 16 ms.
+    #[test]
+    fn a_rise_by_an_eighth_makes_slow_start_conservative() {
+        let micros = Duration::from_micros;
+        assert_eq!(rise(micros(112_499)).2, USUAL);
+        assert_eq!(rise(micros(112_500)).2, NOTICED);
+        for (from, to, expected) in [
+            (micros(20), micros(4_019), USUAL),
+            (micros(20), micros(4_020), NOTICED),
+            (ms(500), micros(515_999), USUAL),
+            (ms(500), micros(516_000), NOTICED),
+        ] {
+            let (mut hystart, mut flow) = (HyStart::new(), Flow::new(MSS, from));
+            round(&mut hystart, &mut flow, 16, MSS);
+            flow.rtt = to;
+            assert_eq!(round(&mut hystart, &mut flow, 16, MSS), expected, "{from:?} to {to:?}");
+        }
+    }
+
+    /// One short round trip of sixteen is enough: it is the least that counts.
+    #[test]
+    fn jitter_is_no_rise() {
+        let (mut hystart, mut flow) = (HyStart::new(), Flow::new(MSS, ms(100)));
+        for _ in 0..10 {
+            flow.nxt = flow.una + 16 * MSS;
+            let end = flow.nxt;
+            for nth in 1..=16_u32 {
+                flow.rtt = ms(if nth % 7 == 1 { 105 } else { 150 });
+                if nth == 16 {
+                    flow.nxt = end + 16 * MSS;
+                }
+                assert_eq!(hystart.on_ack(&flow.ack(MSS)), Growth::By(MSS));
+            }
+        }
+    }
+
+    /// The round in which it began is the first of five.
+    #[test]
+    fn five_conservative_rounds_end_slow_start() {
+        let (mut hystart, mut flow, growth) = rise(ms(120));
+        assert_eq!(growth, NOTICED);
+        for _ in 0..3 {
+            assert_eq!(round(&mut hystart, &mut flow, 16, MSS), SLOWLY);
+        }
+        assert_eq!(round(&mut hystart, &mut flow, 16, MSS), None);
+    }
+
+    #[test]
+    fn a_rise_that_does_not_last_was_none() {
+        let (mut hystart, mut flow, growth) = rise(ms(120));
+        assert_eq!(growth, NOTICED);
+        assert_eq!(round(&mut hystart, &mut flow, 16, MSS), SLOWLY);
+        flow.rtt = Duration::from_micros(119_999);
+        assert_eq!(round(&mut hystart, &mut flow, 16, MSS), Some(7 * 250 + 9 * 1000));
+        // Slow start goes on as long as it likes.
+        for _ in 0..10 {
+            assert_eq!(round(&mut hystart, &mut flow, 16, MSS), USUAL);
+        }
+    }
+
+    /// Seven ACKs of one segment say too little. Two of 45 say all that there is.
+    #[test]
+    fn a_round_of_merged_acks_is_judged_at_its_end() {
+        let (mut hystart, mut flow) = (HyStart::new(), Flow::new(MSS, ms(50)));
+        round(&mut hystart, &mut flow, 7, MSS);
+        flow.rtt = ms(90);
+        assert_eq!(round(&mut hystart, &mut flow, 7, MSS), Some(7000));
+        assert_eq!(round(&mut hystart, &mut flow, 2, 45 * MSS), Some(90_000));
+        flow.rtt = ms(120);
+        assert_eq!(round(&mut hystart, &mut flow, 2, 45 * MSS), Some(45_000 + 45_000 / 4));
+    }
+
+    /// A route may have changed: what is measured after a pause is compared with nothing before it.
+    #[test]
+    fn after_a_pause_it_is_measured_anew() {
+        let (mut hystart, mut flow) = (HyStart::new(), Flow::new(MSS, ms(100)));
+        round(&mut hystart, &mut flow, 16, MSS);
+        hystart.restart_round();
+        flow.rtt = ms(200);
+        assert_eq!(round(&mut hystart, &mut flow, 16, MSS), USUAL);
+    }
+}

@@ -251,3 +251,167 @@ impl Validation {
 fn ticks(now: Instant) -> u32 {
     (now.as_millis() / TICK_MS) as u32
 }
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::model::Flow;
+    use super::super::new_reno::NewReno;
+    use super::super::{CongestionControl, Signal};
+    use super::*;
+
+    const MSS: u32 = 1000;
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    /// In congestion avoidance after a loss, with a window of `segments` and nothing out.
+    fn grown(segments: u32) -> (NewReno, Flow) {
+        let (mut reno, mut flow) = (NewReno::new(10, MSS), Flow::new(MSS, ms(100)));
+        while reno.window() < 2 * segments * MSS {
+            flow.step(&mut reno);
+        }
+        flow.lose(&mut reno, 1);
+        flow.una = flow.nxt;
+        assert_eq!(reno.window(), segments * MSS);
+        (reno, flow)
+    }
+
+    /// Of 10 segments 4 are used, and 8 acknowledged: not half of what it grows to.
+    #[test]
+    fn slow_start_grows_to_twice_what_is_used() {
+        let (mut reno, mut flow) = (NewReno::new(10, MSS), Flow::new(MSS, ms(100)));
+        (0..5).for_each(|_| flow.quiet_round(&mut reno, 4 * MSS));
+        assert_eq!(reno.window(), 10 * MSS);
+        (0..5).for_each(|_| flow.quiet_round(&mut reno, 6 * MSS));
+        // Up to a segment.
+        assert!((12 * MSS..=19 * MSS).contains(&reno.window()), "{}", reno.window());
+        let grown = reno.window();
+        (0..20).for_each(|_| flow.quiet_round(&mut reno, 6 * MSS));
+        assert_eq!(reno.window(), grown, "it stops");
+    }
+
+    /// The rule of congestion avoidance: full, up to a segment.
+    #[test]
+    fn congestion_avoidance_wants_a_full_window() {
+        for (used, then) in [(18, 20), (19, 21), (20, 21)] {
+            let (mut reno, mut flow) = grown(20);
+            (0..2).for_each(|_| flow.quiet_round(&mut reno, used * MSS));
+            assert_eq!(reno.window(), then * MSS, "{used} of 20");
+        }
+    }
+
+    /// Many ACKs may be taken in before the next segment leaves: the window was full all the same.
+    #[test]
+    fn acks_that_come_together_all_count() {
+        let (mut reno, mut flow) = grown(20);
+        for _ in 0..10 {
+            let before = reno.window();
+            flow.send(&mut reno, u32::MAX);
+            (0..before / MSS).for_each(|_| flow.acknowledge(&mut reno, MSS));
+            assert_eq!(reno.window(), before + MSS);
+        }
+    }
+
+    /// Another limit than this window, the peer's for one: nothing was learnt.
+    #[test]
+    fn a_window_that_was_not_the_limit_does_not_grow() {
+        let (mut reno, mut flow) = grown(20);
+        for _ in 0..30 {
+            flow.send(&mut reno, u32::MAX);
+            let ack = flow.ack(MSS);
+            reno.on_ack(&Ack { window_limited: false, ..ack });
+        }
+        assert_eq!(reno.window(), 20 * MSS);
+    }
+
+    /// 41 segments. After five minutes without use the half, after ten a quarter, then the initial
+    /// window; ssthresh is beyond three quarters of it already.
+    #[test]
+    fn an_unused_window_is_kept_for_five_minutes() {
+        let (mut reno, mut flow) = grown(40);
+        flow.quiet_round(&mut reno, 40 * MSS);
+        let cwnd = reno.window();
+        assert!((40 * MSS..=41 * MSS).contains(&cwnd));
+        for (minutes, window, ssthresh) in [
+            (4, cwnd, 40 * MSS),
+            (2, cwnd / 2, 40 * MSS),
+            (3, cwnd / 2, 40 * MSS),
+            (2, cwnd / 4, 40 * MSS),
+            (60, 10 * MSS, 40 * MSS),
+        ] {
+            flow.now += MINUTE * minutes;
+            flow.quiet_round(&mut reno, MSS);
+            assert_eq!(reno.window(), window.max(10 * MSS), "after {minutes} more minutes");
+            assert_eq!(reno.slow_start_threshold(), ssthresh);
+        }
+    }
+
+    /// The same, with nobody there to notice each end of five minutes; ssthresh keeps 3/4 of 80.
+    #[test]
+    fn periods_that_passed_unseen_count_each() {
+        let mut flow = Flow::new(MSS, ms(100));
+        let mut validation = Validation::new();
+        validation.phase = Phase::NonValidated;
+        flow.now += MINUTE * 12;
+        let (mut cwnd, mut ssthresh) = (80 * MSS, 2 * MSS);
+        assert!(validation.decay(&flow.path(), 10 * MSS, &mut cwnd, &mut ssthresh));
+        assert_eq!((cwnd, ssthresh), (20 * MSS, 60 * MSS));
+        assert!(!validation.decay(&flow.path(), 10 * MSS, &mut cwnd, &mut ssthresh));
+    }
+
+    /// A window of 80 is kept through a second of 12 segments for each round trip. Then of 10 that are
+    /// out 4 are lost: max(12, 10) / 2 = 6 while they are repaired, and 6 - 4 / 2 = 4 afterwards.
+    #[test]
+    fn a_loss_of_a_window_that_was_kept() {
+        let (mut reno, mut flow) = grown(80);
+        (0..15).for_each(|_| flow.quiet_round(&mut reno, 12 * MSS));
+        assert_eq!(reno.window(), 80 * MSS);
+        flow.send(&mut reno, 10 * MSS);
+        let mut seen = reno.clone();
+        seen.on_congestion(Signal::Loss, &flow.path());
+        assert_eq!(seen.window(), 6 * MSS);
+        flow.lose_of_what_is_out(&mut reno, 4);
+        assert_eq!((reno.window(), reno.slow_start_threshold()), (4 * MSS, 4 * MSS));
+        // pipeACK is undefined now: the next loss is a usual one, of what is out.
+        flow.una = flow.nxt;
+        flow.send(&mut reno, u32::MAX);
+        flow.lose_of_what_is_out(&mut reno, 2);
+        assert_eq!(reno.window(), 2 * MSS);
+    }
+
+    /// Sequence numbers, not time, are what a round is measured by: it is the same at 20 us.
+    #[test]
+    fn pipe_ack_is_what_a_round_trip_acknowledges() {
+        for rtt in [Duration::from_micros(20), ms(100), Duration::from_secs(2)] {
+            let (mut validation, mut flow) = (Validation::new(), Flow::new(MSS, rtt));
+            let mut reno = NewReno::new(30, MSS);
+            for sent in [12, 30, 7, 7] {
+                flow.send(&mut reno, sent * MSS);
+                flow.now += rtt;
+                while flow.una != flow.nxt {
+                    validation.on_ack(&flow.ack(MSS), 30 * MSS);
+                }
+            }
+            assert_eq!(validation.pipe_ack(), 30 * MSS, "{rtt:?}");
+        }
+    }
+
+    /// The sampling period is a second, or three round trips.
+    #[test]
+    fn samples_are_forgotten_after_the_sampling_period() {
+        for (rtt, still, gone) in [(ms(1), 650, 1000), (ms(1000), 1990, 3010)] {
+            let (mut validation, mut flow) = (Validation::new(), Flow::new(MSS, rtt));
+            flow.nxt = flow.una + 20 * MSS;
+            validation.on_ack(&flow.ack(20 * MSS), 20 * MSS);
+            flow.now += ms(still);
+            validation.age(&flow.path());
+            assert_eq!(validation.pipe_ack(), 20 * MSS);
+            flow.now += ms(gone - still);
+            validation.age(&flow.path());
+            assert_eq!(validation.pipe_ack(), 0);
+        }
+    }
+}

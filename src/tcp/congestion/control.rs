@@ -110,4 +110,18 @@ mod tests {
     fn an_idle_connection_pays_for_no_more_than_this() {
         assert!(size_of::<Control>() <= 96, "{}", size_of::<Control>());
     }
+
+    #[test]
+    fn every_algorithm_is_called_by_its_name_and_can_be_undone() {
+        for algorithm in Algorithm::ALL {
+            assert_eq!(algorithm.name().parse(), Ok(algorithm));
+            let mut control = Control::new(algorithm, 10, 1000);
+            assert_eq!((control.algorithm(), control.window()), (algorithm, 10_000));
+            let (before, path) = (control.clone(), Path::sample(1000, 10_000));
+            control.on_timeout(&path);
+            assert!(control.window() < 10_000);
+            control.undo(&before, &path);
+            assert_eq!(control.window(), 10_000);
+        }
+    }
 }

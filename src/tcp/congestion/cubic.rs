@@ -526,7 +526,7 @@ mod tests {
         flow.quiet_round(&mut cubic, 0);
         let cwnd = cwnd.max(cubic.cwnd);
         (0..600).for_each(|_| flow.quiet_round(&mut cubic, 2 * MSS));
-        flow.now += Duration::from_secs(60);
+        flow.now += Duration::from_mins(1);
         flow.send(&mut cubic, u32::MAX);
         flow.now += ms(100);
         flow.acknowledge(&mut cubic, MSS);

@@ -179,4 +179,40 @@ mod tests {
         assert_eq!(NewReno::new(10, 8960).window(), 17_920);
         assert_eq!(NewReno::new(10, 536).window(), 5360);
     }
+
+    /// A mark halves as a loss does, but goes on to a single segment; and its ACKs grow nothing.
+    #[test]
+    fn marks_slow_down_to_a_single_segment() {
+        let mut reno = NewReno::new(5, MSS);
+        for (cwnd, ssthresh) in [(2500, 2500), (1250, 2000), (1000, 2000)] {
+            reno.on_congestion(Signal::Marked, &Path::sample(MSS, reno.window()));
+            reno.on_ack(&Ack { in_recovery: true, ..ack(MSS, cwnd) });
+            reno.on_recovered(&Path::sample(MSS, cwnd));
+            reno.on_ack(&Ack { ece: true, ..ack(MSS, cwnd) });
+            assert_eq!((reno.window(), reno.slow_start_threshold()), (cwnd, ssthresh));
+        }
+    }
+
+    /// It is slow start that repairs what a timeout found lost.
+    #[test]
+    fn grows_in_recovery_after_a_timeout_and_not_after_a_fast_retransmit() {
+        let mut reno = NewReno::new(10, MSS);
+        let repairing = Ack { in_recovery: true, ..ack(MSS, 10 * MSS) };
+        reno.on_congestion(Signal::Loss, &Path::sample(MSS, 10 * MSS));
+        reno.on_ack(&repairing);
+        assert_eq!(reno.window(), 5 * MSS);
+        reno.on_timeout(&Path::sample(MSS, 10 * MSS));
+        (0..3).for_each(|_| reno.on_ack(&repairing));
+        assert_eq!(reno.window(), 4 * MSS);
+    }
+
+    #[test]
+    fn what_was_no_loss_is_undone() {
+        let mut reno = NewReno::new(10, MSS);
+        reno.on_congestion(Signal::Loss, &Path::sample(MSS, 10 * MSS));
+        let before = reno.clone();
+        reno.on_timeout(&Path::sample(MSS, 4 * MSS));
+        reno.undo(&before, &Path::sample(MSS, 4 * MSS));
+        assert_eq!((reno.window(), reno.slow_start_threshold()), (5 * MSS, 5 * MSS));
+    }
 }

@@ -261,7 +261,7 @@ mod tests {
     use super::*;
 
     const MSS: u32 = 1000;
-    const MINUTE: Duration = Duration::from_secs(60);
+    const MINUTE: Duration = Duration::from_mins(1);
 
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)

@@ -89,7 +89,6 @@ impl Cubic {
             Growth::Over => {
                 self.hystart = None;
                 self.ssthresh = self.cwnd;
-                self.cwnd_prior = self.cwnd;
             }
         }
     }
@@ -117,7 +116,8 @@ impl Cubic {
     }
 
     /// Congestion avoidance begins. A window that is beyond `w_max`, or knows none, is where the curve
-    /// is flat: so after a timeout, and after a slow start without a loss (RFC 9438 4.8, 4.10).
+    /// is flat: so after a timeout, and after a slow start without a loss, which is what `cwnd_prior`
+    /// is then, too (RFC 9438 4.8, 4.10).
     fn begin_epoch(&mut self, now: Instant, mss: u32) {
         if self.w_max <= self.cwnd {
             (self.w_max, self.k_us) = (self.cwnd, 0);
@@ -429,6 +429,11 @@ mod tests {
         flow.acknowledge(&mut cubic, u32::MAX);
         let most = before + before / 2;
         assert!((most - MSS..=most).contains(&cubic.cwnd), "{before} {}", cubic.cwnd);
+        // Nor does an ACK of many windows, such as ends a repair.
+        let (before, path) = (cubic.cwnd, flow.path());
+        let octets = 10 * before;
+        cubic.on_ack(&Ack { path, octets, in_flight_before: before, ..Ack::sample(MSS, 0) });
+        assert!((before + MSS..=before + before / 2).contains(&cubic.cwnd));
     }
 
     /// On a path of 1 ms the curve hardly moves, and W_est does: 9/17 of a segment for each round
@@ -513,6 +518,12 @@ mod tests {
         assert!(cubic.hystart.is_none());
         cubic.undo(&before, &flow.path());
         assert!(cubic.hystart.is_some() && cubic.ssthresh == u32::MAX);
+        // What is measured now is not compared with what was before.
+        let cwnd = cubic.cwnd;
+        flow.una = flow.nxt;
+        flow.rtt = ms(50);
+        flow.round(&mut cubic);
+        assert!(cubic.cwnd + MSS >= 2 * cwnd, "{cwnd} {}", cubic.cwnd);
     }
 
     /// Neither a minute in which little was sent, nor one in which nothing was, is part of t.
@@ -532,6 +543,25 @@ mod tests {
         flow.acknowledge(&mut cubic, MSS);
         assert!(cubic.elapsed_us < elapsed + 310_000, "{}", cubic.elapsed_us);
         assert!(cubic.cwnd < cwnd + MSS);
+        // Something is always out, but little.
+        (0..cubic.cwnd / MSS).for_each(|_| flow.acknowledge(&mut cubic, MSS));
+        let (elapsed, cwnd) = (cubic.elapsed_us, cubic.cwnd);
+        for _ in 0..600 {
+            flow.send(&mut cubic, 2 * MSS);
+            flow.now += ms(100);
+            flow.acknowledge(&mut cubic, MSS);
+            flow.nxt = flow.una + MSS;
+        }
+        assert_eq!((cubic.elapsed_us, cubic.cwnd), (elapsed, cwnd));
+    }
+
+    /// ACKs that are 300 ns apart: a thousand of them take 300 us.
+    #[test]
+    fn no_part_of_the_time_gets_lost() {
+        let mut cubic = Cubic::new(10, MSS);
+        cubic.begin_epoch(Instant::ZERO, MSS);
+        (1..=1000).for_each(|nth| cubic.count_time(Instant::from_nanos(nth * 300)));
+        assert_eq!(cubic.elapsed_us, 300);
     }
 
     #[test]

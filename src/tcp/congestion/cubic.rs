@@ -553,6 +553,10 @@ mod tests {
             flow.nxt = flow.una + MSS;
         }
         assert_eq!((cubic.elapsed_us, cubic.cwnd), (elapsed, cwnd));
+        flow.send(&mut cubic, u32::MAX);
+        flow.now += ms(100);
+        flow.acknowledge(&mut cubic, MSS);
+        assert_eq!(cubic.elapsed_us, elapsed + 100_000);
     }
 
     /// ACKs that are 300 ns apart: a thousand of them take 300 us.

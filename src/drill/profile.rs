@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::host::{Habits, WindowUnit};
 use crate::stack::Settings;
-use crate::tcp::{Config, Keepalive};
+use crate::tcp::{Algorithm, Config, Keepalive};
 use crate::wire::{HeaderStyle, OptionOrder};
 
 /// Whose choices to make.
@@ -44,6 +44,7 @@ impl Profile {
                 initial_rto: Duration::from_secs(1),
                 min_rto: Duration::from_secs(1),
                 max_rto: Duration::from_mins(1),
+                congestion: Algorithm::NewReno,
                 rack: false,
                 tail_loss_probe: false,
                 frto: false,
@@ -80,6 +81,7 @@ impl Profile {
                 max_rto: Duration::from_mins(1),
                 syn_retries: 12,
                 data_retries: 12,
+                congestion: Algorithm::NewReno,
                 rack: false,
                 tail_loss_probe: false,
                 frto: false,

@@ -81,7 +81,7 @@ pub struct Config {
     /// After a timeout, wait for proof that anything was lost before sending more than one segment again
     /// (F-RTO, RFC 5682). Default true.
     pub frto: bool,
-    /// How the congestion window moves. Default NewReno.
+    /// How the congestion window moves. Default CUBIC.
     pub congestion: Algorithm,
     /// The initial congestion window in segments (RFC 6928). Default 10.
     pub initial_window: u32,

@@ -1,6 +1,7 @@
 //! The algorithm that a connection has chosen.
 
 use super::bbr::Bbr;
+use super::cubic::Cubic;
 use super::new_reno::NewReno;
 use super::{Ack, Algorithm, CongestionControl, LostSegment, Path, Signal};
 
@@ -9,6 +10,7 @@ use super::{Ack, Algorithm, CongestionControl, LostSegment, Path, Signal};
 pub(in crate::tcp) enum Control {
     NewReno(NewReno),
     Bbr(Box<Bbr>),
+    Cubic(Cubic),
 }
 
 impl Control {
@@ -17,6 +19,7 @@ impl Control {
         match algorithm {
             Algorithm::NewReno => Control::NewReno(NewReno::new(initial_segments, mss)),
             Algorithm::Bbr => Control::Bbr(Box::new(Bbr::new(initial_segments, mss))),
+            Algorithm::Cubic => Control::Cubic(Cubic::new(initial_segments, mss)),
         }
     }
 
@@ -25,6 +28,7 @@ impl Control {
         match self {
             Control::NewReno(_) => Algorithm::NewReno,
             Control::Bbr(_) => Algorithm::Bbr,
+            Control::Cubic(_) => Algorithm::Cubic,
         }
     }
 
@@ -32,6 +36,7 @@ impl Control {
         match self {
             Control::NewReno(reno) => reno,
             Control::Bbr(bbr) => bbr.as_ref(),
+            Control::Cubic(cubic) => cubic,
         }
     }
 
@@ -39,6 +44,7 @@ impl Control {
         match self {
             Control::NewReno(reno) => reno,
             Control::Bbr(bbr) => bbr.as_mut(),
+            Control::Cubic(cubic) => cubic,
         }
     }
 }
@@ -100,8 +106,33 @@ impl CongestionControl for Control {
         match (self, before) {
             (Control::NewReno(reno), Control::NewReno(before)) => reno.undo(before, path),
             (Control::Bbr(bbr), Control::Bbr(before)) => bbr.undo(before, path),
+            (Control::Cubic(cubic), Control::Cubic(before)) => cubic.undo(before, path),
             // An algorithm is chosen before there is anything to undo.
-            (Control::NewReno(_) | Control::Bbr(_), _) => {}
+            (Control::NewReno(_) | Control::Cubic(_) | Control::Bbr(_), _) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_pays_for_no_more_than_this() {
+        assert!(size_of::<Control>() <= 96, "{}", size_of::<Control>());
+    }
+
+    #[test]
+    fn every_algorithm_is_called_by_its_name_and_can_be_undone() {
+        for algorithm in Algorithm::ALL {
+            assert_eq!(algorithm.name().parse(), Ok(algorithm));
+            let mut control = Control::new(algorithm, 10, 1000);
+            assert_eq!((control.algorithm(), control.window()), (algorithm, 10_000));
+            let (before, path) = (control.clone(), Path::sample(1000, 10_000));
+            control.on_timeout(&path);
+            assert!(control.window() < 10_000);
+            control.undo(&before, &path);
+            assert_eq!(control.window(), 10_000);
         }
     }
 }

@@ -3,8 +3,13 @@
 
 mod bbr;
 mod control;
+mod cubic;
+mod hystart;
+#[cfg(test)]
+mod model;
 mod new_reno;
 mod rate;
+mod validation;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -20,21 +25,25 @@ use crate::time::Instant;
 #[serde(rename_all = "lowercase")]
 pub enum Algorithm {
     /// Slow start, congestion avoidance, halving at a loss (RFC 5681, RFC 6582).
-    #[default]
     NewReno,
+    /// The window is a cubic function of the time since the last loss (RFC 9438), with HyStart++
+    /// (RFC 9406).
+    #[default]
+    Cubic,
     /// A model of the path instead of a reaction to losses (draft-ietf-ccwg-bbr-06).
     Bbr,
 }
 
 impl Algorithm {
     /// All there are.
-    pub const ALL: [Algorithm; 2] = [Algorithm::NewReno, Algorithm::Bbr];
+    pub const ALL: [Algorithm; 3] = [Algorithm::NewReno, Algorithm::Cubic, Algorithm::Bbr];
 
     /// What it is called on command lines and in `TCP_CONGESTION`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Algorithm::NewReno => "reno",
+            Algorithm::Cubic => "cubic",
             Algorithm::Bbr => "bbr",
         }
     }

@@ -1,6 +1,8 @@
-//! Slow start and congestion avoidance (RFC 5681), halving at a loss.
+//! Slow start and congestion avoidance (RFC 5681), halving at a loss: the sawtooth of the textbooks.
+//! So slow start is the plain one, without HyStart++. Whether the window was used is for `validation`.
 
-use super::{Ack, CongestionControl, Path, Signal};
+use super::validation::{Usage, Validation};
+use super::{Ack, CongestionControl, LostSegment, Path, Signal};
 
 /// The window never grows beyond this, whatever is acknowledged (RFC 7323 2.3).
 pub(super) const MOST: u32 = 1 << 30;
@@ -14,13 +16,24 @@ pub(in crate::tcp) struct NewReno {
     credit: u32,
     /// IW in segments (RFC 6928).
     initial_segments: u32,
+    validation: Validation,
 }
 
 impl NewReno {
     /// Begins with `initial_segments` (RFC 6928).
     pub(in crate::tcp) fn new(initial_segments: u32, mss: u32) -> Self {
-        let cwnd = initial_window(initial_segments, mss);
-        NewReno { cwnd, ssthresh: u32::MAX, credit: 0, initial_segments }
+        NewReno {
+            cwnd: initial_window(initial_segments, mss),
+            ssthresh: u32::MAX,
+            credit: 0,
+            initial_segments,
+            validation: Validation::new(),
+        }
+    }
+
+    fn decay(&mut self, path: &Path) {
+        let initial = initial_window(self.initial_segments, path.mss);
+        self.validation.decay(path, initial, &mut self.cwnd, &mut self.ssthresh);
     }
 }
 
@@ -31,9 +44,9 @@ pub(super) fn initial_window(segments: u32, mss: u32) -> u32 {
     segments.saturating_mul(mss).min(most).clamp(1, MOST)
 }
 
-/// Half of what is out, but at least two segments (RFC 5681 3.1, equation 4).
-fn half(flight: u32, mss: u32) -> u32 {
-    (flight / 2).max(2 * mss)
+/// Half of what was in use, but at least two segments (RFC 5681 3.1, equation 4).
+fn half(octets: u32, mss: u32) -> u32 {
+    (octets / 2).max(mss.saturating_mul(2)).clamp(1, MOST)
 }
 
 impl CongestionControl for NewReno {
@@ -45,56 +58,80 @@ impl CongestionControl for NewReno {
         self.ssthresh
     }
 
+    fn on_send(&mut self, path: &Path, _idle: bool) {
+        if path.in_flight == 0 {
+            self.decay(path);
+        }
+    }
+
     fn on_ack(&mut self, ack: &Ack) {
-        if ack.in_recovery {
+        let usage = self.validation.on_ack(ack, self.cwnd);
+        self.decay(&ack.path);
+        if ack.ece {
+            // Whatever a mark does to the window, its ACK does not let it grow (RFC 3168 6.1.2).
             return;
         }
-        let slow_start = self.cwnd < self.ssthresh;
-        // A window that the application does not fill has not been tested: it does not grow. In slow
-        // start half full is enough, for the window doubles faster than an application writes.
-        let (flight, mss) = (ack.in_flight_before, ack.path.mss);
-        let tested = if slow_start { flight.saturating_mul(2) } else { flight.saturating_add(mss) };
-        if tested < self.cwnd {
-            return;
-        }
-        let octets = ack.octets;
-        if slow_start {
-            // Octets are counted, not ACKs: receivers acknowledge many segments at once (RFC 3465).
-            self.cwnd = self.cwnd.saturating_add(octets).min(self.ssthresh.max(self.cwnd));
-        } else {
-            self.credit = self.credit.saturating_add(octets);
+        if self.cwnd < self.ssthresh {
+            if usage >= Usage::Half {
+                // Octets are counted, not ACKs: receivers acknowledge many segments at once
+                // (RFC 3465).
+                self.cwnd = self.cwnd.saturating_add(ack.octets).min(self.ssthresh);
+            }
+        } else if usage == Usage::Full {
+            self.credit = self.credit.saturating_add(ack.octets);
             if self.credit >= self.cwnd {
                 self.credit -= self.cwnd;
-                self.cwnd = self.cwnd.saturating_add(mss);
+                self.cwnd = self.cwnd.saturating_add(ack.path.mss);
             }
         }
         self.cwnd = self.cwnd.min(MOST);
     }
 
-    fn on_congestion(&mut self, _why: Signal, path: &Path) {
-        self.ssthresh = half(path.in_flight, path.mss);
-        self.cwnd = self.ssthresh;
+    fn on_lost(&mut self, lost: &LostSegment, _path: &Path) {
+        self.validation.on_lost(lost.octets);
+    }
+
+    fn on_congestion(&mut self, why: Signal, path: &Path) {
+        let used = self.validation.on_congestion(path, self.cwnd);
+        // FlightSize is what RFC 5681 says. A window that was not validated may have been kept from
+        // before a pause, and then the last second counts as well (RFC 7661 4.4.1).
+        let octets = if used.unvalidated { used.octets } else { path.in_flight.min(self.cwnd) };
+        self.ssthresh = half(octets, path.mss);
+        self.cwnd = match why {
+            Signal::Loss => self.ssthresh,
+            // Marks go on slowing down, to a single segment (RFC 3168 6.1.2).
+            Signal::Marked => (octets / 2).max(path.mss).clamp(1, MOST),
+        };
         self.credit = 0;
     }
 
     fn on_timeout(&mut self, path: &Path) {
         self.ssthresh = half(path.in_flight, path.mss);
-        self.cwnd = path.mss;
+        self.cwnd = path.mss.max(1);
         self.credit = 0;
+        self.validation.reset();
     }
 
     fn on_recovered(&mut self, path: &Path) {
-        // RFC 6582 3.2 step 3, first choice: no burst after the recovery.
-        self.cwnd = self.ssthresh.min(path.in_flight.max(path.mss) + path.mss);
+        // The window has been ssthresh all along; no more left than was delivered (RFC 6937).
+        let excess = self.validation.on_recovered();
+        if excess > 0 {
+            let least = path.mss.saturating_mul(2).max(1);
+            self.cwnd = self.cwnd.min(self.cwnd.saturating_sub(excess).max(least));
+            self.ssthresh = self.ssthresh.min(self.cwnd.max(least));
+        }
     }
 
     fn on_idle(&mut self, path: &Path) {
         self.cwnd = self.cwnd.min(initial_window(self.initial_segments, path.mss));
+        self.validation.reset();
     }
 
     fn undo(&mut self, before: &Self, _path: &Path) {
         self.cwnd = self.cwnd.max(before.cwnd);
         self.ssthresh = before.ssthresh;
+        self.credit = before.credit;
+        self.validation.reset();
     }
 }
 
@@ -141,5 +178,41 @@ mod tests {
         assert_eq!(NewReno::new(10, 1460).window(), 14_600);
         assert_eq!(NewReno::new(10, 8960).window(), 17_920);
         assert_eq!(NewReno::new(10, 536).window(), 5360);
+    }
+
+    /// A mark halves as a loss does, but goes on to a single segment; and its ACKs grow nothing.
+    #[test]
+    fn marks_slow_down_to_a_single_segment() {
+        let mut reno = NewReno::new(5, MSS);
+        for (cwnd, ssthresh) in [(2500, 2500), (1250, 2000), (1000, 2000)] {
+            reno.on_congestion(Signal::Marked, &Path::sample(MSS, reno.window()));
+            reno.on_ack(&Ack { in_recovery: true, ..ack(MSS, cwnd) });
+            reno.on_recovered(&Path::sample(MSS, cwnd));
+            reno.on_ack(&Ack { ece: true, ..ack(MSS, cwnd) });
+            assert_eq!((reno.window(), reno.slow_start_threshold()), (cwnd, ssthresh));
+        }
+    }
+
+    /// It is slow start that repairs what a timeout found lost.
+    #[test]
+    fn grows_in_recovery_after_a_timeout_and_not_after_a_fast_retransmit() {
+        let mut reno = NewReno::new(10, MSS);
+        let repairing = Ack { in_recovery: true, ..ack(MSS, 10 * MSS) };
+        reno.on_congestion(Signal::Loss, &Path::sample(MSS, 10 * MSS));
+        reno.on_ack(&repairing);
+        assert_eq!(reno.window(), 5 * MSS);
+        reno.on_timeout(&Path::sample(MSS, 10 * MSS));
+        (0..3).for_each(|_| reno.on_ack(&repairing));
+        assert_eq!(reno.window(), 4 * MSS);
+    }
+
+    #[test]
+    fn what_was_no_loss_is_undone() {
+        let mut reno = NewReno::new(10, MSS);
+        reno.on_congestion(Signal::Loss, &Path::sample(MSS, 10 * MSS));
+        let before = reno.clone();
+        reno.on_timeout(&Path::sample(MSS, 4 * MSS));
+        reno.undo(&before, &Path::sample(MSS, 4 * MSS));
+        assert_eq!((reno.window(), reno.slow_start_threshold()), (5 * MSS, 5 * MSS));
     }
 }

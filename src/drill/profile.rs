@@ -58,6 +58,7 @@ impl Profile {
                 initial_rto: Duration::from_secs(1),
                 min_rto: Duration::from_millis(200),
                 min_variation: Duration::from_millis(200),
+                require_timestamps: false,
                 max_rto: Duration::from_mins(2),
                 syn_retries: 6,
                 data_retries: 15,

@@ -38,8 +38,14 @@ pub struct Config {
     pub window_shift: Option<u8>,
     /// Offer timestamps (RFC 7323 3). Default true.
     pub timestamps: bool,
+    /// Where timestamps are in use, drop what comes without (RFC 7323 3.2). Default true; Linux takes it.
+    pub require_timestamps: bool,
     /// Offer SACK (RFC 2018). Default true.
     pub sack: bool,
+    /// Report what arrives twice, where SACK is in use (D-SACK, RFC 2883). Default true.
+    pub dsack: bool,
+    /// Explicit congestion notification (RFC 3168). Default: when the peer asks for it.
+    pub ecn: EcnMode,
     /// Nagle's algorithm (RFC 9293 3.7.4, SHLD-7). Default true.
     pub nagle: bool,
     /// How long an acknowledgment may wait for company. Default 40 ms; at most 500 ms by RFC 9293
@@ -80,6 +86,19 @@ pub struct Config {
     pub challenge_acks: u32,
 }
 
+/// When a connection uses explicit congestion notification (RFC 3168 6.1.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EcnMode {
+    /// Never.
+    Off,
+    /// When the peer asks for it.
+    #[default]
+    Accept,
+    /// Our SYNs ask for it, too.
+    On,
+}
+
 /// When and how often to ask a silent peer whether it is there (RFC 9293 3.8.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Keepalive {
@@ -113,7 +132,10 @@ impl Default for Config {
             window_scaling: true,
             window_shift: None,
             timestamps: true,
+            require_timestamps: true,
             sack: true,
+            dsack: true,
+            ecn: EcnMode::Accept,
             nagle: true,
             delayed_ack: Duration::from_millis(40),
             quick_acks: 0,

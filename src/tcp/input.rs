@@ -146,6 +146,7 @@ impl Tcb {
         if self.recovery.until.is_some() || !enough || self.snd.una.lt(self.recovery.recover) {
             return;
         }
+        self.window_was_reduced();
         self.recovery.until = Some(self.snd.nxt);
         self.recovery.timed_out = false;
         self.recovery.recover = self.snd.nxt;

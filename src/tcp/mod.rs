@@ -13,6 +13,8 @@ mod calls;
 mod config;
 mod congestion;
 mod context;
+mod dsack;
+mod ecn;
 mod fingerprint;
 mod input;
 pub mod names;
@@ -32,7 +34,7 @@ mod timers;
 mod window;
 
 pub use calls::Received;
-pub use config::{Config, Keepalive};
+pub use config::{Config, EcnMode, Keepalive};
 pub use congestion::Algorithm;
 pub use context::Context;
 pub use output::Output;

@@ -36,6 +36,8 @@ pub struct Status {
     pub timestamps: bool,
     /// SACK is in use (RFC 2018).
     pub sack: bool,
+    /// ECN is in use (RFC 3168).
+    pub ecn: bool,
     /// The congestion window (RFC 5681).
     pub cwnd: u32,
     /// The slow-start threshold.

@@ -42,6 +42,7 @@ impl Tcb {
         if self.retries == 1 {
             let path = self.path(self.flight_size(), cx);
             self.congestion.on_timeout(&path);
+            self.window_was_reduced();
             self.tell_congestion(cx);
         }
         self.recovery.on_timeout(self.snd.nxt);

@@ -10,7 +10,7 @@ use super::words;
 use crate::trace::{
     Call, ConnId, DropReason, Event, Mask, Role, SegmentSummary, Sink, Strike, TimerChange, What,
 };
-use crate::wire::Flags;
+use crate::wire::{Ecn, Flags};
 
 /// The target of all lines, for filters such as `RUST_LOG=glasstack=debug`.
 const TARGET: &str = "glasstack";
@@ -117,14 +117,15 @@ fn level(kind: Mask) -> Level {
 /// The header in one line, absolute numbers: a log is searched, a ladder is read.
 fn segment(seg: &SegmentSummary) -> String {
     let SegmentSummary { seq, ack, flags, wnd, len, .. } = seg;
+    let marked = if seg.ecn == Ecn::Ce { " CE" } else { "" };
     if flags.contains(Flags::ACK) {
         let several = match seg.segments() {
             1 => String::new(),
             segments => format!(" in {segments} segments"),
         };
-        format!("{flags} seq {seq} ack {ack} win {wnd} len {len}{several}")
+        format!("{flags} seq {seq} ack {ack} win {wnd} len {len}{several}{marked}")
     } else {
-        format!("{flags} seq {seq} win {wnd} len {len}")
+        format!("{flags} seq {seq} win {wnd} len {len}{marked}")
     }
 }
 

@@ -331,6 +331,7 @@ impl Smoltcp {
             send_window_scale: None,
             timestamps: socket.timestamp_enabled(),
             sack: false,
+            ecn: false,
             cwnd: 0,
             ssthresh: 0,
             in_flight: 0,

@@ -232,7 +232,7 @@ fn an_echo_halves_the_window_once_for_what_is_out() {
     let after = cwnd(&p);
     p.check(after < before && after >= 2920, "the window should have shrunk by about half");
     // New data says so, once.
-    for acked in [2921, 4381, 5841, 7301] {
+    for acked in [2921, 4381, 5841, 14_601] {
         p.send(ack().ack(acked).flag(Flags::ECE));
     }
     let threshold = p.status().expect("it stands").ssthresh;

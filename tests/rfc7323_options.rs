@@ -245,12 +245,12 @@ fn a_reset_counts_with_an_old_timestamp() {
 // RFC 7323 5.5
 #[test]
 fn after_24_days_of_silence_an_old_timestamp_says_nothing() {
-    let days = |days: u64| secs(days * 24 * 3600);
+    let almost = secs(24 * 24 * 3600 - 1);
     let mut p = modern();
-    p.advance(days(24) - ms(1)).send(data(b"old").options(ts(999, 0)));
+    p.advance(almost).send(data(b"old").options(ts(999, 0)));
     let drops = p.drops(DropReason::OldTimestamp);
     p.expect_eq(drops, 1, "segments from the past");
-    p.advance(ms(1)).send(data(b"new").seq(1).options(ts(999, 0))).expect_read(b"new");
+    p.advance(secs(1)).send(data(b"new").seq(1).options(ts(999, 0))).expect_read(b"new");
     // From here on the new clock holds.
     p.send(data(b"older").options(ts(998, 0)));
     let drops = p.drops(DropReason::OldTimestamp);

@@ -113,9 +113,9 @@ impl Tcb {
     }
 
     /// Answers an echo as if a packet had been lost, but once for what is out: until the peer has seen our
-    /// CWR it repeats itself. While a loss is repaired the window has shrunk already.
+    /// CWR, which goes with what comes after that, it repeats itself. While a loss is repaired the window has shrunk already.
     pub(super) fn answer_echo(&mut self, seg: &Segment, cx: &mut Context<'_>) {
-        if self.ecn.bits.contains(Bits::ANSWERED) && self.snd.una.ge(self.ecn.until) {
+        if self.ecn.bits.contains(Bits::ANSWERED) && self.snd.una.gt(self.ecn.until) {
             self.ecn.bits.remove(Bits::ANSWERED);
         }
         let is_news = self.take_ece(seg) && !self.ecn.bits.contains(Bits::ANSWERED);

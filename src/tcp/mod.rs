@@ -31,6 +31,7 @@ mod status;
 mod tcb;
 mod timeouts;
 mod timers;
+mod urgent;
 mod window;
 
 pub use calls::Received;

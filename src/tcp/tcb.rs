@@ -98,7 +98,7 @@ pub(super) struct Rcv {
     pub(super) nxt: Seq,
     /// RCV.WND: what the peer may send from there; its right edge never moves back (SHLD-14).
     pub(super) wnd: u32,
-    /// RCV.UP: the end of the peer's urgent data, if it announced any.
+    /// RCV.UP: the end of the peer's urgent data, if it announced any that was not read.
     pub(super) up: Option<Seq>,
     /// Octets received in order since the start: RCV.NXT as a place in the stream.
     pub(super) delivered: u64,

@@ -174,8 +174,10 @@ fn words_of_strike(strike: &Strike) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seq::Seq;
     use crate::tcp::{Cause, State};
     use crate::time::Instant;
+    use crate::wire::Options;
 
     fn event(conn: Option<u64>, what: What) -> Event {
         Event { at: Instant::ZERO, conn: conn.map(ConnId), what }
@@ -203,6 +205,22 @@ mod tests {
             lines.text(&event(Some(1), syn_arrived())),
             "#1 192.0.2.1:40312: LISTEN -> SYN_RCVD (rcv SYN; RFC 9293 3.10.7.2)"
         );
+    }
+
+    #[test]
+    fn a_mark_stands_behind_the_segment() {
+        let seg = |ecn| SegmentSummary {
+            seq: Seq(1),
+            ack: Seq(2),
+            flags: Flags::ACK | Flags::ECE,
+            wnd: 3,
+            len: 4,
+            segment_size: 0,
+            ecn,
+            options: Options::default(),
+        };
+        assert_eq!(segment(&seg(Ecn::Ce)), "ACK,ECE seq 1 ack 2 win 3 len 4 CE");
+        assert_eq!(segment(&seg(Ecn::Ect0)), "ACK,ECE seq 1 ack 2 win 3 len 4");
     }
 
     #[test]

@@ -245,6 +245,7 @@ fn established() -> Status {
         send_window_scale: Some(7),
         timestamps: true,
         sack: true,
+        ecn: false,
         cwnd: 14_600,
         ssthresh: u32::MAX,
         in_flight: 0,

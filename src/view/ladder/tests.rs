@@ -359,6 +359,16 @@ fn selective_acknowledgments_are_relative() {
 }
 
 #[test]
+fn a_mark_is_shown_with_the_segment() {
+    let mut story = Story::server();
+    let mut seg = segment(ACK, (THEIR_ISN, 1), (OUR_ISN, 1), 10);
+    seg.ecn = Ecn::Ce;
+    story.tell(What::Received { seg, state: Established });
+    let picture = story.picture();
+    assert!(picture.contains("  CE ──"), "{picture}");
+}
+
+#[test]
 fn a_ladder_that_begins_in_the_middle_shows_absolute_numbers() {
     let mut story = Story { ladder: Ladder::new(), id: 7, micros: 9, state: Established };
     story.received(DATA, 1, 1, 10).sent(ACK, 1, 11, 0);

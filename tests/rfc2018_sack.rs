@@ -67,7 +67,7 @@ fn what_comes_in_order_has_no_blocks() {
         p.send(octets(500).seq(first));
     }
     p.advance(ms(40));
-    expect_last(&mut p, ((7000, vec![])), "the last answer");
+    expect_last(&mut p, (7000, vec![]), "the last answer");
 }
 
 // RFC 2018 7, case 2
@@ -100,7 +100,7 @@ fn of_many_islands_the_latest_four_are_told() {
         p.send(octets(500).seq(first));
     }
     let blocks = [(10_000, 10_500), (9000, 9500), (8000, 8500), (7000, 7500)];
-    expect_last(&mut p, ((5000, blocks.to_vec())), "the last answer");
+    expect_last(&mut p, (5000, blocks.to_vec()), "the last answer");
     // The oldest comes back to the front when it grows.
     let blocks = [(6000, 6600), (10_000, 10_500), (9000, 9500), (8000, 8500)];
     arrives(&mut p, 6500, 6599, (5000, &blocks));
@@ -200,7 +200,7 @@ fn a_report_takes_the_place_of_the_oldest_block() {
         p.send(stamped(first));
     }
     let blocks = [(3000, 3500), (7000, 7500), (6000, 6500)];
-    expect_last(&mut p, ((4000, blocks.to_vec())), "the answer");
+    expect_last(&mut p, (4000, blocks.to_vec()), "the answer");
 }
 
 #[test]

@@ -88,8 +88,9 @@ async fn buffers_and_the_rest_are_chosen_for_one_socket() {
     let status = ours.status().unwrap().status;
     assert!(status.ecn && theirs.status().unwrap().status.ecn, "both sides agree on ECN");
     assert_eq!(status.receive_window, 5_000);
+    let bulk = vec![7; 1 << 21];
     // Nobody reads: so much goes into the peer's buffer and ours, and then no more.
-    let writing = theirs.write_all(&[7; 1 << 21]);
+    let writing = theirs.write_all(&bulk);
     tokio::time::timeout(Duration::from_millis(50), writing).await.unwrap_err();
     assert!(ours.status().unwrap().status.receive_queue <= 5_000);
     let usual = joined(TcpSocket::new(&client), &listener).await.0;

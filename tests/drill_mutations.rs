@@ -45,6 +45,16 @@ const MUTATIONS: &[Mutation] = &[
     ("socket/ttl_and_tos", "[ttl 200, tos 0xb8]", "[ttl 200, tos 0xb4]", &["type of service: expected 0xb4, got 0xb8"]),
     ("socket/ordinary_packets", "noecn", "ect0", &["ECN: expected ect0, got noecn"]),
 
+    // ECN: who asks and answers, what may be marked, echo and CWR; what came twice.
+    ("ecn/a_peer_that_asks_is_answered", "SE. 0:0", "S. 0:0", &["flags: expected S., got SE."]),
+    ("ecn/a_peer_that_asks_is_answered", "[ect0] P.", "[noecn] P.", &["ECN: expected noecn, got ect0"]),
+    ("ecn/we_ask", "SEW", "S", &["flags: expected S, got SEW"]),
+    ("ecn/a_mark_is_echoed_until_cwr", "[noecn] E.", "[noecn] .", &["flags: expected ., got E."]),
+    ("ecn/a_mark_is_echoed_until_cwr", "> . 101:101(0) ack 4581", "> E. 101:101(0) ack 4581", &["flags: expected E., got ."]),
+    ("ecn/only_new_data_may_be_marked", "[ect0] PW.", "[ect0] P.", &["flags: expected P., got PW."]),
+    ("window/duplicates_are_told_by_dsack", "sack 1:1001", "sack 1:1002", &["options: expected <nop,nop,sack 1:1002>, got <nop,nop,sack 1:1001>"]),
+    ("window/the_urgent_mark_can_be_asked_for", "SIOCATMARK, [1]", "SIOCATMARK, [0]", &["value"]),
+
     // Times.
     ("handshake/syn_ack_lost", "+2 > S.", "+3 > S.", &["time: expected 4.0 s (+-0.375 s), got 3.0 s"]),
     ("handshake/syn_lost_is_sent_again", "+4 > S", "+3 > S", &["no packet left by 6.375 s", "the next one left at 7.0 s"]),
@@ -265,11 +275,11 @@ impl<'a> Expected<'a> {
     }
 }
 
-/// With PSH when there is none, without when there is, in the order of a report: F, P, U, ACK.
+/// With PSH when there is none, without when there is, in the order of a report: F, P, U, ECE, CWR, ACK.
 fn other_flags(flags: &str) -> String {
     if flags.contains('P') {
         return flags.replace('P', "");
     }
-    let at = flags.find(['U', '.']).unwrap_or(flags.len());
+    let at = flags.find(['U', 'E', 'W', '.']).unwrap_or(flags.len());
     format!("{}P{}", &flags[..at], &flags[at..])
 }

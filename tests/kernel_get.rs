@@ -44,6 +44,27 @@ fn ten_megabytes_come_whole_from_a_server_of_the_kernel() {
     }
 }
 
+/// The kernel agrees to ECN when it is asked, and so do we.
+#[test]
+fn congestion_notification_is_agreed_on_with_the_kernel() {
+    needs(&["python3", "nc"]);
+    let line = format!(
+        "head -c 3000000 /dev/urandom >f
+         {A_SERVER}
+         glass get --ecn on http://192.0.2.1:8000/f | cmp - f"
+    );
+    let done = run(User::Root, &[], &line).ended_with(0);
+    done.says("SYN,ECE,CWR");
+    done.says("SYN,ACK,ECE");
+    let done = run(User::Root, &[], "glass get --ecn on http://192.0.2.2/hello").ended_with(0);
+    done.says("SYN,ACK,ECE");
+    let done = run(User::Root, &[], "glass get http://192.0.2.2/hello").ended_with(0);
+    assert!(!done.err.contains("ECE"), "nobody asks\n{done}");
+    let off = ["--ecn", "off"];
+    let done = run(User::Root, &off, "glass get --ecn on http://192.0.2.2/hello").ended_with(0);
+    assert!(!done.err.contains("SYN,ACK,ECE"), "it was turned off\n{done}");
+}
+
 #[test]
 fn several_at_once_have_networks_of_their_own() {
     needs(&["python3", "nc"]);

@@ -185,6 +185,10 @@ fn wrong_numbers_are_named() {
         (&["--queues", "two"], "--queues"),
         (&["--busy-poll", "1000001"], "--busy-poll"),
         (&["--engine", "smoltcp", "--queues", "2"], "--engine smoltcp cannot do --queues 2"),
+        (&["--engine", "smoltcp", "--cc", "reno"], "--engine smoltcp cannot do --cc"),
+        (&["--engine", "smoltcp", "--ecn", "on"], "--engine smoltcp cannot do --ecn"),
+        (&["--cc", "none"], "reno"),
+        (&["--ecn", "maybe"], "accept"),
     ] {
         for subcommand in [&["serve"][..], &["run"]] {
             let command_line: &[&str] = if subcommand == ["run"] { &["--", "true"] } else { &[] };

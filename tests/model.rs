@@ -18,7 +18,7 @@ use glasstack::sim::{
     World,
 };
 use glasstack::stack::{Config, Secret, Stack};
-use glasstack::tcp::{self, Keepalive};
+use glasstack::tcp::{self, EcnMode, Keepalive};
 use glasstack::time::Instant;
 use glasstack::trace::{Mask, Sink};
 use glasstack::view::ladder::{LadderRecorder, Limits, Style};
@@ -95,6 +95,8 @@ fn wire(random: &mut Random, rough: f64) -> Wire {
         reorder_delay: random.pick(&[ms(1), ms(30), ms(500)]),
         duplicate: random.pick(&[0.0, 0.02, 0.3]),
         corrupt: random.pick(&[0.0, 0.0, 0.02]),
+        mark_above: random.pick(&[None, None, Some(10_000)]),
+        mark: random.pick(&[0.0, 0.0, 0.05]),
     }
 }
 
@@ -133,6 +135,8 @@ fn side(random: &mut Random, kind: Kind, rough: f64) -> Side {
         window_scaling: random.chance(0.7),
         timestamps: random.chance(0.7),
         sack: random.chance(0.7),
+        dsack: random.chance(0.7),
+        ecn: random.pick(&[EcnMode::Off, EcnMode::Accept, EcnMode::On]),
         delayed_ack: random.pick(&[ms(0), ms(40), ms(500)]),
         // A peer that gave up may tell us in vain.
         keepalive: Some(Keepalive { idle: ms(300_000), interval: ms(10_000), probes: 30 }),

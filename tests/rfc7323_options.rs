@@ -186,3 +186,93 @@ fn blocks_that_claim_nonsense_are_borne() {
     let left = p.status().expect("it stands").send_queue;
     p.expect_eq(left, 0, "what is not acknowledged");
 }
+
+// RFC 7323 3.2
+#[test]
+fn without_a_timestamp_nothing_counts_but_a_reset() {
+    let mut p = modern();
+    p.send(data(b"lost")).expect_silence_for(ms(100));
+    let drops = p.drops(DropReason::NoTimestamp);
+    p.expect_eq(drops, 1, "segments without a timestamp");
+    p.send(data(b"kept").seq(1).options(ts(1000, 0))).expect_read(b"kept");
+    p.take_sent();
+    // A SYN may be of a peer that has forgotten everything.
+    p.send(syn().seq(2)).expect(ack());
+    p.send(rst().seq(5)).expect_state(State::Closed);
+}
+
+#[test]
+fn a_peer_that_forgets_its_timestamps_may_be_borne() {
+    let mut p = Prober::with(|config| config.tcp.require_timestamps = false);
+    p.send(syn().options(all_options(1000))).expect(syn_ack());
+    p.send(ack()).accept().send(data(b"kept")).expect_read(b"kept");
+}
+
+// RFC 7323 3.2
+#[test]
+fn our_reset_carries_a_timestamp_too() {
+    let mut p = modern();
+    p.abort();
+    let echoed = sent_options(&mut p)[0].timestamps.map(|ts| ts.ecr);
+    p.expect_eq(echoed, Some(1000), "TSecr");
+    let mut p = Prober::in_state(State::Established);
+    p.abort().expect(rst_ack().options(Options::default()));
+}
+
+// RFC 7323 5.3, R1
+#[test]
+fn what_is_older_than_the_last_is_acknowledged_and_dropped() {
+    let mut p = modern();
+    p.send(data(b"old").options(ts(999, 0))).expect(ack().seq(1).ack(1));
+    let drops = p.drops(DropReason::OldTimestamp);
+    p.expect_eq(drops, 1, "segments from the past");
+    p.send(data(b"new").seq(1).options(ts(1000, 0))).expect_read(b"new");
+    // The clock of timestamps goes round, too (5.3: modulo 2^32).
+    let half = 1000 + (1 << 31);
+    p.advance(ms(40)).send(data(b"far").options(ts(half - 1, 0))).expect_read(b"far");
+    p.send(data(b"!").seq(7).options(ts(half - 2, 0)));
+    let drops = p.drops(DropReason::OldTimestamp);
+    p.expect_eq(drops, 2, "segments from the past");
+}
+
+// RFC 7323 5.2
+#[test]
+fn a_reset_counts_with_an_old_timestamp() {
+    let mut p = modern();
+    p.send(rst().seq(1).options(ts(1, 0))).expect_state(State::Closed);
+}
+
+// RFC 7323 5.5
+#[test]
+fn after_24_days_of_silence_an_old_timestamp_says_nothing() {
+    let almost = secs(24 * 24 * 3600 - 1);
+    let mut p = modern();
+    p.advance(almost).send(data(b"old").options(ts(999, 0)));
+    let drops = p.drops(DropReason::OldTimestamp);
+    p.expect_eq(drops, 1, "segments from the past");
+    p.advance(secs(1)).send(data(b"new").seq(1).options(ts(999, 0))).expect_read(b"new");
+    // From here on the new clock holds.
+    p.send(data(b"older").options(ts(998, 0)));
+    let drops = p.drops(DropReason::OldTimestamp);
+    p.expect_eq(drops, 2, "segments from the past");
+}
+
+// RFC 7323 4.3, (2): only what begins where the last ACK ended, or before
+#[test]
+fn a_retransmission_that_overlaps_the_edge_is_echoed() {
+    let mut p = modern();
+    p.send(octets(100).options(ts(1010, 0))).advance(ms(40)).take_sent();
+    p.send(octets(150).seq(51).options(ts(1030, 0))).advance(ms(40));
+    let echoed = sent_options(&mut p)[0].timestamps.map(|ts| ts.ecr);
+    p.expect_eq(echoed, Some(1030), "TSecr");
+}
+
+// RFC 7323 4.3
+#[test]
+fn the_timestamp_of_a_segment_with_a_bad_acknowledgment_is_not_echoed() {
+    let mut p = modern();
+    p.send(octets(100).ack(77).options(ts(5000, 0))).take_sent();
+    p.send(octets(100).seq(1).options(ts(1001, 0))).advance(ms(40));
+    let echoed = sent_options(&mut p)[0].timestamps.map(|ts| ts.ecr);
+    p.expect_eq(echoed, Some(1001), "TSecr");
+}

@@ -13,7 +13,8 @@ fn lengths(p: &mut Prober) -> Vec<usize> {
 /// Established; the prober's SYN had these options.
 fn with_syn_options(options: Options) -> Prober {
     let mut p = Prober::new();
-    p.send(syn().options(options)).expect(syn_ack()).send(ack()).accept();
+    let later = Options { timestamps: options.timestamps, ..Options::default() };
+    p.send(syn().options(options)).expect(syn_ack()).send(ack().options(later)).accept();
     p
 }
 

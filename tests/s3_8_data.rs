@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::*;
 use glasstack::error::Error;
-use glasstack::tcp::{Keepalive, Timer};
+use glasstack::tcp::{Keepalive, Received, Timer};
 use glasstack::wire::Options;
 
 /// Established with a round-trip time of `rtt`, so that the timeout is three times that.
@@ -462,7 +462,14 @@ fn urgent_ends(p: &Prober) -> Vec<u32> {
 #[test]
 fn an_urgent_pointer_is_told_and_its_data_stays_in_the_stream() {
     let mut p = Prober::in_state(State::Established);
-    p.send(data(b"abc!").urgent(4)).expect_read(b"abc!");
+    p.send(data(b"abc!de").urgent(4));
+    // A read ends where the last of it begins, so that it can be told apart (MUST-32).
+    let read = p.try_read(100);
+    p.expect_eq(read, Ok(Received::Data(b"abc".to_vec())), "what RECEIVE brings");
+    let at_mark = p.stack.is_at_mark(p.handle());
+    p.check(at_mark, "the reader should be at the mark").expect_read(b"!de");
+    let at_mark = p.stack.is_at_mark(p.handle());
+    p.check(!at_mark, "the mark should lie behind");
     assert_eq!(urgent_ends(&p), [5]);
 }
 

@@ -14,7 +14,7 @@ use glasstack::sim::{
     Wire, World,
 };
 use glasstack::stack::{Config, FourTuple, Ready, Secret, Stack};
-use glasstack::tcp::Received;
+use glasstack::tcp::{EcnMode, Received};
 use glasstack::time::Instant;
 use glasstack::wire::{Flags, Segment};
 
@@ -95,6 +95,45 @@ fn the_same_seed_gives_the_same_packets() {
     let first = run(1);
     assert!(first.len() > 200 && first == run(1), "{} packets", first.len());
     assert!(first != run(2), "another seed, another run");
+}
+
+/// A queue that marks says early that it is filling: a sender that listens loses nothing.
+#[test]
+fn marks_slow_a_sender_down_before_anything_is_lost() {
+    let run = |ecn, mark_above| {
+        let host = |addr| -> Box<dyn Engine> {
+            let mut config = Config { addrs: vec![addr], ..Config::default() };
+            config.tcp.ecn = ecn;
+            Box::new(Stack::new(config, Secret([7; 32])))
+        };
+        let mut world = World::new(1);
+        let client = world.add_host("client", CLIENT, host(CLIENT));
+        let server = world.add_host("server", SERVER, host(SERVER));
+        let queue = Queue::Octets(100_000);
+        let (rate, delay) = (Some(10_000_000), ms(10));
+        let wire = Wire { rate, delay, queue, mark_above, ..Wire::default() };
+        world.link(client, server, wire.clone(), wire);
+        let seen: Rc<RefCell<(u32, u32)>> = Rc::default();
+        let counts = seen.clone();
+        world.observe(move |one| {
+            let (dropped, marked) = &mut *counts.borrow_mut();
+            *dropped += u32::from(one.fate == Fate::QueueFull);
+            *marked += u32::from(matches!(one.fate, Fate::Carried { marked: true, .. }));
+        });
+        let (there, back) = upload(10_000_000);
+        listen(&mut world, server, move || Box::new(Transfer::new(back.clone())));
+        world.connect(client, self::server(), Box::new(Transfer::new(there))).expect("a port");
+        assert_eq!(world.run(AN_HOUR), Ended::Quiet);
+        let transfer = world.apps(server).find_map(|app| app.get::<Transfer>()).expect("accepted");
+        assert!(transfer.is_complete(), "{transfer:?}");
+        (seen.take(), transfer.last_read() - Instant::ZERO)
+    };
+    let ((dropped, marked), _) = run(EcnMode::Off, Some(30_000));
+    assert!(dropped > 0 && marked == 0, "{dropped} dropped, {marked} marked without ECN");
+    let ((dropped, marked), took) = run(EcnMode::On, Some(30_000));
+    assert!(dropped == 0 && marked > 0, "{dropped} dropped, {marked} marked with ECN");
+    // 8 s at best.
+    assert!(took < ms(9_500), "it took {took:?}");
 }
 
 #[test]

@@ -120,6 +120,7 @@ pub(crate) extern "C" fn ioctl(
 ) -> c_int {
     answer(user, |world| {
         let call = match request {
+            0x8905 => Call::AtMark { fd },
             libc::FIONREAD => Call::BytesReadable { fd },
             libc::TIOCOUTQ => Call::BytesUnacknowledged { fd },
             SIOCOUTQNSD => Call::BytesUnsent { fd },

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use super::options::TcpOptions;
+use super::tcp_options::TcpOptions;
 use super::{Failure, exit};
 use crate::engine::recording::Recording;
 use crate::engine::{Engine, Smoltcp, SmoltcpConfig};
@@ -51,6 +51,12 @@ impl EngineKind {
             }
             EngineKind::Smoltcp if options.msl != USUAL_MSL => {
                 refuse("--msl", "its TIME_WAIT lasts 10 seconds")
+            }
+            EngineKind::Smoltcp if options.cc.is_some() => {
+                refuse("--cc", "it has one congestion control, built in")
+            }
+            EngineKind::Smoltcp if options.ecn.is_some() => {
+                refuse("--ecn", "it knows no explicit congestion notification")
             }
             EngineKind::Smoltcp => Ok(()),
         }

@@ -11,8 +11,9 @@ use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncWriteExt, Stdout};
 
-use super::options::{Output, TcpOptions, seconds};
+use super::options::{Output, seconds};
 use super::shard::Shard;
+use super::tcp_options::TcpOptions;
 use super::{Failure, exit, runtime};
 use crate::device::{Cidr, LinkSetup, Queue, Reach, TunError, setup};
 use crate::runtime::TcpStream;

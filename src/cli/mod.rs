@@ -13,6 +13,7 @@ mod serve;
 mod server;
 mod shard;
 mod shards;
+mod tcp_options;
 mod terminal;
 
 use std::fmt;

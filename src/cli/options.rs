@@ -1,19 +1,17 @@
 //! Options that several subcommands share.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
 
-use super::engine::EngineKind;
+use super::tcp_options::TcpOptions;
 use super::terminal::{self, Color};
 use super::{Failure, exit};
-use crate::device::fault::{self, Faults, Rule, Tally};
 use crate::device::{Cidr, LinkSetup, OffloadMode, Queues};
 use crate::http::CloseAfter;
 use crate::services::Service;
-use crate::stack;
 use crate::view::Style;
 
 /// What to write, and how.
@@ -125,47 +123,6 @@ enum Offload {
     Off,
 }
 
-/// Settings of the TCP machine, and what to record of it.
-#[derive(Args, Debug)]
-pub(super) struct TcpOptions {
-    /// The TCP/IP stack: ours, or smoltcp, another one, behind the same sockets (it raises no events:
-    /// no ladder, no log of transitions, no --events, no --record)
-    #[arg(long, value_enum, default_value_t, env = "GLASS_ENGINE", value_name = "ENGINE")]
-    pub(super) engine: EngineKind,
-    /// The longest IP packet in octets, 576 to 65535
-    #[arg(
-        long, env = "GLASS_MTU", default_value_t = 1500, value_name = "OCTETS",
-        value_parser = clap::value_parser!(u16).range(576..)
-    )]
-    pub(super) mtu: u16,
-    /// The maximum segment lifetime in seconds: TIME_WAIT lasts twice as long
-    #[arg(
-        long, env = "GLASS_MSL", default_value = "30", value_name = "SECONDS", value_parser = seconds
-    )]
-    pub(super) msl: Duration,
-    /// Write every event to this file, one JSON object a line
-    #[arg(long, env = "GLASS_EVENTS", value_name = "FILE")]
-    pub(super) events: Option<PathBuf>,
-    /// Record every input of the stack to this file, for glass replay (it holds all data and the
-    /// stack's secret: mode 0600)
-    #[arg(long, env = "GLASS_RECORD", value_name = "FILE")]
-    pub(super) record: Option<PathBuf>,
-    /// Spoil packets on purpose, as `DIR WHAT ACTION`: DIR is tx (we send it), rx (we receive it) or
-    /// any; WHAT is 5% of all, or SYN, SYN,ACK, FIN, RST, data, ack, icmp or any, alone or with its
-    /// number on that connection (FIN#1, ack#2-5, data#4-); ACTION is drop, dup, delay 700ms,
-    /// corrupt, reorder [PACKETS] or truncate [OCTETS]. May be given again, or with ; between rules:
-    /// the first that matches a packet strikes it. For example: --fault 'tx FIN#1 drop'
-    #[arg(long, env = "GLASS_FAULT", value_name = "RULE", value_parser = rules)]
-    fault: Vec<Rules>,
-    /// What faults by chance draw from: the same seed strikes the same packets; otherwise the system
-    /// draws one, and it is printed
-    #[arg(long, env = "GLASS_SEED", value_name = "NUMBER")]
-    seed: Option<u64>,
-}
-
-/// How much longer connections may take to end when packets are lost: for the timeouts that double.
-const PATIENCE_WITH_FAULTS: Duration = Duration::from_secs(15);
-
 impl StackOptions {
     /// The link.
     pub(super) fn link(&self, usual: Usual) -> Result<LinkSetup, Failure> {
@@ -230,74 +187,6 @@ impl StackOptions {
             (None, None) => Ok(usual),
         }
     }
-}
-
-impl TcpOptions {
-    pub(super) fn stack(&self, addr: IpAddr) -> stack::Config {
-        let mut config = stack::Config {
-            addrs: vec![addr],
-            mtu: usize::from(self.mtu),
-            ..stack::Config::default()
-        };
-        config.tcp.msl = self.msl;
-        config
-    }
-
-    /// The faults that were asked for, if any.
-    pub(super) fn faults(&self) -> std::io::Result<Option<FaultPlan>> {
-        let rules: Vec<Rule> = self.fault.iter().flat_map(|rules| rules.0.clone()).collect();
-        if rules.is_empty() {
-            return Ok(None);
-        }
-        let is_random = rules.iter().any(Rule::is_random);
-        let seed = match self.seed {
-            Some(seed) => seed,
-            None if is_random => getrandom::u64().map_err(std::io::Error::other)?,
-            None => 0,
-        };
-        let tally = Faults::new(rules.clone(), seed).tally();
-        Ok(Some(FaultPlan { rules, seed, is_random, tally }))
-    }
-
-    fn has_faults(&self) -> bool {
-        self.fault.iter().any(|rules| !rules.0.is_empty())
-    }
-
-    /// Refuses what the chosen engine cannot do, before anything is made.
-    pub(super) fn check(&self) -> Result<(), Failure> {
-        self.engine.check(self)
-    }
-
-    /// How long to wait for something that takes `patience` on a good wire.
-    pub(super) fn patience(&self, patience: Duration) -> Duration {
-        if self.has_faults() { patience + PATIENCE_WITH_FAULTS } else { patience }
-    }
-}
-
-/// Faults for the links of all shards.
-pub(super) struct FaultPlan {
-    rules: Vec<Rule>,
-    pub(super) seed: u64,
-    /// Whether the seed decides anything.
-    pub(super) is_random: bool,
-    /// What they have done, all together.
-    pub(super) tally: Tally,
-}
-
-impl FaultPlan {
-    /// For the link of one shard, which draws its own numbers from the seed.
-    pub(super) fn of(&self, shard: u32) -> Faults {
-        let seed = self.seed.wrapping_add(shard.into());
-        Faults::new(self.rules.clone(), seed).counted_by(&self.tally)
-    }
-}
-
-/// Rules with `;` between them.
-#[derive(Clone, Debug)]
-struct Rules(Vec<Rule>);
-
-fn rules(text: &str) -> Result<Rules, fault::RuleError> {
-    fault::parse_list(text).map(Rules)
 }
 
 /// What answers on the stack.

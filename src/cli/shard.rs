@@ -13,7 +13,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::engine::EngineMaker;
-use super::options::{FaultPlan, Output, TcpOptions};
+use super::options::Output;
+use super::tcp_options::{FaultPlan, TcpOptions};
 use super::{Failure, exit};
 use crate::device::fault::{Faults, Faulty, Tally};
 use crate::device::{Device, Queue, Tun};

@@ -48,6 +48,7 @@ impl Profile {
                 rack: false,
                 tail_loss_probe: false,
                 frto: false,
+                restart_after_idle: true,
                 ..Config::default()
             },
             // Half of tcp_rmem's middle value is announced; its last decides the shift, and tcp_wmem's
@@ -62,9 +63,11 @@ impl Profile {
                 initial_rto: Duration::from_secs(1),
                 min_rto: Duration::from_millis(200),
                 min_variation: Duration::from_millis(200),
+                require_timestamps: false,
                 max_rto: Duration::from_mins(2),
                 syn_retries: 6,
                 data_retries: 15,
+                restart_after_idle: true,
                 ..Config::default()
             },
             // net.inet.tcp.recvspace and sendspace; kern.ipc.maxsockbuf decides the shift.
@@ -85,6 +88,7 @@ impl Profile {
                 rack: false,
                 tail_loss_probe: false,
                 frto: false,
+                restart_after_idle: true,
                 ..Config::default()
             },
         }

@@ -12,8 +12,8 @@ use bytes::Bytes;
 pub use smoltcp::{Smoltcp, SmoltcpConfig};
 
 use crate::error::Error;
-use crate::stack::{FourTuple, Handle, ListenerId, Ready, Stack, Stray, Summary};
-use crate::tcp::{Keepalive, Received, State};
+use crate::stack::{FourTuple, Handle, ListenerId, Ready, Settings, Stack, Stray, Summary};
+use crate::tcp::{Algorithm, Keepalive, Received, State};
 use crate::time::Instant;
 use crate::trace::{ConnId, Event};
 use crate::wire::{Frame, Packet};
@@ -51,6 +51,23 @@ pub trait Engine: Send {
         remote: SocketAddr,
         now: Instant,
     ) -> Result<Handle, Error>;
+    /// An engine whose connections have no settings of their own knows none.
+    fn default_settings(&self) -> Option<Settings> {
+        None
+    }
+    fn connect_with(
+        &mut self,
+        settings: Option<Box<Settings>>,
+        local: Option<SocketAddr>,
+        remote: SocketAddr,
+        now: Instant,
+    ) -> Result<Handle, Error> {
+        match settings {
+            None => self.connect(local, remote, now),
+            Some(_) => Err(Error::InvalidCall),
+        }
+    }
+    fn configure_listener(&mut self, _id: ListenerId, _settings: Settings) {}
 
     fn send(&mut self, handle: Handle, data: &[u8], now: Instant) -> Result<usize, Error>;
     fn send_bytes(&mut self, handle: Handle, data: Bytes, now: Instant) -> Result<usize, Error>;
@@ -68,6 +85,14 @@ pub trait Engine: Send {
     fn nodelay(&self, handle: Handle) -> bool;
     fn set_keepalive(&mut self, handle: Handle, keepalive: Option<Keepalive>, now: Instant);
     fn set_user_timeout(&mut self, handle: Handle, timeout: Option<Duration>, now: Instant);
+    fn set_congestion(&mut self, _handle: Handle, _algorithm: Algorithm, _now: Instant) {}
+    /// An engine without urgent data.
+    fn mark_urgent(&mut self, _handle: Handle, _now: Instant) -> Result<(), Error> {
+        Err(Error::InvalidCall)
+    }
+    fn is_at_mark(&self, _handle: Handle) -> bool {
+        false
+    }
 
     fn is_readable(&self, handle: Handle) -> bool;
     fn is_writable(&self, handle: Handle) -> bool;
@@ -150,6 +175,24 @@ impl Engine for Stack {
         Stack::connect(self, local, remote, now)
     }
 
+    fn default_settings(&self) -> Option<Settings> {
+        Some(Stack::default_settings(self))
+    }
+
+    fn connect_with(
+        &mut self,
+        settings: Option<Box<Settings>>,
+        local: Option<SocketAddr>,
+        remote: SocketAddr,
+        now: Instant,
+    ) -> Result<Handle, Error> {
+        Stack::connect_with(self, settings, local, remote, now)
+    }
+
+    fn configure_listener(&mut self, id: ListenerId, settings: Settings) {
+        Stack::configure_listener(self, id, settings);
+    }
+
     fn send(&mut self, handle: Handle, data: &[u8], now: Instant) -> Result<usize, Error> {
         Stack::send(self, handle, data, now)
     }
@@ -193,6 +236,18 @@ impl Engine for Stack {
 
     fn set_user_timeout(&mut self, handle: Handle, timeout: Option<Duration>, now: Instant) {
         Stack::set_user_timeout(self, handle, timeout, now);
+    }
+
+    fn set_congestion(&mut self, handle: Handle, algorithm: Algorithm, now: Instant) {
+        Stack::set_congestion(self, handle, algorithm, now);
+    }
+
+    fn mark_urgent(&mut self, handle: Handle, now: Instant) -> Result<(), Error> {
+        Stack::mark_urgent(self, handle, now)
+    }
+
+    fn is_at_mark(&self, handle: Handle) -> bool {
+        Stack::is_at_mark(self, handle)
     }
 
     fn is_readable(&self, handle: Handle) -> bool {

@@ -22,7 +22,7 @@ use crate::time::Instant;
 use crate::trace::{Event, Mask};
 
 /// The first octets of a recording: a name and a version.
-const MAGIC: &[u8; 8] = b"glassr03";
+const MAGIC: &[u8; 8] = b"glassr04";
 /// No record is longer: a packet or one write of an application, and a little.
 const LONGEST: u32 = 1 << 30;
 
@@ -310,7 +310,7 @@ mod tests {
 
     use super::*;
     use crate::stack::Place;
-    use crate::tcp::Received;
+    use crate::tcp::{Algorithm, EcnMode, Received};
 
     #[derive(Clone, Default)]
     struct Shared(Arc<Mutex<Vec<u8>>>);
@@ -327,7 +327,9 @@ mod tests {
     }
 
     fn stack(addr: [u8; 4], secret: u8) -> (Stack, Config, Secret) {
-        let config = Config { addrs: vec![addr.into()], events: Mask::all(), ..Config::default() };
+        let mut config =
+            Config { addrs: vec![addr.into()], events: Mask::all(), ..Config::default() };
+        config.tcp.ecn = EcnMode::On;
         let secret = Secret([secret; 32]);
         (Stack::new(config.clone(), secret), config, secret)
     }
@@ -361,7 +363,10 @@ mod tests {
             }
             if let Some(handle) = server.accept(listener) {
                 server.set_nodelay(handle, true, now);
-                server.send(handle, &vec![7; 40_000], now).unwrap();
+                server.set_congestion(handle, Algorithm::NewReno, now);
+                server.send(handle, &vec![7; 20_000], now).unwrap();
+                server.mark_urgent(handle, now).unwrap();
+                server.send(handle, &vec![7; 20_000], now).unwrap();
                 server.close(handle, now).unwrap();
                 accepted = Some(handle);
             }

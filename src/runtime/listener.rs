@@ -1,14 +1,13 @@
-//! Listening and connecting, as tokio has them.
+//! Listening, as tokio has it.
 
 use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
 use super::net::Net;
+use super::socket::TcpSocket;
 use super::stream::TcpStream;
-use crate::error::Error;
 use crate::stack::ListenerId;
-use crate::tcp::Keepalive;
 
 /// Connections that may wait to be accepted, unless a [`TcpSocket`] says otherwise.
 const BACKLOG: usize = 1024;
@@ -34,6 +33,10 @@ impl TcpListener {
         let mut socket = TcpSocket::new(net);
         socket.bind(local);
         socket.listen(BACKLOG)
+    }
+
+    pub(super) fn new(net: Net, id: ListenerId, local: SocketAddr) -> Self {
+        TcpListener { net, id, local }
     }
 
     /// Waits for a connection.
@@ -82,70 +85,5 @@ impl Drop for TcpListener {
             shard.engine.unlisten(self.id, now);
             Ok(())
         });
-    }
-}
-
-/// A socket that is neither listening nor connected yet: for choosing the local address and options
-/// before it is. Names and meanings are those of `tokio::net::TcpSocket`.
-#[derive(Debug)]
-pub struct TcpSocket {
-    net: Net,
-    local: Option<SocketAddr>,
-    nodelay: bool,
-    keepalive: Option<Keepalive>,
-}
-
-impl TcpSocket {
-    /// A socket of the stack `net`.
-    #[must_use]
-    pub fn new(net: &Net) -> Self {
-        TcpSocket { net: net.clone(), local: None, nodelay: false, keepalive: None }
-    }
-
-    /// Chooses the local address and port; port 0 leaves the port to the stack. Whether they can be had
-    /// shows when the socket listens or connects.
-    pub fn bind(&mut self, local: SocketAddr) {
-        self.local = Some(local);
-    }
-
-    /// Turns Nagle's algorithm off for the connection.
-    pub fn set_nodelay(&mut self, nodelay: bool) {
-        self.nodelay = nodelay;
-    }
-
-    /// Turns keep-alive probes on for the connection.
-    pub fn set_keepalive(&mut self, keepalive: Option<Keepalive>) {
-        self.keepalive = keepalive;
-    }
-
-    /// Listens; at most `backlog` connections wait at once to be accepted.
-    ///
-    /// # Errors
-    ///
-    /// No address was chosen, it is not the stack's, or something listens there already.
-    pub fn listen(self, backlog: usize) -> io::Result<TcpListener> {
-        let local = self.local.ok_or(Error::AddressNotAvailable)?;
-        self.net.call(|shard, _| {
-            let id = shard.engine.listen(local, backlog)?;
-            let local = shard.engine.listener_addr(id).unwrap_or(local);
-            Ok(TcpListener { net: self.net.clone(), id, local })
-        })
-    }
-
-    /// Connects to `remote`.
-    ///
-    /// # Errors
-    ///
-    /// The peer refuses, does not answer, or cannot be reached; the local address cannot be had.
-    pub async fn connect(self, remote: SocketAddr) -> io::Result<TcpStream> {
-        let handle = self.net.call(|shard, now| {
-            let handle = shard.engine.connect(self.local, remote, now)?;
-            shard.engine.set_nodelay(handle, self.nodelay, now);
-            shard.engine.set_keepalive(handle, self.keepalive, now);
-            Ok(handle)
-        })?;
-        let stream = TcpStream::new(self.net.clone(), handle)?;
-        stream.established().await?;
-        Ok(stream)
     }
 }

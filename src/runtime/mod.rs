@@ -17,18 +17,21 @@ pub mod clock;
 mod driver;
 mod listener;
 mod net;
+mod options;
 mod shards;
 mod siblings;
+mod socket;
 mod split;
 mod stream;
 
 use std::io;
 
 pub use driver::Driver;
-pub use listener::{TcpListener, TcpSocket};
+pub use listener::TcpListener;
 pub use net::Net;
 pub use shards::{Parts, ShardThread, serve_per_shard};
 pub use siblings::Siblings;
+pub use socket::TcpSocket;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 pub use stream::TcpStream;
 

@@ -3,31 +3,34 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::listener::TcpSocket;
 use super::net::{Interest, Net};
+use super::socket::TcpSocket;
 use super::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::error::Error;
 use crate::stack::{Handle, Summary};
-use crate::tcp::{Keepalive, Received, State};
+use crate::tcp::{Received, State};
 
 /// A TCP connection. Names and meanings are those of `tokio::net::TcpStream`.
 ///
-/// Dropping it closes: what was written still goes out, with the FIN behind it. If data has arrived that
+/// Dropping it closes, unless [`TcpStream::set_linger`] says otherwise: what was written still goes out, with
+/// the FIN behind it. If data has arrived that
 /// was not read, or arrives later, the peer gets a RST (RFC 9293 3.6.1), so a server reads to the end
 /// before it drops.
 #[derive(Debug)]
 pub struct TcpStream {
-    net: Net,
-    handle: Handle,
+    pub(super) net: Net,
+    pub(super) handle: Handle,
     local: SocketAddr,
     remote: SocketAddr,
+    /// What a drop does, if it does not simply close.
+    pub(super) linger: Mutex<Option<Duration>>,
 }
 
 impl TcpStream {
@@ -42,7 +45,8 @@ impl TcpStream {
 
     pub(super) fn new(net: Net, handle: Handle) -> io::Result<TcpStream> {
         let tuple = net.lock().engine.tuple(handle).ok_or(Error::ConnectionDoesNotExist)?;
-        Ok(TcpStream { net, handle, local: tuple.local, remote: tuple.remote })
+        let linger = Mutex::new(None);
+        Ok(TcpStream { net, handle, local: tuple.local, remote: tuple.remote, linger })
     }
 
     /// Waits until the handshake is over.
@@ -75,51 +79,6 @@ impl TcpStream {
     /// None; the type is tokio's.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.remote)
-    }
-
-    /// Turns Nagle's algorithm off (`true`) or on.
-    ///
-    /// # Errors
-    ///
-    /// The stack has stopped.
-    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.net.call(|shard, now| {
-            shard.engine.set_nodelay(self.handle, nodelay, now);
-            Ok(())
-        })
-    }
-
-    /// Whether Nagle's algorithm is off.
-    ///
-    /// # Errors
-    ///
-    /// The stack has stopped.
-    pub fn nodelay(&self) -> io::Result<bool> {
-        self.net.call(|shard, _| Ok(shard.engine.nodelay(self.handle)))
-    }
-
-    /// Turns keep-alive probes on or off (RFC 9293 3.8.4).
-    ///
-    /// # Errors
-    ///
-    /// The stack has stopped.
-    pub fn set_keepalive(&self, keepalive: Option<Keepalive>) -> io::Result<()> {
-        self.net.call(|shard, now| {
-            shard.engine.set_keepalive(self.handle, keepalive, now);
-            Ok(())
-        })
-    }
-
-    /// Gives up when nothing is acknowledged for `timeout` (RFC 9293 3.9.1.1).
-    ///
-    /// # Errors
-    ///
-    /// The stack has stopped.
-    pub fn set_user_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.net.call(|shard, now| {
-            shard.engine.set_user_timeout(self.handle, timeout, now);
-            Ok(())
-        })
     }
 
     /// Everything there is to know of the connection (RFC 9293 3.10.6); `None` when the stack has
@@ -208,7 +167,7 @@ impl TcpStream {
         (OwnedReadHalf(Arc::clone(&stream)), OwnedWriteHalf::new(stream))
     }
 
-    fn poll_call<T>(
+    pub(super) fn poll_call<T>(
         &self,
         cx: &mut Context<'_>,
         interest: Interest,
@@ -234,7 +193,12 @@ impl TcpStream {
             let before = buffer.remaining();
             while buffer.remaining() > 0 {
                 match shard.engine.receive_bytes(self.handle, buffer.remaining(), now) {
-                    Ok(Received::Data(data)) => buffer.put_slice(&data),
+                    Ok(Received::Data(data)) => {
+                        buffer.put_slice(&data);
+                        if buffer.remaining() > 0 && shard.engine.is_at_mark(self.handle) {
+                            return Ok(Some(()));
+                        }
+                    }
                     // What was read counts; the rest shows next time.
                     _ if buffer.remaining() < before => return Ok(Some(())),
                     Ok(Received::Finished) => return Ok(Some(())),
@@ -332,8 +296,12 @@ impl AsyncWrite for TcpStream {
 
 impl Drop for TcpStream {
     fn drop(&mut self) {
+        let aborts = self.linger.get_mut().is_ok_and(|linger| *linger == Some(Duration::ZERO));
         let _ = self.net.call(|shard, now| {
             shard.forget(self.handle);
+            if aborts {
+                shard.engine.abort(self.handle, now);
+            }
             shard.engine.release(self.handle, now);
             Ok(())
         });

@@ -9,6 +9,7 @@ use smallvec::{SmallVec, smallvec};
 use super::host::HostId;
 use super::random::Random;
 use crate::time::Instant;
+use crate::wire::ip;
 
 /// One direction of a link. Probabilities are from 0 to 1; the default wire is perfect.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,6 +30,10 @@ pub struct Wire {
     pub duplicate: f64,
     /// How likely one bit of a packet is flipped.
     pub corrupt: f64,
+    /// A packet that finds so many octets waiting, or more, is marked, if it may be (RFC 3168): CE.
+    pub mark_above: Option<usize>,
+    /// How likely a packet that may be marked is, however little waits.
+    pub mark: f64,
 }
 
 /// The room before a wire, the packet that is being sent included. What does not fit is dropped.
@@ -73,6 +78,8 @@ pub enum Fate {
         doubled: bool,
         /// A bit of it is flipped.
         corrupted: bool,
+        /// It is marked CE.
+        marked: bool,
     },
     /// It is lost on the way.
     Lost,
@@ -128,17 +135,23 @@ impl Lane {
         let lost = self.random.chance(self.wire.loss);
         let corrupted = self.random.chance(self.wire.corrupt);
         let doubled = self.random.chance(self.wire.duplicate);
+        let unlucky = self.random.chance(self.wire.mark);
         let (arrives, delayed) = self.arrival(leaves);
         if lost {
             return (Fate::Lost, Arrivals::new());
         }
+        let is_congested = self.wire.mark_above.is_some_and(|most| octets >= most);
+        let marks = unlucky || is_congested;
+        let marked = marks.then(|| ip::mark(packet)).flatten();
+        let packet = marked.as_ref().unwrap_or(packet);
+        let marked = marked.is_some();
         let packet = if corrupted { self.flip_a_bit(packet) } else { packet.clone() };
         let mut arrivals: Arrivals = smallvec![(arrives, packet.clone())];
         if doubled {
             let (again, _) = self.arrival(leaves);
             arrivals.push((again, packet));
         }
-        (Fate::Carried { arrives, delayed, doubled, corrupted }, arrivals)
+        (Fate::Carried { arrives, delayed, doubled, corrupted, marked }, arrivals)
     }
 
     /// Puts `len` octets into the queue; returns when the last will have left it.
@@ -175,6 +188,7 @@ impl Lane {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Ecn;
 
     const A: HostId = HostId(0);
     const B: HostId = HostId(1);
@@ -202,6 +216,37 @@ mod tests {
         assert_eq!(at(lane.carry(&packet(1000), Instant::from_millis(101)).1), Some(108));
     }
 
+    /// A packet of so many octets of payload that may be marked, or not.
+    fn datagram(len: usize, tos: u8) -> Bytes {
+        let mut header = etherparse::Ipv4Header::new(
+            u16::try_from(len).expect("it is short"),
+            64,
+            etherparse::ip_number::TCP,
+            [192, 0, 2, 1],
+            [192, 0, 2, 2],
+        )
+        .expect("it is short");
+        header.ecn = etherparse::IpEcn::try_new(tos & 3).expect("two bits");
+        header.header_checksum = header.calc_header_checksum();
+        [&header.to_bytes()[..], &vec![0; len]].concat().into()
+    }
+
+    #[test]
+    fn a_queue_marks_what_may_be_marked_before_it_is_full() {
+        let queue = Queue::Octets(3_000);
+        let rate = Some(8_000_000);
+        let mut lane = lane(Wire { rate, queue, mark_above: Some(1_000), ..Wire::default() });
+        let mut carry = |tos| {
+            let (fate, arrivals) = lane.carry(&datagram(980, tos), Instant::ZERO);
+            let arrived = arrivals.first().map(|(_, packet)| ip::parse(packet).expect("sound").ecn);
+            (matches!(fate, Fate::Carried { marked: true, .. }), arrived)
+        };
+        assert_eq!(carry(2), (false, Some(Ecn::Ect0)), "nothing waits");
+        assert_eq!(carry(2), (true, Some(Ecn::Ce)));
+        assert_eq!(carry(0), (false, Some(Ecn::NotEct)), "it may not be");
+        assert_eq!(carry(2), (false, None), "there is no room");
+    }
+
     #[test]
     fn faults_come_as_often_as_they_are_asked_for() {
         let faults = |wire| {
@@ -218,6 +263,12 @@ mod tests {
         let bad = faults(Wire { corrupt: 0.1, ..Wire::default() });
         let bad = bad.iter().filter(|(_, arrivals)| arrivals[0].1 != packet(100)).count();
         assert!((900..1100).contains(&bad), "{bad} corrupted");
+        let mut lane = lane(Wire { mark: 0.1, ..Wire::default() });
+        let packet = datagram(100, 1);
+        let fates = (0..10_000).map(|_| lane.carry(&packet, Instant::ZERO).0);
+        let marked =
+            fates.filter(|fate| matches!(fate, Fate::Carried { marked: true, .. })).count();
+        assert!((900..1100).contains(&marked), "{marked} marked");
         let reorder_delay = Duration::from_millis(1);
         let late = faults(Wire { reorder: 0.1, reorder_delay, ..Wire::default() });
         let late = late.iter().filter(|(_, arrivals)| arrivals[0].0 > Instant::ZERO).count();

@@ -73,6 +73,12 @@ impl Stack {
             .is_none_or(|connection| connection.tcb.is_writable(self.tcp_config(handle.slot)))
     }
 
+    /// Whether the next octet to be read is the last of the peer's urgent data (RFC 9293 3.8.5).
+    #[must_use]
+    pub fn is_at_mark(&self, handle: Handle) -> bool {
+        self.connections.get(handle).is_some_and(|connection| connection.tcb.is_at_mark())
+    }
+
     /// Whether nodelay is set.
     #[must_use]
     pub fn nodelay(&self, handle: Handle) -> bool {

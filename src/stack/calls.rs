@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::connections::{Connection, Owner};
 use super::{FourTuple, Handle, Input, ListenerId, Settings, Stack};
 use crate::error::Error;
-use crate::tcp::{Context, Keepalive, Received};
+use crate::tcp::{Algorithm, Context, Keepalive, Received};
 use crate::time::Instant;
 use crate::trace::Role;
 
@@ -203,6 +203,9 @@ impl Stack {
                 Ok(Received::Data(data)) => {
                     buffer[filled..filled + data.len()].copy_from_slice(&data);
                     filled += data.len();
+                    if self.is_at_mark(handle) {
+                        break;
+                    }
                 }
                 // What was read counts; the rest shows next time.
                 _ if filled > 0 => break,
@@ -284,6 +287,15 @@ impl Stack {
         self.note(now, || Input::SetNodelay(handle, nodelay));
         let _ = self.call(handle, now, |connection, _| {
             connection.tcb.set_nodelay(nodelay);
+            Ok(())
+        });
+    }
+
+    /// Chooses how the congestion window moves from now on.
+    pub fn set_congestion(&mut self, handle: Handle, algorithm: Algorithm, now: Instant) {
+        self.note(now, || Input::SetCongestion(handle, algorithm));
+        let _ = self.call(handle, now, |connection, cx| {
+            connection.tcb.set_congestion(algorithm, cx);
             Ok(())
         });
     }

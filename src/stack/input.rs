@@ -117,6 +117,7 @@ impl Stack {
         match parsed {
             Ok((ports, mut segment)) => {
                 segment.segment_size = packet.segment_size;
+                segment.ecn = datagram.ecn;
                 let tuple = FourTuple::of(datagram, ports);
                 match self.connections.find(&tuple) {
                     Some(slot) => self.on_segment_of(slot, tuple, segment, now),

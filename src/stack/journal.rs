@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{Handle, ListenerId, Settings, Stack};
-use crate::tcp::Keepalive;
+use crate::tcp::{Algorithm, Keepalive};
 use crate::time::Instant;
 use crate::wire::{Frame, Packet};
 
@@ -51,6 +51,7 @@ pub enum Input {
     SetNodelay(Handle, bool),
     SetKeepalive(Handle, Option<Keepalive>),
     SetUserTimeout(Handle, Option<Duration>),
+    SetCongestion(Handle, Algorithm),
 }
 
 impl Stack {
@@ -85,6 +86,7 @@ impl Stack {
             Input::Release(handle) => self.release(handle, at),
             Input::SetNodelay(handle, nodelay) => self.set_nodelay(handle, nodelay, at),
             Input::SetKeepalive(handle, keepalive) => self.set_keepalive(handle, keepalive, at),
+            Input::SetCongestion(handle, algorithm) => self.set_congestion(handle, algorithm, at),
             Input::SetUserTimeout(handle, timeout) => self.set_user_timeout(handle, timeout, at),
         }
         None

@@ -74,6 +74,9 @@ impl Stack {
         if old.tcp.keepalive != new.keepalive {
             connection.tcb.set_keepalive(new.keepalive, &mut cx);
         }
+        if old.tcp.congestion != new.congestion {
+            connection.tcb.set_congestion(new.congestion, &cx);
+        }
         if old.tcp.user_timeout != new.user_timeout {
             connection.tcb.set_user_timeout(new.user_timeout, &mut cx);
         }

@@ -74,6 +74,7 @@ impl Stack {
         let Ok(datagram) = ip::parse(&packet.octets) else { return };
         let Ok((ports, mut segment)) = tcp_wire::parse_verified(&datagram.payload) else { return };
         segment.segment_size = packet.segment_size;
+        segment.ecn = datagram.ecn;
         let tuple = FourTuple::of(&datagram, ports);
         match self.connections.find(&tuple) {
             Some(slot) => self.on_segment_of(slot, tuple, segment, now),

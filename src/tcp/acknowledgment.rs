@@ -21,6 +21,8 @@ pub(super) struct News {
     pub(super) echo: Option<Echo>,
     /// A range that the peer received twice.
     pub(super) twice: Option<Twice>,
+    /// It says that a packet of ours was marked (RFC 3168 6.1.2).
+    pub(super) ece: bool,
     /// It repeats the last one (RFC 5681 2).
     pub(super) is_duplicate: bool,
     /// What was in the network before it.
@@ -55,7 +57,8 @@ impl Tcb {
         }
         let rtt = self.measure_round_trip(&delivery, cx);
         let rate = self.sample_rate(&delivery, cx);
-        let news = News { octets, delivery, echo, twice, is_duplicate, in_flight_before };
+        let ece = self.take_ece(seg);
+        let news = News { octets, delivery, echo, twice, ece, is_duplicate, in_flight_before };
         self.after_acknowledgment(&news, rtt, rate, cx);
     }
 
@@ -128,6 +131,9 @@ impl Tcb {
         let in_recovery = self.recovery.is_fast();
         let lost = self.detect_losses(Some(news), cx);
         self.end_or_go_on(news, cx);
+        if news.ece {
+            self.answer_echo(cx);
+        }
         let in_recovery = in_recovery || self.recovery.is_fast();
         let ack = Ack {
             path: self.path(self.pipe(cx.config), cx),
@@ -138,7 +144,7 @@ impl Tcb {
             rtt,
             window_limited: false,
             in_recovery,
-            ece: false,
+            ece: news.ece,
             rate,
         };
         self.tell_congestion_control(ack, cx);

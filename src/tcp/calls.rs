@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::config::{Config, Keepalive};
+use super::congestion::{Algorithm, Control};
 use super::context::Context;
 use super::state::{Cause, State};
 use super::tcb::{Reset, Tcb};
@@ -105,20 +106,7 @@ impl Tcb {
         note_send(octets, cx)
     }
 
-    /// Marks what was written so far as urgent: the urgent pointer will stand at its end (RFC 9293
-    /// 3.8.5; RFC 6093 asks new applications not to use it).
-    ///
-    /// # Errors
-    ///
-    /// As [`Tcb::send`].
-    pub fn mark_urgent(&mut self) -> Result<(), Error> {
-        self.may_send()?;
-        let written = u32::try_from(self.snd.queue.len()).expect("the send buffer is below 2^32");
-        self.snd.up = Some(self.queue_start() + written);
-        Ok(())
-    }
-
-    fn may_send(&self) -> Result<(), Error> {
+    pub(super) fn may_send(&self) -> Result<(), Error> {
         match self.state {
             State::Closed => Err(self.error.unwrap_or(Error::ConnectionDoesNotExist)),
             State::Listen => Err(Error::RemoteSocketUnspecified),
@@ -146,7 +134,7 @@ impl Tcb {
         most: usize,
         cx: &mut Context<'_>,
     ) -> Result<Received<Bytes>, Error> {
-        match self.rcv.queue.take(most, cx.pool) {
+        match self.rcv.queue.take(self.up_to_mark(most), cx.pool) {
             Some(data) => {
                 self.after_receive(data.len(), cx);
                 Ok(Received::Data(data))
@@ -158,7 +146,7 @@ impl Tcb {
     /// Copies up to `most` octets that arrived in order, and leaves them to be received.
     #[must_use]
     pub fn peek(&self, most: usize) -> Bytes {
-        self.rcv.queue.peek(most)
+        self.rcv.queue.peek(self.up_to_mark(most))
     }
 
     /// The octets that the peer may have sent, or may send, before anything more is read.
@@ -218,6 +206,7 @@ impl Tcb {
 
     fn after_receive(&mut self, octets: usize, cx: &mut Context<'_>) {
         cx.raise(Mask::CALLS, || What::Call { call: Call::Receive { octets }, error: None });
+        self.forget_mark_once_read();
         self.grow_receive_buffer(cx.now, cx.config);
         if self.window_update_is_due(cx.config) {
             self.acks.now = true;
@@ -330,6 +319,15 @@ impl Tcb {
     #[must_use]
     pub const fn nodelay(&self) -> bool {
         !self.settings.nagle
+    }
+
+    /// Chooses how the congestion window moves from now on. It begins as on a new connection, for what one
+    /// algorithm has learnt means little to another.
+    pub fn set_congestion(&mut self, algorithm: Algorithm, cx: &Context<'_>) {
+        if self.congestion.algorithm() != algorithm {
+            let mss = self.send_mss(cx.config);
+            self.congestion = Control::new(algorithm, cx.config.initial_window, mss);
+        }
     }
 
     /// Turns keep-alive probes on or off (RFC 9293 3.8.4, MUST-24).

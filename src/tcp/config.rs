@@ -38,8 +38,14 @@ pub struct Config {
     pub window_shift: Option<u8>,
     /// Offer timestamps (RFC 7323 3). Default true.
     pub timestamps: bool,
+    /// Where timestamps are in use, drop what comes without (RFC 7323 3.2). Default true; Linux takes it.
+    pub require_timestamps: bool,
     /// Offer SACK (RFC 2018). Default true.
     pub sack: bool,
+    /// Report what arrives twice, where SACK is in use (D-SACK, RFC 2883). Default true.
+    pub dsack: bool,
+    /// Explicit congestion notification (RFC 3168). Default: when the peer asks for it.
+    pub ecn: EcnMode,
     /// Nagle's algorithm (RFC 9293 3.7.4, SHLD-7). Default true.
     pub nagle: bool,
     /// How long an acknowledgment may wait for company. Default 40 ms; at most 500 ms by RFC 9293
@@ -86,11 +92,24 @@ pub struct Config {
     /// The initial congestion window in segments (RFC 6928). Default 10.
     pub initial_window: u32,
     /// After a pause of more than an RTO, begin again with the initial window (RFC 5681 4.1). Default
-    /// true.
+    /// false: a window that was in use is kept for five minutes (RFC 7661 4.3).
     pub restart_after_idle: bool,
     /// Immediate ACKs that unacceptable segments can draw from one connection in a second (RFC 5961 7).
     /// Default 10.
     pub challenge_acks: u32,
+}
+
+/// When a connection uses explicit congestion notification (RFC 3168 6.1.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EcnMode {
+    /// Never.
+    Off,
+    /// When the peer asks for it.
+    #[default]
+    Accept,
+    /// Our SYNs ask for it, too.
+    On,
 }
 
 /// When and how often to ask a silent peer whether it is there (RFC 9293 3.8.4).
@@ -126,7 +145,10 @@ impl Default for Config {
             window_scaling: true,
             window_shift: None,
             timestamps: true,
+            require_timestamps: true,
             sack: true,
+            dsack: true,
+            ecn: EcnMode::Accept,
             nagle: true,
             delayed_ack: Duration::from_millis(40),
             quick_acks: 0,
@@ -146,7 +168,7 @@ impl Default for Config {
             frto: true,
             congestion: Algorithm::default(),
             initial_window: 10,
-            restart_after_idle: true,
+            restart_after_idle: false,
             challenge_acks: 10,
         }
     }

@@ -17,6 +17,7 @@ impl Tcb {
         (snd.una, snd.nxt, snd.wnd, snd.max_wnd, snd.wl1, snd.wl2, snd.up).hash(hasher);
         (snd.syn, snd.queue.len(), now.since(snd.last_sent)).hash(hasher);
         (rcv.nxt, rcv.wnd, rcv.up, rcv.delivered, rcv.fin_at, rcv.last_ack_sent).hash(hasher);
+        (rcv.duplicate, self.ecn).hash(hasher);
         rcv.queue.ready_len().hash(hasher);
         let islands = rcv.queue.sack_blocks(rcv.delivered, rcv.nxt);
         islands.as_slice().hash(hasher);

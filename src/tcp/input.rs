@@ -57,8 +57,6 @@ impl Tcb {
         self.rcv.nxt += octets;
         self.rcv.wnd = self.rcv.wnd.saturating_sub(octets);
         self.rcv.delivered += u64::from(octets);
-        // Forgotten once it is behind us, or it would seem to lie ahead after 2 GiB.
-        self.rcv.up = self.rcv.up.filter(|up| up.gt(self.rcv.nxt));
     }
 }
 

@@ -1,9 +1,12 @@
 //! What the two SYNs agree on: segment sizes, window scales, timestamps, SACK.
 
+use smallvec::SmallVec;
+
 use super::config::Config;
 use super::tcb::Tcb;
+use crate::seq::Seq;
 use crate::time::Instant;
-use crate::wire::{Options, Timestamps};
+use crate::wire::{Options, SackBlocks, Timestamps};
 
 /// The segment size of a peer that names none (RFC 9293 3.7.1, MUST-15).
 const DEFAULT_MSS: u16 = 536;
@@ -11,6 +14,8 @@ const DEFAULT_MSS: u16 = 536;
 const LEAST_MSS: u16 = 48;
 /// The largest shift there is; larger ones count as this (RFC 7323 2.3).
 const MOST_SHIFT: u8 = 14;
+
+type Blocks = SmallVec<[(Seq, Seq); SackBlocks::MOST]>;
 
 /// What is in use on a connection. Before the SYNs are exchanged: what we would accept.
 #[derive(Clone, Copy, Debug)]
@@ -92,15 +97,32 @@ impl Tcb {
         let mut options =
             Options { timestamps: self.negotiated.timestamps_at(now), ..Options::default() };
         if self.negotiated.sack {
-            options.sack = self.rcv.queue.sack_blocks(self.rcv.delivered, self.rcv.nxt);
+            options.sack = self.sack_blocks();
             options.sack.truncate(options.room_for_sack());
         }
         options
     }
 
+    /// What came twice first, then the island it lies in, if it does: so the peer knows it for a report of
+    /// that kind (RFC 2883 4). Then what else is held beyond gaps.
+    fn sack_blocks(&self) -> SackBlocks {
+        let held = self.rcv.queue.sack_blocks(self.rcv.delivered, self.rcv.nxt);
+        let Some((left, right)) = self.rcv.duplicate.range() else { return held };
+        let mut blocks = SackBlocks::default();
+        blocks.push(left, right);
+        let is_around = |block: &(Seq, Seq)| block.0.le(left) && right.le(block.1);
+        let (around, others): (Blocks, Blocks) =
+            held.as_slice().iter().copied().partition(is_around);
+        for (left, right) in around.into_iter().chain(others) {
+            blocks.push(left, right);
+        }
+        blocks
+    }
+
     /// The octets that they take.
     pub(super) fn options_len(&self, now: Instant) -> usize {
-        if self.negotiated.sack && self.rcv.queue.out_of_order_len() > 0 {
+        let has_blocks = self.rcv.queue.out_of_order_len() > 0 || self.rcv.duplicate.is_due();
+        if self.negotiated.sack && has_blocks {
             return self.options(now).len();
         }
         let timestamps = self.negotiated.timestamps_at(now);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::congestion::CongestionControl;
 use super::context::Context;
+use super::dsack::Duplicate;
 use super::recovery::{Probe, Sent};
 use super::segment_arrives::summary;
 use super::state::{Cause, State};
@@ -82,10 +83,13 @@ impl Tcb {
     fn reset(&mut self, cx: &mut Context<'_>) -> Option<Segment> {
         let reset = self.pending.reset.take()?;
         let flags = if reset.ack.is_some() { Flags::RST | Flags::ACK } else { Flags::RST };
+        // One that acknowledges is of a connection that stood: it has what that has agreed on (RFC 7323 3.2).
+        let stamp = self.negotiated.timestamps_at(cx.now).filter(|_| reset.ack.is_some());
         let segment = Segment {
             seq: reset.seq,
             ack: reset.ack.unwrap_or_default(),
             flags,
+            options: Options { timestamps: stamp, ..Options::default() },
             ..Segment::default()
         };
         self.note_sent(&segment, None, cx);
@@ -246,8 +250,9 @@ impl Tcb {
 
     /// How many octets may leave at once: one segment, or as many as the device cuts into segments.
     fn burst(&self, mss: u32, cx: &Context<'_>) -> u32 {
-        // The urgent pointer counts from the beginning of each segment.
-        if self.snd.up.is_some() || cx.config.burst <= mss {
+        // The urgent pointer counts from the beginning of each segment, and a D-SACK block is sent once.
+        let one_by_one = self.snd.up.is_some() || self.rcv.duplicate.is_due();
+        if one_by_one || cx.config.burst <= mss {
             return mss;
         }
         let burst = cx.config.burst.min(self.congestion.send_quantum());
@@ -309,6 +314,13 @@ impl Tcb {
             self.options(cx.now)
         };
         let mut segment = Segment { seq, ..Segment::default() };
+        if flags.contains(Flags::SYN) {
+            flags |= self.ecn_flags_of_syn(self.state != State::SynSent, why, cx.config.ecn);
+        } else {
+            let (ecn_flags, ecn) = self.ecn_of_segment(octets > 0 && why.is_none());
+            flags |= ecn_flags;
+            segment.ecn = ecn;
+        }
         if self.state == State::SynSent {
             options = self.without_echo(options);
             segment.wnd = self.window_field(true, cx);
@@ -338,6 +350,7 @@ impl Tcb {
         if flags.contains(Flags::ACK) {
             self.acks.sent(segment.is_empty());
             self.rcv.last_ack_sent = self.rcv.nxt;
+            self.rcv.duplicate = Duplicate::default();
             self.disarm(Timer::DelayedAck, cx);
         }
         self.note_sent(&segment, why, cx);

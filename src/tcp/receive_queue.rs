@@ -127,6 +127,18 @@ impl ReceiveQueue {
         blocks
     }
 
+    /// The first octets that are here already of `len`, which begin `gap` octets beyond what is in order at
+    /// position `delivered`: how many come before them, and how many they are.
+    #[expect(clippy::cast_possible_truncation, reason = "both are within one segment")]
+    pub(super) fn first_held(&self, delivered: u64, gap: u32, len: usize) -> Option<(u32, u32)> {
+        let start = delivered + u64::from(gap);
+        let end = start + len as u64;
+        let ranges = self.islands.iter().flat_map(|islands| &islands.ranges);
+        let held = ranges.map(|(left, right)| (start.max(*left), end.min(*right)));
+        let (left, right) = held.filter(|(left, right)| left < right).min()?;
+        Some(((left - start) as u32, (right - left) as u32))
+    }
+
     /// Takes up to `most` in-order octets that lie in one piece, without copying.
     pub(super) fn take(&mut self, most: usize, pool: &mut Pool) -> Option<Bytes> {
         let data = if self.ready.is_empty() && self.tail.is_empty() {
@@ -305,6 +317,21 @@ mod tests {
         let blocks = queue.sack_blocks(50, nxt);
         let expected = [(300, 320), (200, 210), (100, 110)].map(|(l, r)| (nxt + l, nxt + r));
         assert_eq!(blocks.as_slice(), expected);
+    }
+
+    #[test]
+    fn what_is_held_of_a_segment_is_found_from_its_beginning() {
+        let mut queue = ReceiveQueue::default();
+        assert_eq!(queue.first_held(50, 0, 1000), None);
+        let data = Bytes::from(vec![0; 10]);
+        for gap in [100, 300, 200] {
+            queue.insert(50, gap, &data);
+        }
+        assert_eq!(queue.first_held(50, 0, 1000), Some((100, 10)));
+        assert_eq!(queue.first_held(50, 105, 1000), Some((0, 5)));
+        assert_eq!(queue.first_held(50, 110, 92), Some((90, 2)));
+        assert_eq!(queue.first_held(50, 110, 90), None);
+        assert_eq!(queue.first_held(145, 5, 3), Some((0, 3)), "counted from further on");
     }
 
     #[test]

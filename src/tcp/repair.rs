@@ -80,14 +80,26 @@ impl Tcb {
     /// Fast recovery begins.
     fn begin_fast_recovery(&mut self, cx: &mut Context<'_>) {
         self.remember_how_to_undo();
-        let path = self.path(self.flight_at_loss(), cx);
-        self.congestion.on_congestion(Signal::Loss, &path);
+        // For a mark in the same window it has come down already (RFC 3168 6.1.2).
+        if self.recovery.episode.is_none() {
+            let path = self.path(self.flight_at_loss(), cx);
+            self.congestion.on_congestion(Signal::Loss, &path);
+            self.window_was_reduced();
+        }
         let metered = self.negotiated.sack && !self.congestion.meters_recovery();
         let (flight, pipe) = (self.flight_size(), self.pipe(cx.config));
         let prr = metered.then(|| Prr::new(flight, pipe, self.congestion.window()));
         let kind = if self.negotiated.sack { Kind::Fast(prr) } else { Kind::NewReno };
         self.begin_episode(kind, cx);
         self.recovery.force_one = true;
+    }
+
+    /// The peer echoes a mark (RFC 3168 6.1.2).
+    pub(super) fn slow_down_for_a_mark(&mut self, cx: &mut Context<'_>) {
+        let path = self.path(self.flight_at_loss(), cx);
+        self.congestion.on_congestion(Signal::Marked, &path);
+        self.window_was_reduced();
+        self.begin_episode(Kind::Marked, cx);
     }
 
     fn begin_episode(&mut self, kind: Kind, cx: &mut Context<'_>) {
@@ -142,6 +154,7 @@ impl Tcb {
             }
             let path = self.path(self.flight_size(), cx);
             self.congestion.on_timeout(&path);
+            self.window_was_reduced();
         }
         if self.flight.has_reneged() {
             self.flight.forget_sacks();
@@ -204,7 +217,10 @@ impl Tcb {
                 self.recovery.reordering.on_recovered();
             }
             Kind::Timeout(_) => self.recovery.reordering.on_recovered(),
-            Kind::Marked => {}
+            Kind::Marked => {
+                let path = self.path(self.pipe(cx.config), cx);
+                self.congestion.on_recovered(&path);
+            }
         }
         let until = episode.until;
         cx.raise(Mask::WINDOWS, || What::Recovery { change: RecoveryChange::Over, until });
@@ -232,6 +248,7 @@ impl Tcb {
         }
         let path = self.path(self.flight_at_loss(), cx);
         self.congestion.on_congestion(Signal::Loss, &path);
+        self.window_was_reduced();
         let path = self.path(self.pipe(cx.config), cx);
         self.congestion.on_recovered(&path);
         self.tell_congestion(cx);

@@ -37,6 +37,8 @@ pub struct Status {
     pub timestamps: bool,
     /// SACK is in use (RFC 2018).
     pub sack: bool,
+    /// ECN is in use (RFC 3168).
+    pub ecn: bool,
     /// How the congestion window moves.
     pub congestion: Algorithm,
     /// The congestion window (RFC 5681); while a loss is repaired, what is left of it (RFC 6937).

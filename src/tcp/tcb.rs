@@ -10,6 +10,8 @@ use super::buffers::Growth;
 use super::config::{Config, Keepalive};
 use super::congestion::{CongestionControl, Control, Path, Progress};
 use super::context::Context;
+use super::dsack::Duplicate;
+use super::ecn::EcnState;
 use super::negotiation::Negotiated;
 use super::receive_queue::ReceiveQueue;
 use super::recovery::{Flight, Kind, Prr, Recovery};
@@ -35,6 +37,7 @@ pub struct Tcb {
     pub(super) snd: Snd,
     pub(super) rcv: Rcv,
     pub(super) negotiated: Negotiated,
+    pub(super) ecn: EcnState,
     pub(super) settings: Settings,
 
     pub(super) timers: Timers,
@@ -96,7 +99,7 @@ pub(super) struct Rcv {
     pub(super) nxt: Seq,
     /// RCV.WND: what the peer may send from there; its right edge never moves back (SHLD-14).
     pub(super) wnd: u32,
-    /// RCV.UP: the end of the peer's urgent data, if it announced any.
+    /// RCV.UP: the end of the peer's urgent data, if it announced any that was not read.
     pub(super) up: Option<Seq>,
     /// Octets received in order since the start: RCV.NXT as a place in the stream.
     pub(super) delivered: u64,
@@ -104,6 +107,8 @@ pub(super) struct Rcv {
     pub(super) fin_at: Option<u64>,
     /// The acknowledgment sent last (Last.ACK.sent, RFC 7323 4.3).
     pub(super) last_ack_sent: Seq,
+    /// What came twice, until an ACK has told it.
+    pub(super) duplicate: Duplicate,
     pub(super) growth: Growth,
     pub(super) queue: ReceiveQueue,
 }
@@ -161,6 +166,7 @@ impl Tcb {
             snd: Snd::new(iss),
             rcv: Rcv::new(config),
             negotiated: Negotiated::new(config, ts_offset),
+            ecn: EcnState::default(),
             settings: Settings {
                 nagle: config.nagle,
                 keepalive: config.keepalive.map(Box::new),
@@ -345,6 +351,7 @@ impl Tcb {
             send_window_scale: self.negotiated.snd_shift,
             timestamps: self.negotiated.timestamps,
             sack: self.negotiated.sack,
+            ecn: self.ecn.is_in_use(),
             congestion: self.congestion.algorithm(),
             cwnd: self.window(),
             ssthresh: self.congestion.slow_start_threshold(),
@@ -452,6 +459,7 @@ impl Tcb {
         self.rcv = Rcv::new(cx.config);
         self.snd = Snd::new(self.iss);
         self.negotiated = Negotiated::new(cx.config, self.negotiated.ts_offset);
+        self.ecn = EcnState::default();
         self.retries = 0;
     }
 
@@ -499,6 +507,7 @@ impl Rcv {
             delivered: 0,
             fin_at: None,
             last_ack_sent: Seq(0),
+            duplicate: Duplicate::default(),
             growth: Growth::default(),
             queue: ReceiveQueue::default(),
         }

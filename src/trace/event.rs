@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::seq::Seq;
 use crate::tcp::{Cause, State, Timer};
 use crate::time::Instant;
-use crate::wire::{Flags, Options, ParseError};
+use crate::wire::{Ecn, Flags, Options, ParseError};
 
 bitflags! {
     /// Kinds of events, for choosing which to build.
@@ -221,6 +221,9 @@ pub struct SegmentSummary {
     /// together from; 0 for a segment as it is on the wire.
     #[serde(skip_serializing_if = "is_zero")]
     pub segment_size: u16,
+    /// The ECN field of the IP header.
+    #[serde(skip_serializing_if = "may_not_be_marked")]
+    pub ecn: Ecn,
     /// The options.
     pub options: Options,
 }
@@ -351,6 +354,8 @@ pub enum DropReason {
     ResetNotExact,
     /// Its timestamp is older than one that came before (RFC 7323 5.3).
     OldTimestamp,
+    /// It has no timestamp, and timestamps are in use (RFC 7323 3.2).
+    NoTimestamp,
     /// A RST in TIME_WAIT (RFC 1337).
     ResetInTimeWait,
     /// A RST that proves nothing: SYN_SEND without an ACK of our SYN, or LISTEN.
@@ -377,6 +382,11 @@ pub enum DropReason {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields over by reference")]
 fn is_zero(size: &u16) -> bool {
     *size == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields over by reference")]
+fn may_not_be_marked(ecn: &Ecn) -> bool {
+    !ecn.is_capable()
 }
 
 fn flags<S: serde::Serializer>(flags: &Flags, serializer: S) -> Result<S::Ok, S::Error> {

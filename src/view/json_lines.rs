@@ -83,7 +83,7 @@ mod tests {
     use crate::tcp::{Cause, State, Timer};
     use crate::time::Instant;
     use crate::trace::{ConnId, DropReason, SegmentSummary, TimerChange, What};
-    use crate::wire::{Flags, Options, ParseError};
+    use crate::wire::{Ecn, Flags, Options, ParseError};
 
     #[derive(Clone, Default)]
     struct Shared(Arc<Mutex<Vec<u8>>>);
@@ -125,6 +125,7 @@ mod tests {
             wnd: 9,
             len: 0,
             segment_size: 0,
+            ecn: Ecn::NotEct,
             options: Options { mss: Some(1460), ..Options::default() },
         };
         let (from, to, cause) = (State::Listen, State::SynReceived, Cause::SynArrived);

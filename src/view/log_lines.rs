@@ -12,7 +12,7 @@ use crate::trace::{
     Call, ConnId, DropReason, Event, Mask, RecoveryChange, Role, SegmentSummary, Sink, Strike,
     TimerChange, Undone, What,
 };
-use crate::wire::Flags;
+use crate::wire::{Ecn, Flags};
 
 /// The target of all lines, for filters such as `RUST_LOG=glasstack=debug`.
 const TARGET: &str = "glasstack";
@@ -122,14 +122,15 @@ fn level(kind: Mask) -> Level {
 /// The header in one line, absolute numbers: a log is searched, a ladder is read.
 fn segment(seg: &SegmentSummary) -> String {
     let SegmentSummary { seq, ack, flags, wnd, len, .. } = seg;
+    let marked = if seg.ecn == Ecn::Ce { " CE" } else { "" };
     if flags.contains(Flags::ACK) {
         let several = match seg.segments() {
             1 => String::new(),
             segments => format!(" in {segments} segments"),
         };
-        format!("{flags} seq {seq} ack {ack} win {wnd} len {len}{several}")
+        format!("{flags} seq {seq} ack {ack} win {wnd} len {len}{several}{marked}")
     } else {
-        format!("{flags} seq {seq} win {wnd} len {len}")
+        format!("{flags} seq {seq} win {wnd} len {len}{marked}")
     }
 }
 
@@ -198,8 +199,10 @@ fn words_of_strike(strike: &Strike) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seq::Seq;
     use crate::tcp::{Cause, State};
     use crate::time::Instant;
+    use crate::wire::Options;
 
     fn event(conn: Option<u64>, what: What) -> Event {
         Event { at: Instant::ZERO, conn: conn.map(ConnId), what }
@@ -227,6 +230,22 @@ mod tests {
             lines.text(&event(Some(1), syn_arrived())),
             "#1 192.0.2.1:40312: LISTEN -> SYN_RCVD (rcv SYN; RFC 9293 3.10.7.2)"
         );
+    }
+
+    #[test]
+    fn a_mark_stands_behind_the_segment() {
+        let seg = |ecn| SegmentSummary {
+            seq: Seq(1),
+            ack: Seq(2),
+            flags: Flags::ACK | Flags::ECE,
+            wnd: 3,
+            len: 4,
+            segment_size: 0,
+            ecn,
+            options: Options::default(),
+        };
+        assert_eq!(segment(&seg(Ecn::Ce)), "ACK,ECE seq 1 ack 2 win 3 len 4 CE");
+        assert_eq!(segment(&seg(Ecn::Ect0)), "ACK,ECE seq 1 ack 2 win 3 len 4");
     }
 
     #[test]

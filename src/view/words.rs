@@ -21,6 +21,7 @@ pub(super) const fn dropped(why: DropReason) -> &'static str {
         DropReason::OutsideWindow => "outside the window",
         DropReason::ResetNotExact => "RST not exact, challenged",
         DropReason::OldTimestamp => "older timestamp",
+        DropReason::NoTimestamp => "no timestamp",
         DropReason::ResetInTimeWait => "RST in TIME_WAIT",
         DropReason::ResetIgnored => "RST proves nothing",
         DropReason::SynInWindow => "SYN in window, challenged",

@@ -7,6 +7,7 @@ use etherparse::{IpDscp, IpEcn, IpNumber, Ipv4Header, Ipv4HeaderSlice};
 use smallvec::SmallVec;
 
 use super::ParseError;
+use super::ecn::Ecn;
 use super::frame::Head;
 use super::style::HeaderStyle;
 
@@ -19,6 +20,8 @@ pub struct Datagram {
     pub dst: IpAddr,
     /// Protocol number of the payload (6 is TCP, 1 ICMP, 17 UDP).
     pub protocol: u8,
+    /// The ECN field.
+    pub ecn: Ecn,
     /// Whether it is a part of a larger packet.
     pub is_fragment: bool,
     /// The header as it came, for ICMP errors, which quote it.
@@ -65,6 +68,7 @@ pub fn parse(bytes: &Bytes) -> Result<Datagram, ParseError> {
         src: header.source_addr().into(),
         dst: header.destination_addr().into(),
         protocol: header.protocol().0,
+        ecn: Ecn::of_tos(header.ecn().value()),
         is_fragment: header.is_fragmenting_payload(),
         header: SmallVec::from_slice(header.slice()),
         payload: bytes.slice(header_len..total_len),
@@ -116,6 +120,20 @@ fn ipv4_header(
     Head::from_slice(&header.to_bytes())
 }
 
+/// The packet as a congested router leaves it: marked CE (RFC 3168 5). `None` if it may not be marked, or
+/// is no IPv4 packet.
+#[must_use]
+pub fn mark(packet: &Bytes) -> Option<Bytes> {
+    let header = Ipv4HeaderSlice::from_slice(packet).ok()?;
+    Ecn::of_tos(header.ecn().value()).is_capable().then(|| {
+        let mut header = header.to_header();
+        header.ecn = IpEcn::THREE;
+        header.header_checksum = header.calc_header_checksum();
+        let payload = packet.get(header.header_len()..).unwrap_or_default();
+        [&header.to_bytes()[..], payload].concat().into()
+    })
+}
+
 /// Whether a packet may come from `addr` at all: not from a group, a broadcast address, the
 /// unspecified one or a loopback address (RFC 1122 3.2.1.3; RFC 9293 3.9.2.3, MUST-63).
 #[must_use]
@@ -145,6 +163,20 @@ mod tests {
         bytes.extend_from_slice(&[0; 17]);
         let datagram = parse(&bytes.into()).expect("a good packet");
         assert_eq!(&datagram.payload[..], b"abc");
+    }
+
+    #[test]
+    fn only_what_may_be_marked_is() {
+        let with = |tos: u8| {
+            let style = HeaderStyle { tos, ..HeaderStyle::default() };
+            let [src, dst] = [1, 2].map(|last| Ipv4Addr::new(192, 0, 2, last).into());
+            Bytes::from([&header(style, src, dst, 6, 3)[..], b"abc"].concat())
+        };
+        for tos in [0xb9, 0xba, 0xbb] {
+            assert_eq!(mark(&with(tos)), Some(with(0xbb)), "{tos:#x}");
+        }
+        assert_eq!(mark(&with(0xb8)), None);
+        assert_eq!(mark(&with(0xb9).slice(..19)), None);
     }
 
     #[test]

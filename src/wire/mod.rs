@@ -2,6 +2,7 @@
 //! input. What a field means is not decided here.
 
 mod checksum;
+mod ecn;
 mod frame;
 pub mod icmpv4;
 pub mod ip;
@@ -16,6 +17,7 @@ pub mod tcp;
 use std::fmt;
 
 pub(crate) use checksum::Checksum;
+pub use ecn::Ecn;
 pub use frame::{Frame, Head};
 pub use options::{Options, SackBlocks, Timestamps};
 pub use packet::{Features, Offload, Packet, SHARED_BELOW};

@@ -4,6 +4,7 @@ use std::fmt;
 
 use bitflags::bitflags;
 
+use super::ecn::Ecn;
 use super::options::Options;
 use super::payload::Payload;
 use crate::seq::Seq;
@@ -72,6 +73,8 @@ pub struct Segment {
     pub payload: Payload,
     /// Octets of data in each segment that the device is to cut this one into; 0: it goes as it is.
     pub segment_size: u16,
+    /// The ECN field of the IP header around it.
+    pub ecn: Ecn,
 }
 
 impl Segment {

@@ -5,8 +5,8 @@
 pub struct HeaderStyle {
     /// Time to live, in hops (RFC 9293 3.9.2, MUST-49). Default 64.
     pub ttl: u8,
-    /// The octet of the differentiated services field (RFC 2474; RFC 9293 3.9.1.5, MUST-48) and ECN.
-    /// Default 0.
+    /// The octet of the differentiated services field (RFC 2474; RFC 9293 3.9.1.5, MUST-48). Its two low
+    /// bits are not part of that: they come with each segment ([`super::Segment::ecn`]). Default 0.
     pub tos: u8,
     /// How the options of a SYN are laid out.
     pub options: OptionOrder,

@@ -7,6 +7,7 @@ use etherparse::{TcpHeader, TcpHeaderSlice, ip_number};
 
 use super::ParseError;
 use super::checksum::Checksum;
+use super::ecn::Ecn;
 use super::frame::{Frame, Head};
 use super::ip;
 use super::options::Options;
@@ -25,7 +26,7 @@ pub struct Ports {
 }
 
 /// Reads a segment: `bytes` is the whole payload of an IP packet from `src` to `dst`. The data is a
-/// slice of `bytes`, not a copy.
+/// slice of `bytes`, not a copy. What only the IP header knows ([`Segment::ecn`]) is left to the caller.
 ///
 /// # Errors
 ///
@@ -61,6 +62,7 @@ pub fn parse_verified(bytes: &Bytes) -> Result<(Ports, Segment), ParseError> {
         options: Options::parse(header.options()),
         payload: bytes.slice(header.slice().len()..).into(),
         segment_size: 0,
+        ecn: Ecn::default(),
     };
     let ports = Ports { src: header.source_port(), dst: header.destination_port() };
     Ok((ports, segment))
@@ -91,7 +93,7 @@ pub fn emit_as(
     (src, dst): (IpAddr, IpAddr),
     segment: Segment,
 ) -> Frame {
-    let Segment { seq, ack, flags, wnd, up, options, payload, segment_size } = segment;
+    let Segment { seq, ack, flags, wnd, up, options, payload, segment_size, ecn } = segment;
     let mut tcp = TcpHeader::new(ports.src, ports.dst, seq.0, wnd);
     tcp.acknowledgment_number = ack.0;
     tcp.urgent_pointer = up;
@@ -121,6 +123,7 @@ pub fn emit_as(
     }
     let offload = Offload { checksum: features.checksum, segment_size };
 
+    let style = HeaderStyle { tos: (style.tos & !3) | ecn.bits(), ..style };
     let mut head: Head = ip::header(style, src, dst, ip_number::TCP.0, len);
     head.extend_from_slice(&header);
     Frame { head, payload, offload }
@@ -149,6 +152,7 @@ mod tests {
             },
             payload: Bytes::from_static(b"hello").into(),
             segment_size: 0,
+            ecn: Ecn::Ect1,
         }
     }
 
@@ -158,7 +162,22 @@ mod tests {
         let frame = emit(ports, SRC, DST, sample());
         let datagram = ip::parse(&frame.to_bytes()).expect("a whole packet");
         assert_eq!((datagram.src, datagram.dst), (SRC, DST));
-        assert_eq!(parse(&datagram.payload, SRC, DST), Ok((ports, sample())));
+        let bare = Segment { ecn: Ecn::NotEct, ..sample() };
+        assert_eq!(parse(&datagram.payload, SRC, DST), Ok((ports, bare)));
+        assert_eq!(datagram.ecn, Ecn::Ect1);
+    }
+
+    #[test]
+    fn the_segment_says_whether_it_may_be_marked_and_the_style_what_class_it_is_of() {
+        let style = HeaderStyle { tos: 0xb9, ..HeaderStyle::default() };
+        let ports = Ports { src: 1, dst: 2 };
+        let tos = |segment| {
+            let frame = emit_as(style, Features::default(), ports, (SRC, DST), segment);
+            frame.head[1]
+        };
+        assert_eq!(tos(sample()), 0xb9, "ECT(1) by the segment");
+        assert_eq!(tos(Segment { ecn: Ecn::Ect0, ..sample() }), 0xba);
+        assert_eq!(tos(Segment { ecn: Ecn::NotEct, ..sample() }), 0xb8);
     }
 
     #[test]

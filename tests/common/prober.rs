@@ -152,6 +152,7 @@ impl Prober {
             options: seg.options.unwrap_or(default_options),
             payload: payload.into(),
             segment_size: 0,
+            ecn: seg.ecn.unwrap_or_default(),
         };
         if !segment.has(Flags::ACK) {
             assert_eq!(seg.ack, None, "an acknowledgment needs its flag");
@@ -270,6 +271,7 @@ impl Prober {
             && expected.wnd.is_none_or(|wnd| seen.wnd == Some(wnd))
             && expected.up.is_none_or(|up| seen.up == Some(up))
             && expected.options.is_none_or(|options| seen.options == Some(options))
+            && expected.ecn.is_none_or(|ecn| seen.ecn == Some(ecn))
             && expected.text_len() == seen.data.len()
             && (expected.len.is_some() || expected.data == seen.data);
         if !same {
@@ -303,6 +305,7 @@ impl Prober {
             data: segment.payload.to_bytes(),
             len: None,
             options: Some(segment.options),
+            ecn: Some(segment.ecn),
         };
         Some((segment, seen))
     }
@@ -315,6 +318,7 @@ impl Prober {
         }
         let (ports, segment) = parse(&datagram.payload, datagram.src, datagram.dst)
             .expect("the stack sends sound segments");
+        let segment = Segment { ecn: datagram.ecn, ..segment };
         let ours = Ports { src: self.conn.our_port, dst: self.conn.peer_port };
         (ports == ours).then_some((segment, ports))
     }

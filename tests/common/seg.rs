@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use glasstack::wire::{Flags, Options};
+use glasstack::wire::{Ecn, Flags, Options};
 
 /// A segment to send or to expect. Numbers count from each side's SYN, which is 0. What is left out is
 /// filled in when it is sent and not looked at when it is expected; flags (but for PSH) and data
@@ -19,11 +19,14 @@ pub struct Seg {
     /// The length alone, for data whose octets do not matter.
     pub len: Option<usize>,
     pub options: Option<Options>,
+    /// The ECN field of the IP header.
+    pub ecn: Option<Ecn>,
 }
 
 fn seg(flags: Flags) -> Seg {
     let data = Bytes::new();
-    Seg { flags, seq: None, ack: None, wnd: None, up: None, data, len: None, options: None }
+    let (seq, ack, wnd, up, options, ecn) = Default::default();
+    Seg { flags, seq, ack, wnd, up, data, len: None, options, ecn }
 }
 
 pub fn syn() -> Seg {
@@ -99,6 +102,10 @@ impl Seg {
         Seg { options: Some(options), ..self }
     }
 
+    pub fn ecn(self, ecn: Ecn) -> Seg {
+        Seg { ecn: Some(ecn), ..self }
+    }
+
     pub fn text_len(&self) -> usize {
         self.len.unwrap_or(self.data.len())
     }
@@ -122,6 +129,9 @@ impl fmt::Display for Seg {
         }
         if let Some(options) = &self.options {
             write!(f, " {options:?}")?;
+        }
+        if let Some(ecn) = self.ecn {
+            write!(f, " {ecn:?}")?;
         }
         Ok(())
     }

@@ -248,6 +248,7 @@ fn established() -> Status {
         timestamps: true,
         sack: true,
         congestion: Algorithm::NewReno,
+        ecn: false,
         cwnd: 14_600,
         ssthresh: u32::MAX,
         in_flight: 0,

@@ -54,6 +54,7 @@ impl Sight {
             wnd: segment.wnd,
             len: u32::try_from(segment.payload.len()).expect("a packet is shorter than 2^16"),
             segment_size: 0,
+            ecn: datagram.ecn,
             options: segment.options,
         });
         let key = Key { protocol: datagram.protocol, ends: Some(ends) };

@@ -28,6 +28,7 @@ pub enum Call {
     SetFlags { fd: Fd, flags: i32 },
     GetDescriptorFlags { fd: Fd },
     SetDescriptorFlags { fd: Fd },
+    AtMark { fd: Fd },
     BytesReadable { fd: Fd },
     BytesUnacknowledged { fd: Fd },
     BytesUnsent { fd: Fd },
@@ -199,6 +200,7 @@ impl Call {
             | Call::SetFlags { fd, .. }
             | Call::GetDescriptorFlags { fd }
             | Call::SetDescriptorFlags { fd }
+            | Call::AtMark { fd }
             | Call::BytesReadable { fd }
             | Call::BytesUnacknowledged { fd }
             | Call::BytesUnsent { fd }

@@ -77,6 +77,7 @@ impl Host {
                 self.files.get(fd).map(|_| OK)
             }
             Call::SetNonblocking { fd, nonblocking } => self.set_nonblocking(fd, nonblocking),
+            Call::AtMark { fd } => self.at_mark(fd),
             Call::BytesReadable { fd } => self.queue(fd, |status| status.receive_queue),
             Call::BytesUnacknowledged { fd } => self.queue(fd, |status| status.send_queue),
             Call::BytesUnsent { fd } => self.queue(fd, |status| status.unsent),

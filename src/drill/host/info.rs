@@ -118,7 +118,7 @@ impl Info {
         self.add("tcpi_probes", 1, if probes { timeouts } else { 0 });
         self.add("tcpi_backoff", 1, timeouts);
         let scales = status.send_window_scale.is_some();
-        let options = [(status.timestamps, 1), (status.sack, 2), (scales, 4)];
+        let options = [(status.timestamps, 1), (status.sack, 2), (scales, 4), (status.ecn, 8)];
         let options = options.iter().filter(|(on, _)| *on).map(|(_, bit)| bit).sum();
         self.add("tcpi_options", 1, options);
         let [snd, rcv] = [status.send_window_scale, status.receive_window_scale]

@@ -21,6 +21,7 @@ use bytes::Bytes;
 
 pub use call::{Blocked, Call, Errno, Fd, How, PollFd, Progress, Reply, Value, Watch, WatchChange};
 pub use info::{TcpInfo, WindowUnit};
+pub(super) use options::algorithm;
 
 use files::Files;
 

@@ -7,7 +7,7 @@ use super::call::{Errno, Fd, Value};
 use super::info::TcpInfo;
 use super::socket::{Role, Socket};
 use crate::stack::Settings;
-use crate::tcp::{self, State};
+use crate::tcp::{self, Algorithm, State};
 
 /// Options that change nothing in this stack, and are told as they were set.
 const KEPT: [(i32, i32); 8] = [
@@ -74,7 +74,7 @@ impl Host {
                 let millis = tcp.user_timeout.unwrap_or_default().as_millis();
                 Value::Int(i32::try_from(millis).unwrap_or(i32::MAX))
             }
-            libc::TCP_CONGESTION => Value::Text("reno".to_owned()),
+            libc::TCP_CONGESTION => Value::Text(tcp.congestion.name().to_owned()),
             libc::TCP_INFO => Value::Info(self.info(socket)),
             _ => return kept(socket, libc::SOL_TCP, name),
         })
@@ -228,8 +228,7 @@ fn set_tcp_option(
             tcp.user_timeout = (millis > 0).then(|| Duration::from_millis(millis));
         }
         libc::TCP_CONGESTION => match value {
-            Value::Text(name) if name == "reno" || name == "newreno" => {}
-            Value::Text(_) => return Err(Errno::ENOENT),
+            Value::Text(name) => tcp.congestion = algorithm(name).ok_or(Errno::ENOENT)?,
             Value::Int(_) | Value::Linger(..) | Value::Time(_) | Value::Info(_) => {
                 return Err(Errno::EINVAL);
             }
@@ -254,11 +253,18 @@ fn set_ip_option(
             _ => return Err(Errno::EINVAL),
         },
         libc::IP_TOS => {
-            settings.header.tos = u8::try_from(value.int()? & 0xff).expect("masked");
+            // The two bits of ECN are not the application's.
+            settings.header.tos = u8::try_from(value.int()? & 0xfc).expect("masked");
         }
         _ => return keep(socket, libc::SOL_IP, name, value),
     }
     Ok(())
+}
+
+/// A congestion control by its name on Linux or on FreeBSD.
+pub(in crate::drill) fn algorithm(name: &str) -> Option<Algorithm> {
+    let name = if name == "newreno" { "reno" } else { name };
+    name.parse().ok()
 }
 
 fn timeout(value: &Value) -> Result<Option<Duration>, Errno> {

@@ -120,6 +120,12 @@ impl Host {
         }
     }
 
+    /// Whether the next octet to be read ends urgent data.
+    pub(super) fn at_mark(&self, fd: Fd) -> Result<Reply, Errno> {
+        let handle = self.files.socket(fd)?.handle().ok_or(Errno::EINVAL)?;
+        Ok(number(self.stack.is_at_mark(handle).into()))
+    }
+
     /// The length of a queue of a connection.
     pub(super) fn queue(
         &self,

@@ -225,7 +225,8 @@ fn ioctl(args: &Args<'_>) -> Planned {
     let fd = int(fd)?;
     let told = |call: Call| Ok((call, Out::Value(Value::Int(int(only(value)?)?))));
     match number(request)? {
-        // SIOCINQ, SIOCOUTQ, SIOCOUTQNSD: linux/sockios.h.
+        // SIOCATMARK, SIOCINQ, SIOCOUTQ, SIOCOUTQNSD: linux/sockios.h.
+        0x8905 => told(Call::AtMark { fd }),
         0x541b => told(Call::BytesReadable { fd }),
         0x5411 => told(Call::BytesUnacknowledged { fd }),
         0x894b => told(Call::BytesUnsent { fd }),

@@ -36,6 +36,7 @@ const READINESS: &[(&str, i64)] = of_libc! {
 /// Those that `libc` lacks.
 const OTHERS: &[(&str, i64)] = &[
     // linux/sockios.h
+    ("SIOCATMARK", 0x8905),
     ("SIOCINQ", 0x541b),
     ("SIOCOUTQ", 0x5411),
     ("SIOCOUTQNSD", 0x894b),

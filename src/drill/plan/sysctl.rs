@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use crate::drill::host::Habits;
+use crate::drill::host::{Habits, algorithm};
 use crate::stack::Settings;
+use crate::tcp::EcnMode;
 
 /// What a sysctl changes: sockets made later start from it.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,13 +26,17 @@ struct Sysctl {
 enum Effect {
     /// The numbers of the value, as many as there have to be, change settings.
     Set(usize, fn(&mut Target, &[u64])),
+    /// One of these changes settings; others are refused.
+    OneOf(&'static [u64], fn(&mut Target, u64)),
+    /// A congestion control by its name; what is not known here changes nothing.
+    Algorithm,
     /// One of these is what this stack does anyway.
     Only(&'static [u64]),
     /// Any value will do: nothing here depends on it.
     Nothing,
 }
 
-use Effect::{Nothing, Only, Set};
+use Effect::{Algorithm, Nothing, OneOf, Only, Set};
 
 const fn entry(name: &'static str, means: &'static str, effect: Effect) -> Sysctl {
     Sysctl { name, means, effect }
@@ -109,13 +114,25 @@ const LINUX: &[Sysctl] = &[
         Set(1, |to, n| to.settings.header.ttl = u8::try_from(n[0]).unwrap_or(u8::MAX)),
     ),
     entry("net.ipv4.tcp_reordering", "3 duplicate ACKs, and nothing else", Only(&[3])),
-    entry("net.ipv4.tcp_ecn", "off, or only when asked: there is no ECN", Only(&[0, 2])),
+    entry(
+        "net.ipv4.tcp_ecn",
+        "ECN: 0 never, 1 our SYNs ask for it, 2 when the peer asks",
+        OneOf(&[0, 1, 2], set_ecn),
+    ),
     entry("net.ipv4.tcp_mtu_probing", "off", Only(&[0])),
     entry("net.ipv4.tcp_abort_on_overflow", "off", Only(&[0])),
     entry("net.ipv4.tcp_rfc1337", "on", Only(&[1])),
-    entry("net.ipv4.tcp_congestion_control", "nothing: it is NewReno", Nothing),
+    entry(
+        "net.ipv4.tcp_congestion_control",
+        "the congestion control, if there is one of that name here",
+        Algorithm,
+    ),
     entry("net.ipv4.tcp_autocorking", "nothing", Nothing),
-    entry("net.ipv4.tcp_dsack", "nothing: duplicates are not reported", Nothing),
+    entry(
+        "net.ipv4.tcp_dsack",
+        "whether what came twice is reported",
+        Set(1, |to, n| to.settings.tcp.dsack = n[0] != 0),
+    ),
     entry(
         "net.ipv4.tcp_early_retrans",
         "3 or 4: tail loss probes, where SACK is in use",
@@ -224,7 +241,11 @@ const FREEBSD: &[Sysctl] = &[
         Set(1, |to, n| to.settings.header.ttl = u8::try_from(n[0]).unwrap_or(u8::MAX)),
     ),
     entry("net.inet.tcp.blackhole", "off: what is for nobody draws a RST", Only(&[0])),
-    entry("net.inet.tcp.ecn.enable", "off, or only when asked: there is no ECN", Only(&[0, 2])),
+    entry(
+        "net.inet.tcp.ecn.enable",
+        "ECN: 0 never, 1 our SYNs ask for it, 2 when the peer asks",
+        OneOf(&[0, 1, 2], set_ecn),
+    ),
     entry("net.inet.tcp.insecure_rst", "off: RSTs as RFC 5961 says", Only(&[0])),
     entry("net.inet.tcp.insecure_syn", "off: SYNs as RFC 5961 says", Only(&[0])),
     entry("net.inet.tcp.drop_synfin", "off", Only(&[0])),
@@ -242,7 +263,16 @@ const FREEBSD: &[Sysctl] = &[
     entry("net.inet.tcp.rexmit_slop", "nothing", Nothing),
     entry("net.inet.tcp.syncookies", "nothing", Nothing),
     entry("net.inet.tcp.tso", "nothing: segments leave one by one", Nothing),
-    entry("net.inet.tcp.cc.algorithm", "nothing: it is NewReno", Nothing),
+    entry(
+        "net.inet.tcp.cc.algorithm",
+        "the congestion control, if there is one of that name here",
+        Algorithm,
+    ),
+    entry(
+        "net.inet.tcp.tolerate_missing_ts",
+        "whether segments without a timestamp count where timestamps are in use",
+        Set(1, |to, n| to.settings.tcp.require_timestamps = n[0] == 0),
+    ),
 ];
 
 /// Names and meanings of all sysctls that are honoured, for the documentation.
@@ -260,14 +290,14 @@ pub(super) fn set(target: &mut Target, name: &str, value: &str) -> Result<(), St
     let known = known.ok_or_else(|| format!("the sysctl {name} is not supported"))?;
     match &known.effect {
         Nothing => Ok(()),
-        Only(values) => match numbers(value)[..] {
-            [Some(number)] if values.contains(&number) => Ok(()),
-            _ => {
-                let values: Vec<_> = values.iter().map(u64::to_string).collect();
-                let values = values.join(" or ");
-                Err(format!("the sysctl {name}={value} is not supported, only {values}"))
+        Algorithm => {
+            if let Some(algorithm) = algorithm(value) {
+                target.settings.tcp.congestion = algorithm;
             }
-        },
+            Ok(())
+        }
+        Only(values) => one_of(values, name, value).map(|_| ()),
+        OneOf(values, effect) => one_of(values, name, value).map(|number| effect(target, number)),
         Set(count, effect) => {
             let numbers: Option<Vec<u64>> = numbers(value).into_iter().collect();
             let numbers = numbers.filter(|numbers| numbers.len() == *count).ok_or_else(|| {
@@ -275,6 +305,17 @@ pub(super) fn set(target: &mut Target, name: &str, value: &str) -> Result<(), St
             })?;
             effect(target, &numbers);
             Ok(())
+        }
+    }
+}
+
+fn one_of(values: &[u64], name: &str, value: &str) -> Result<u64, String> {
+    match numbers(value)[..] {
+        [Some(number)] if values.contains(&number) => Ok(number),
+        _ => {
+            let values: Vec<_> = values.iter().map(u64::to_string).collect();
+            let values = values.join(" or ");
+            Err(format!("the sysctl {name}={value} is not supported, only {values}"))
         }
     }
 }
@@ -293,6 +334,14 @@ fn clamp(number: u64) -> u32 {
 
 fn set_ts(target: &mut Target, on: bool) {
     target.settings.tcp.timestamps = on;
+}
+
+fn set_ecn(target: &mut Target, mode: u64) {
+    target.settings.tcp.ecn = match mode {
+        0 => EcnMode::Off,
+        1 => EcnMode::On,
+        _ => EcnMode::Accept,
+    };
 }
 
 fn set_sack(target: &mut Target, on: bool) {
@@ -332,7 +381,7 @@ mod tests {
     fn what_cannot_be_honoured_is_named() {
         let refusal = |name, value| set(&mut target(), name, value).expect_err("it is refused");
         assert!(refusal("net.ipv4.tcp_new", "1").contains("net.ipv4.tcp_new is not supported"));
-        assert!(refusal("net.ipv4.tcp_ecn", "1").contains("only 0 or 2"));
+        assert!(refusal("net.ipv4.tcp_ecn", "3").contains("only 0 or 1 or 2"));
         assert!(refusal("net.ipv4.tcp_rmem", "4096").contains("3 number(s)"));
         assert!(refusal("net.ipv4.tcp_sack", "on").contains("found \"on\""));
     }

@@ -198,7 +198,10 @@ fn returned_number(call: &Call, reply: &Reply, expected: &Expected) -> i64 {
 fn tells_a_number(call: &Call) -> bool {
     matches!(
         call,
-        Call::BytesReadable { .. } | Call::BytesUnacknowledged { .. } | Call::BytesUnsent { .. }
+        Call::AtMark { .. }
+            | Call::BytesReadable { .. }
+            | Call::BytesUnacknowledged { .. }
+            | Call::BytesUnsent { .. }
     )
 }
 

@@ -332,6 +332,7 @@ impl Smoltcp {
             timestamps: socket.timestamp_enabled(),
             sack: false,
             congestion: Algorithm::NewReno,
+            ecn: false,
             cwnd: 0,
             ssthresh: 0,
             in_flight: 0,

@@ -39,6 +39,7 @@ fn third_check_for_a_syn(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> 
         return ControlFlow::Continue(());
     }
     tcb.negotiated.on_syn(&seg.options, cx.now);
+    tcb.take_ecn_of_syn(seg, cx.config.ecn);
     tcb.irs = seg.seq;
     tcb.rcv.nxt = seg.seq + 1;
     tcb.take_window(seg, cx);

@@ -115,6 +115,7 @@ pub(super) fn summary(seg: &Segment) -> SegmentSummary {
         wnd: seg.wnd,
         len: u32::try_from(seg.payload.len()).unwrap_or(u32::MAX),
         segment_size: seg.segment_size,
+        ecn: seg.ecn,
         options: seg.options,
     }
 }

@@ -21,10 +21,12 @@ pub(super) fn other_states(tcb: &mut Tcb, mut seg: Segment, cx: &mut Context<'_>
     second_check_the_rst_bit(tcb, &seg, cx)?;
     // Third, security: IP security options are long gone, there is nothing to compare.
     fourth_check_the_syn_bit(tcb, &seg, cx)?;
-    let first = seg.seq;
+    let (first, twice) = (seg.seq, tcb.duplicate_in(&seg));
     cut_to_window(tcb, &mut seg);
     fifth_check_the_ack_field(tcb, &seg, cx)?;
     take_timestamp(tcb, &seg, first, cx.now);
+    tcb.report_duplicate(twice, cx);
+    tcb.take_mark(&seg);
     from_sixth_step(tcb, &mut seg, cx)
 }
 
@@ -47,6 +49,7 @@ fn repeated_syn_of_the_handshake(tcb: &mut Tcb, seg: &mut Segment, cx: &mut Cont
     if !repeated {
         return ControlFlow::Continue(());
     }
+    tcb.take_ecn_of_repeated_syn(seg);
     if seg.has(Flags::ACK) {
         seg.flags.remove(Flags::SYN);
         seg.seq += 1;
@@ -57,6 +60,9 @@ fn repeated_syn_of_the_handshake(tcb: &mut Tcb, seg: &mut Segment, cx: &mut Cont
 }
 
 fn first_check_sequence_number(tcb: &mut Tcb, seg: &mut Segment, cx: &mut Context<'_>) -> Step {
+    if cx.config.require_timestamps && lacks_timestamp(tcb, seg) {
+        return drop_segment(DropReason::NoTimestamp, cx);
+    }
     if is_from_the_past(tcb, seg, cx.now) {
         acknowledge_again(tcb, seg, cx);
         return drop_segment(DropReason::OldTimestamp, cx);
@@ -103,6 +109,7 @@ fn acknowledge_again(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) {
     if !seg.is_empty() && !seg.has(Flags::SYN) {
         // Data that came before: our ACK of it was lost, or it travelled for long.
         tcb.acks.now = true;
+        tcb.report_duplicate(tcb.duplicate_in(seg), cx);
     } else {
         // Nothing that needs an acknowledgment: two confused peers could go on for ever.
         tcb.challenge(cx);
@@ -120,6 +127,15 @@ fn is_from_the_past(tcb: &Tcb, seg: &Segment, now: Instant) -> bool {
     };
     let is_older = theirs.val.wrapping_sub(negotiated.ts_recent).cast_signed() < 0;
     is_older && !seg.has(Flags::RST) && now.since(negotiated.ts_recent_at) < VALID_FOR
+}
+
+/// Whatever cannot show how old it is may be so old that its number has come round again: it is dropped
+/// without a word (RFC 7323 3.2). A RST counts all the same, and a SYN may be of a peer that has forgotten
+/// the connection: it is challenged.
+fn lacks_timestamp(tcb: &Tcb, seg: &Segment) -> bool {
+    tcb.negotiated.timestamps
+        && seg.options.timestamps.is_none()
+        && !seg.flags.intersects(Flags::RST | Flags::SYN)
 }
 
 /// The four cases of the table in RFC 9293 3.10.7.4.

@@ -51,6 +51,7 @@ fn fourth_check_the_syn_bit(tcb: &mut Tcb, seg: Segment, cx: &mut Context<'_>) -
         return drop_segment(DropReason::NoSyn, cx);
     }
     tcb.negotiated.on_syn(&seg.options, cx.now);
+    tcb.take_ecn_of_syn(&seg, cx.config.ecn);
     tcb.irs = seg.seq;
     tcb.rcv.nxt = seg.seq + 1;
     if seg.has(Flags::ACK) {

@@ -69,6 +69,7 @@ impl Label {
             window: if is_reset { String::new() } else { format!("win {window}") },
             extras: match &row.options {
                 Some(options) => words_of_options(options),
+                None if row.marked => spaced(&["CE"], &words_of_sack(&row.sack)),
                 None => words_of_sack(&row.sack),
             },
             window_is_zero: *window == 0 && !is_reset,

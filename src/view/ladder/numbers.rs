@@ -77,7 +77,7 @@ impl Side {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Options;
+    use crate::wire::{Ecn, Options};
 
     fn segment(seq: u32, flags: Flags, len: u32) -> SegmentSummary {
         let options = Options::default();
@@ -88,6 +88,7 @@ mod tests {
             wnd: 1000,
             len,
             segment_size: 0,
+            ecn: Ecn::NotEct,
             options,
         }
     }

@@ -15,7 +15,7 @@ use crate::time::Instant;
 use crate::trace::{
     DropReason, Event, Retransmission, Role, SegmentSummary, Strike, TimerChange, Way, What,
 };
-use crate::wire::Flags;
+use crate::wire::{Ecn, Flags};
 
 /// A segment that leaves within this time after a call or a timer is taken for its consequence: the
 /// driver may drain a connection a moment after the call.
@@ -345,6 +345,7 @@ impl Record {
             sack: sack
                 .map(|(left, right)| (receiver.shown(*left), receiver.shown(*right)))
                 .collect(),
+            marked: seg.ecn == Ecn::Ce,
             again,
             dropped,
             fault,

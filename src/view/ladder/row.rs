@@ -63,6 +63,8 @@ pub(super) struct SegmentRow {
     pub options: Option<Box<Options>>,
     /// What it acknowledges selectively.
     pub sack: Vec<(i64, i64)>,
+    /// A congested router has marked it.
+    pub marked: bool,
     /// It was sent before.
     pub again: Option<Retransmission>,
     /// It was not acted on.

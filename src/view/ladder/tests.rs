@@ -14,7 +14,7 @@ use crate::trace::{
     ConnId, DropReason, Event, Harm, Retransmission, Role, SegmentSummary, Sink, Strike,
     TimerChange, Way, What,
 };
-use crate::wire::{Flags, Options, SackBlocks, Timestamps};
+use crate::wire::{Ecn, Flags, Options, SackBlocks, Timestamps};
 
 const THEIR_ISN: u32 = 4_294_967_290;
 const OUR_ISN: u32 = 1_000_000;
@@ -132,6 +132,7 @@ fn segment(flags: Flags, seq: (u32, u32), ack: (u32, u32), len: u32) -> SegmentS
         wnd: if is_syn { 64_240 } else { 502 },
         len,
         segment_size: 0,
+        ecn: Ecn::NotEct,
         options,
     }
 }
@@ -355,6 +356,16 @@ fn selective_acknowledgments_are_relative() {
     story.tell(What::Received { seg, state: Established });
     let picture = story.picture();
     assert!(picture.contains("<sack 1461:2921>"), "{picture}");
+}
+
+#[test]
+fn a_mark_is_shown_with_the_segment() {
+    let mut story = Story::server();
+    let mut seg = segment(ACK, (THEIR_ISN, 1), (OUR_ISN, 1), 10);
+    seg.ecn = Ecn::Ce;
+    story.tell(What::Received { seg, state: Established });
+    let picture = story.picture();
+    assert!(picture.contains("  CE ──"), "{picture}");
 }
 
 #[test]

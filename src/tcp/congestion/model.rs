@@ -115,7 +115,13 @@ impl Flow {
     }
 
     fn lost_segment(&self) -> LostSegment {
-        LostSegment { octets: self.mss, in_flight_then: 0, delivered_then: 0, lost_then: 0 }
+        LostSegment {
+            octets: self.mss,
+            in_flight_then: 0,
+            delivered_then: 0,
+            lost_then: 0,
+            app_limited_then: false,
+        }
     }
 }
 
@@ -311,7 +317,13 @@ mod tests {
             Call::Lost(octets) => {
                 let (in_flight_then, delivered_then, lost_then) = (before, 0, 0);
                 let octets = *octets;
-                let lost = LostSegment { octets, in_flight_then, delivered_then, lost_then };
+                let lost = LostSegment {
+                    octets,
+                    in_flight_then,
+                    delivered_then,
+                    lost_then,
+                    app_limited_then: false,
+                };
                 control.on_lost(&lost, &path);
             }
             Call::Congestion(why) => control.on_congestion(*why, &path),

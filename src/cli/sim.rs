@@ -268,10 +268,11 @@ fn check(scenario: &Scenario) -> Result<(), Failure> {
             scenario.sample, scenario.duration,
         ));
     }
-    if u32::try_from(scenario.buffer_octets().saturating_mul(4)).is_err() {
+    if scenario.held() > Scenario::MOST_HELD {
         return usage(format!(
-            "--buffer: {} octets are more than a window can fill: use less of it, of --rate or of --rtt",
-            scenario.buffer_octets(),
+            "--rate, --rtt and --buffer: path and buffer hold {} octets, more than a window can fill: use \
+             less of one of them",
+            scenario.held(),
         ));
     }
     Ok(())

@@ -114,6 +114,9 @@ impl Default for Scenario {
 
 #[expect(clippy::cast_precision_loss, reason = "octets of a path are far below 2^53")]
 impl Scenario {
+    /// Half of what a scaled window can say (RFC 7323 2.3).
+    pub const MOST_HELD: u64 = 1 << 29;
+
     /// The bandwidth-delay product, in octets.
     #[must_use]
     pub fn bdp(&self) -> f64 {
@@ -142,6 +145,14 @@ impl Scenario {
             Buffer::Bdp(products) => (self.bdp() * products) as u64,
         };
         octets.max(self.mtu as u64)
+    }
+
+    /// What the path and the buffer hold together, in octets. No window fills more than
+    /// [`Scenario::MOST_HELD`].
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+    pub fn held(&self) -> u64 {
+        (self.bdp() as u64).saturating_add(self.buffer_octets())
     }
 
     /// When measuring begins.

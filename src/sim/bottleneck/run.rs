@@ -98,8 +98,7 @@ impl Scenario {
     }
 
     fn config(&self, plan: FlowPlan, addr: IpAddr) -> stack::Config {
-        let holds = self.bdp_octets().saturating_add(self.buffer_octets());
-        let buffer = holds.saturating_mul(BUFFER_FACTOR).clamp(LEAST_BUFFER, MOST_BUFFER);
+        let buffer = self.held().saturating_mul(BUFFER_FACTOR).clamp(LEAST_BUFFER, MOST_BUFFER);
         let buffer = u32::try_from(buffer).expect("at most 1 GiB");
         let tcp = tcp::Config {
             congestion: plan.algorithm,
@@ -108,11 +107,6 @@ impl Scenario {
             ..tcp::Config::default()
         };
         stack::Config { addrs: vec![addr], mtu: self.mtu, tcp, ..stack::Config::default() }
-    }
-
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
-    fn bdp_octets(&self) -> u64 {
-        self.bdp() as u64
     }
 
     /// Counts the data of each flow at the bottleneck.

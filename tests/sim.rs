@@ -257,3 +257,29 @@ fn what_comes_after_a_call_is_told_even_if_as_much_was_taken() {
         }
     }
 }
+
+#[test]
+fn hosts_that_share_a_wire_share_its_queue() {
+    let mut world = World::new(1);
+    let addrs = [[192, 0, 2, 1], [192, 0, 2, 3]].map(std::net::IpAddr::from);
+    let clients = addrs.map(|addr| world.add_host("client", addr, ours(addr)));
+    let receiver = world.add_host("server", SERVER, ours(SERVER));
+    let wire = Wire { rate: Some(1_000_000), delay: ms(10), ..Wire::default() };
+    world.join(&clients, &[receiver], wire.clone(), wire);
+    let (there, back) = upload(50_000);
+    listen(&mut world, receiver, move || Box::new(Transfer::new(back.clone())));
+    for client in clients {
+        world.connect(client, server(), Box::new(Transfer::new(there.clone()))).expect("a port");
+    }
+    assert_eq!(world.run(ms(200)), Ended::TimeLimit);
+    let queue = world.queued(clients[0], receiver);
+    assert!(queue > 10_000 && queue == world.queued(clients[1], receiver), "{queue}");
+    // 100,000 octets at a megabit in a second, and each host gets its own acknowledgments.
+    world.run(AN_HOUR);
+    let last = world.apps(receiver).map(|app| app.get::<Transfer>().expect("a transfer"));
+    let last: Vec<_> = last.map(|app| (app.is_complete(), app.last_read())).collect();
+    assert_eq!(last.len(), 2);
+    for (is_complete, at) in last {
+        assert!(is_complete && at > Instant::from_millis(700), "{at}");
+    }
+}

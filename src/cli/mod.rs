@@ -7,12 +7,14 @@ mod engine;
 mod get;
 pub mod namespace;
 mod options;
+mod quantity;
 mod replay;
 mod run;
 mod serve;
 mod server;
 mod shard;
 mod shards;
+mod sim;
 mod tcp_options;
 mod terminal;
 
@@ -40,6 +42,7 @@ enum Command {
     Replay(replay::Replay),
     Drill(drill::Drill),
     Bench(bench::Bench),
+    Sim(sim::Sim),
 }
 
 /// Exit codes, as docs/architecture.md lists them (those above 64 are sysexits.h's).
@@ -90,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Replay(replay) => replay.execute(&cli.output).map(|()| 0),
         Command::Drill(drill) => drill.execute(&cli.output),
         Command::Bench(bench) => bench.execute(&cli.output).map(|()| 0),
+        Command::Sim(sim) => sim.execute(&cli.output).map(|()| 0),
     };
     match result {
         Ok(code) => ExitCode::from(code),

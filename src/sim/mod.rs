@@ -29,6 +29,7 @@
 
 mod app;
 mod apps;
+pub mod bottleneck;
 mod host;
 mod pattern;
 mod random;

@@ -90,8 +90,9 @@ pub enum Fate {
 /// A wire at work.
 #[derive(Debug)]
 pub(super) struct Lane {
-    pub(super) from: HostId,
-    pub(super) to: HostId,
+    /// The hosts that send by it, and those that it leads to.
+    pub(super) from: Vec<HostId>,
+    pub(super) to: Vec<HostId>,
     pub(super) wire: Wire,
     random: Random,
     /// What waits or is being sent: when each will have left, and its length.
@@ -103,7 +104,8 @@ pub(super) struct Lane {
 type Arrivals = SmallVec<[(Instant, Bytes); 2]>;
 
 impl Lane {
-    pub(super) fn new(from: HostId, to: HostId, wire: Wire, random: Random) -> Self {
+    pub(super) fn new(from: &[HostId], to: &[HostId], wire: Wire, random: Random) -> Self {
+        let (from, to) = (from.to_vec(), to.to_vec());
         Lane { from, to, wire, random, waiting: VecDeque::new(), waiting_octets: 0 }
     }
 
@@ -194,7 +196,7 @@ mod tests {
     const B: HostId = HostId(1);
 
     fn lane(wire: Wire) -> Lane {
-        Lane::new(A, B, wire, Random::new(1))
+        Lane::new(&[A], &[B], wire, Random::new(1))
     }
 
     fn packet(len: usize) -> Bytes {

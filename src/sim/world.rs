@@ -114,17 +114,24 @@ impl World {
     /// Joins two hosts, with a wire each way. A host with several links sends each packet to the host
     /// that has its destination address, and what it cannot place by the first.
     pub fn link(&mut self, one: HostId, other: HostId, there: Wire, back: Wire) {
-        for (from, to, wire) in [(one, other, there), (other, one, back)] {
+        self.join(&[one], &[other], there, back);
+    }
+
+    /// Joins each host of one side with each of the other by wires that they share, one each way: what
+    /// one of them sends waits in the same queue as what its neighbours send.
+    pub fn join(&mut self, left: &[HostId], right: &[HostId], there: Wire, back: Wire) {
+        for (from, to, wire) in [(left, right, there), (right, left, back)] {
             let random = self.random.fork();
-            self.hosts[from.0].lanes.push(self.lanes.len());
+            for host in from {
+                self.hosts[host.0].lanes.push(self.lanes.len());
+            }
             self.lanes.push(Lane::new(from, to, wire, random));
         }
     }
 
     /// Changes the wire from one host to another. What is on its way already goes on as it was.
     pub fn set_wire(&mut self, from: HostId, to: HostId, wire: Wire) {
-        let lane = self.lanes.iter_mut().find(|lane| lane.from == from && lane.to == to);
-        lane.expect("the hosts are linked").wire = wire;
+        self.lane(from, to).wire = wire;
     }
 
     /// Shows every packet to `observer` when it is sent, with what becomes of it.
@@ -215,6 +222,12 @@ impl World {
     #[must_use]
     pub fn name(&self, host: HostId) -> &str {
         &self.hosts[host.0].name
+    }
+
+    /// Octets that wait for the wire from one host to another, or are being sent.
+    pub fn queued(&mut self, from: HostId, to: HostId) -> usize {
+        let now = self.now;
+        self.lane(from, to).waiting(now)
     }
 
     /// The applications of a host, in the order in which they began.
@@ -328,10 +341,10 @@ impl World {
     }
 
     fn send(&mut self, from: HostId, packet: &Bytes) {
-        let Some(lane) = self.route(from, packet) else { return };
+        let Some((lane, to)) = self.route(from, packet) else { return };
         let now = self.now;
         let lane = &mut self.lanes[lane];
-        let (to, waiting) = (lane.to, lane.waiting(now));
+        let waiting = lane.waiting(now);
         let (fate, arrivals) = lane.carry(packet, now);
         let observed = Observed { at: now, from, to, packet, fate, waiting };
         self.observers.iter_mut().for_each(|observer| observer(&observed));
@@ -340,12 +353,19 @@ impl World {
         }
     }
 
-    fn route(&self, from: HostId, packet: &[u8]) -> Option<usize> {
+    /// The wire for a packet, and the host at its end.
+    fn route(&self, from: HostId, packet: &[u8]) -> Option<(usize, HostId)> {
         let lanes = &self.hosts[from.0].lanes;
         let dst = packet.get(16..20).and_then(|octets| <[u8; 4]>::try_from(octets).ok());
         let dst = dst.map(|octets| IpAddr::V4(Ipv4Addr::from(octets)));
-        let leads_there = |lane: &&usize| Some(self.hosts[self.lanes[**lane].to.0].addr) == dst;
-        lanes.iter().find(leads_there).or(lanes.first()).copied()
+        let ends = lanes.iter().flat_map(|lane| self.lanes[*lane].to.iter().map(|to| (*lane, *to)));
+        let leads_there = |(_, to): &(usize, HostId)| Some(self.hosts[to.0].addr) == dst;
+        ends.clone().find(leads_there).or(ends.clone().next())
+    }
+
+    fn lane(&mut self, from: HostId, to: HostId) -> &mut Lane {
+        let joins = |lane: &&mut Lane| lane.from.contains(&from) && lane.to.contains(&to);
+        self.lanes.iter_mut().find(joins).expect("the hosts are linked")
     }
 
     /// Lets `act` happen to a host, and plans the alarms that come of it.

@@ -1,7 +1,9 @@
-//! What people look at: events as log lines, as JSON lines and as ladders, and the diagram of the
-//! states. Everything here reads events and changes nothing; how a packet came to be is none of its
-//! business.
+//! What people look at: events as log lines, as JSON lines and as ladders, the diagram of the states, and
+//! the curves of experiments. Everything here reads events, or what came of an experiment, and changes
+//! nothing; how a packet came to be is none of its business.
 
+pub mod chart;
+pub mod curves;
 mod diagram;
 mod json_lines;
 pub mod ladder;

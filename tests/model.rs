@@ -18,7 +18,7 @@ use glasstack::sim::{
     World,
 };
 use glasstack::stack::{Config, Secret, Stack};
-use glasstack::tcp::{self, EcnMode, Keepalive};
+use glasstack::tcp::{self, Algorithm, EcnMode, Keepalive};
 use glasstack::time::Instant;
 use glasstack::trace::{Mask, Sink};
 use glasstack::view::ladder::{LadderRecorder, Limits, Style};
@@ -135,6 +135,11 @@ fn side(random: &mut Random, kind: Kind, rough: f64) -> Side {
         window_scaling: random.chance(0.7),
         timestamps: random.chance(0.7),
         sack: random.chance(0.7),
+        rack: random.chance(0.8),
+        tail_loss_probe: random.chance(0.8),
+        frto: random.chance(0.8),
+        congestion: random.pick(&Algorithm::ALL),
+        restart_after_idle: random.chance(0.3),
         dsack: random.chance(0.7),
         ecn: random.pick(&[EcnMode::Off, EcnMode::Accept, EcnMode::On]),
         delayed_ack: random.pick(&[ms(0), ms(40), ms(500)]),

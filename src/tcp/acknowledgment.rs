@@ -17,6 +17,8 @@ use crate::wire::{Options, Segment};
 pub(super) struct News {
     /// SND.UNA moved by so much.
     pub(super) octets: u32,
+    /// For our SYN alone, which says nothing of a window.
+    pub(super) of_syn: bool,
     pub(super) delivery: Delivery,
     pub(super) echo: Option<Echo>,
     /// A range that the peer received twice.
@@ -49,6 +51,7 @@ impl Tcb {
         let echo = self.echo(&seg.options, cx);
         let mut delivery = Delivery::new(cx.now, echo, self.rtt.least());
         let octets = seg.ack - self.snd.una;
+        let of_syn = self.snd.syn && octets == 1;
         if advances {
             self.advance(seg.ack, &mut delivery, cx);
         }
@@ -58,7 +61,8 @@ impl Tcb {
         let rtt = self.measure_round_trip(&delivery, cx);
         let rate = self.sample_rate(&delivery, cx);
         let ece = self.take_ece(seg);
-        let news = News { octets, delivery, echo, twice, ece, is_duplicate, in_flight_before };
+        let news =
+            News { octets, of_syn, delivery, echo, twice, ece, is_duplicate, in_flight_before };
         self.after_acknowledgment(&news, rtt, rate, cx);
     }
 
@@ -128,26 +132,27 @@ impl Tcb {
     ) {
         self.recovery.reordering.on_ack(news.twice.is_some(), self.snd.una, self.snd.nxt);
         self.undo_what_was_needless(news, cx);
-        let in_recovery = self.recovery.is_fast();
+        let was_fast = self.recovery.is_fast();
         let lost = self.detect_losses(Some(news), cx);
+        if !news.of_syn {
+            let ack = Ack {
+                path: self.path(self.pipe(cx.config), cx),
+                octets: news.octets,
+                delivered: news.delivery.octets,
+                lost,
+                in_flight_before: news.in_flight_before,
+                rtt,
+                window_limited: false,
+                in_recovery: was_fast || self.recovery.is_fast(),
+                ece: news.ece,
+                rate,
+            };
+            self.tell_congestion_control(ack, cx);
+        }
         self.end_or_go_on(news, cx);
         if news.ece {
             self.answer_echo(cx);
         }
-        let in_recovery = in_recovery || self.recovery.is_fast();
-        let ack = Ack {
-            path: self.path(self.pipe(cx.config), cx),
-            octets: news.octets,
-            delivered: news.delivery.octets,
-            lost,
-            in_flight_before: news.in_flight_before,
-            rtt,
-            window_limited: false,
-            in_recovery,
-            ece: news.ece,
-            rate,
-        };
-        self.tell_congestion_control(ack, cx);
         if self.flight.is_empty() {
             self.recovery.on_all_acknowledged();
         }

@@ -25,8 +25,10 @@ const LEAST_ROUND_TRIP: Duration = Duration::from_millis(1);
 pub(super) struct Growth {
     /// What RCV.BUFF has grown to; 0 while it is as configured.
     pub(super) size: u32,
-    /// The right edge of the window when this round began, and when that was.
-    round: Option<(Seq, Instant)>,
+    /// The right edge of the window when this round began.
+    edge: Seq,
+    /// When that was; `Instant::ZERO` before the first round.
+    since: Instant,
 }
 
 impl Tcb {
@@ -57,20 +59,18 @@ impl Tcb {
             return;
         }
         let edge = self.rcv.nxt + self.rcv.wnd;
-        let Some((end, since)) = self.rcv.growth.round else {
-            self.rcv.growth.round = Some((edge, now));
-            return;
-        };
-        if self.rcv.nxt.lt(end) {
+        let Growth { edge: end, since, .. } = self.rcv.growth;
+        let is_first = since == Instant::ZERO;
+        if !is_first && self.rcv.nxt.lt(end) {
             return;
         }
         let round_trip = self.rtt.srtt().unwrap_or_default().max(LEAST_ROUND_TRIP);
         // An application that leaves its data lying is not helped by more.
         let keeps_up = self.rcv.queue.ready_len() <= size as usize / 2;
-        if now.since(since) <= 2 * round_trip && keeps_up {
+        if !is_first && now.since(since) <= 2 * round_trip && keeps_up {
             self.rcv.growth.size = size.saturating_mul(2).min(config.receive_buffer_max);
         }
-        self.rcv.growth.round = Some((edge, now));
+        (self.rcv.growth.edge, self.rcv.growth.since) = (edge, now);
     }
 }
 

@@ -22,6 +22,7 @@ pub mod names;
 mod negotiation;
 mod output;
 mod pool;
+mod ready;
 mod receive_queue;
 mod recovery;
 mod repair;

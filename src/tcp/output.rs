@@ -44,7 +44,7 @@ impl Tcb {
     fn wait(&mut self, cx: &mut Context<'_>) -> Option<Deadline> {
         self.watch_for_a_blocked_sender(cx);
         self.rest(cx);
-        self.rcv.queue.settle(cx.pool);
+        self.rcv.queue.settle();
         self.timers.next()
     }
 

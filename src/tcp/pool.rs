@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
+use super::ready::Ready;
 use super::recovery::Out;
 
 /// How much room a chunk has: what one large write of the device can carry.
@@ -19,9 +20,10 @@ const LONGEST_LIST: usize = 64;
 #[derive(Debug, Default)]
 pub struct Pool {
     chunks: Vec<BytesMut>,
-    /// For octets on their way out or in.
+    /// For octets on their way out.
     pub(super) slices: Lists<Bytes>,
     flights: Vec<Box<Out>>,
+    ready: Vec<Box<Ready>>,
 }
 
 /// Spare lists of one kind, all empty.
@@ -71,6 +73,19 @@ impl Pool {
         if flight.room() <= LONGEST_LIST && self.flights.len() < MOST_LISTS {
             flight.reset();
             self.flights.push(flight);
+        }
+    }
+
+    /// Room for what has arrived: empty.
+    pub(super) fn take_ready(&mut self) -> Box<Ready> {
+        self.ready.pop().unwrap_or_default()
+    }
+
+    /// Takes that room back, from which everything was read.
+    pub(super) fn give_ready(&mut self, ready: Box<Ready>) {
+        debug_assert_eq!(ready.len(), 0, "what is in it would be lost");
+        if ready.room() <= LONGEST_LIST && self.ready.len() < MOST_LISTS {
+            self.ready.push(ready);
         }
     }
 

@@ -1,18 +1,14 @@
 //! What has arrived and the application has not read: octets in order, and islands beyond gaps.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::pool::Pool;
+use super::ready::Ready;
 use crate::seq::Seq;
 use crate::wire::{SHARED_BELOW, SackBlocks};
 
-/// Payloads that may wait in shared frames.
-const MOST_FRESH: usize = 64;
-/// Room for what is copied together: little for the first, for it may be all.
-const FIRST: usize = 512;
-const CHUNK: usize = 16 * 1024;
 /// Islands and pieces of islands one connection may hold: beyond these, small out-of-order segments
 /// are dropped as if the wire had lost them. The window bounds the octets.
 const MOST_ISLANDS: usize = 128;
@@ -21,13 +17,8 @@ const MOST_PIECES: usize = 2048;
 /// The receive queue of one connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ReceiveQueue {
-    /// In order, none of them empty.
-    ready: VecDeque<Bytes>,
-    /// Octets in order behind `ready` that were copied together.
-    tail: BytesMut,
-    /// Octets in order behind `tail` that lie in frames which share their memory with others.
-    fresh: VecDeque<Bytes>,
-    ready_len: usize,
+    /// In order: boxed, for an idle connection has none.
+    ready: Option<Box<Ready>>,
     /// Out of order: boxed, for most connections never need it.
     islands: Option<Box<Islands>>,
 }
@@ -45,7 +36,7 @@ struct Islands {
 impl ReceiveQueue {
     /// In-order octets waiting to be read.
     pub(super) fn ready_len(&self) -> usize {
-        self.ready_len
+        self.ready.as_ref().map_or(0, |ready| ready.len())
     }
 
     /// Octets beyond a gap.
@@ -53,39 +44,16 @@ impl ReceiveQueue {
         self.islands.as_ref().map_or(0, |islands| islands.len)
     }
 
-    /// Adds octets at the end of what is in order. What is short stays in its frame for the moment, though
-    /// others share the memory of that: an application that is waiting takes it before
-    /// [`ReceiveQueue::settle`].
+    /// Adds octets, at least one, at the end of what is in order.
     pub(super) fn append(&mut self, data: Bytes, pool: &mut Pool) {
-        self.ready_len += data.len();
-        let is_shared = data.len() < SHARED_BELOW;
-        if !is_shared || self.fresh.len() >= MOST_FRESH {
-            self.settle(pool);
-        }
-        if is_shared {
-            pool.slices.equip(&mut self.fresh);
-            return self.fresh.push_back(data);
-        }
-        self.seal(pool);
-        pool.slices.equip(&mut self.ready);
-        self.ready.push_back(data);
+        self.ready.get_or_insert_with(|| pool.take_ready()).append(data);
     }
 
-    /// Lets go of shared frames whose octets nobody has read: they are copied together, so that many small
-    /// segments cost about what they carry.
-    pub(super) fn settle(&mut self, pool: &mut Pool) {
-        if self.fresh.is_empty() {
-            return;
+    /// As [`Ready::settle`].
+    pub(super) fn settle(&mut self) {
+        if let Some(ready) = &mut self.ready {
+            ready.settle();
         }
-        while let Some(data) = self.fresh.pop_front() {
-            if self.tail.capacity() - self.tail.len() < data.len() {
-                self.seal(pool);
-                let room = if self.ready.is_empty() { FIRST } else { CHUNK };
-                self.tail = BytesMut::with_capacity(room.max(data.len()));
-            }
-            self.tail.extend_from_slice(&data);
-        }
-        pool.slices.strip(&mut self.fresh);
     }
 
     /// Keeps `data`, which begins `gap` octets (at least one) beyond what is in order at position
@@ -141,56 +109,22 @@ impl ReceiveQueue {
 
     /// Takes up to `most` in-order octets that lie in one piece, without copying.
     pub(super) fn take(&mut self, most: usize, pool: &mut Pool) -> Option<Bytes> {
-        let data = if self.ready.is_empty() && self.tail.is_empty() {
-            take_from(&mut self.fresh, most)?
-        } else {
-            if self.ready.is_empty() {
-                self.seal(pool);
-            }
-            take_from(&mut self.ready, most)?
-        };
-        self.ready_len -= data.len();
-        if self.ready_len == 0 {
-            // An idle connection holds nothing.
-            pool.slices.strip(&mut self.ready);
-            pool.slices.strip(&mut self.fresh);
-            self.tail = BytesMut::new();
+        let ready = self.ready.as_mut()?;
+        let data = ready.take(most);
+        if ready.len() == 0 {
+            self.ready.take().into_iter().for_each(|ready| pool.give_ready(ready));
         }
-        Some(data)
+        data
     }
 
     /// A copy of up to `most` octets in order, which stay.
     pub(super) fn peek(&self, most: usize) -> Bytes {
-        let mut copy = BytesMut::with_capacity(most.min(self.ready_len));
-        let ready = self.ready.iter().map(|piece| &piece[..]);
-        let fresh = self.fresh.iter().map(|piece| &piece[..]);
-        for piece in ready.chain([&self.tail[..]]).chain(fresh) {
-            let room = (most - copy.len()).min(piece.len());
-            copy.extend_from_slice(&piece[..room]);
-        }
-        copy.freeze()
+        self.ready.as_ref().map_or_else(Bytes::new, |ready| ready.peek(most))
     }
 
     pub(super) fn clear(&mut self) {
         *self = ReceiveQueue::default();
     }
-
-    fn seal(&mut self, pool: &mut Pool) {
-        if !self.tail.is_empty() {
-            pool.slices.equip(&mut self.ready);
-            self.ready.push_back(self.tail.split().freeze());
-        }
-    }
-}
-
-/// Up to `most` octets from the front of `pieces`, as far as they lie in one piece.
-fn take_from(pieces: &mut VecDeque<Bytes>, most: usize) -> Option<Bytes> {
-    let first = pieces.front_mut()?;
-    let data = first.split_to(most.min(first.len()));
-    if first.is_empty() {
-        pieces.pop_front();
-    }
-    Some(data)
 }
 
 impl Islands {
@@ -343,31 +277,5 @@ mod tests {
         let mut queue = ReceiveQueue::default();
         let kept = (0..10_000).filter(|i| queue.insert(0, 1 + i, &data)).count();
         assert_eq!(kept, MOST_PIECES);
-    }
-
-    #[test]
-    fn small_pieces_are_gathered_and_large_ones_shared() {
-        let (mut queue, pool) = (ReceiveQueue::default(), &mut Pool::new());
-        (0..100).for_each(|_| queue.append(Bytes::from_static(b"ab"), pool));
-        queue.settle(pool);
-        assert!(queue.ready.is_empty() && queue.fresh.is_empty());
-        let large = Bytes::from(vec![7; SHARED_BELOW]);
-        queue.append(large.clone(), pool);
-        assert_eq!(queue.take(1000, pool).map(|data| data.len()), Some(200));
-        assert_eq!(queue.take(usize::MAX, pool).map(|data| data.as_ptr()), Some(large.as_ptr()));
-        assert_eq!(queue.ready_len(), 0);
-    }
-
-    #[test]
-    fn what_is_read_at_once_is_not_copied_and_what_is_not_lets_its_frame_go() {
-        let (mut queue, pool) = (ReceiveQueue::default(), &mut Pool::new());
-        let frame = Bytes::from(vec![7; 100]);
-        queue.append(frame.clone(), pool);
-        assert_eq!(queue.take(60, pool).map(|data| data.as_ptr()), Some(frame.as_ptr()));
-        queue.settle(pool);
-        assert!(frame.is_unique(), "nobody holds on to the frame");
-        queue.append(Bytes::from_static(b"later"), pool);
-        assert_eq!(queue.peek(99), [&[7; 40][..], b"later"].concat());
-        assert_eq!(drain(&mut queue), [&[7; 40][..], b"later"].concat());
     }
 }

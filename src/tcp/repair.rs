@@ -214,6 +214,9 @@ impl Tcb {
             Kind::Fast(_) | Kind::NewReno => {
                 let path = self.path(self.pipe(cx.config), cx);
                 self.congestion.on_recovered(&path);
+                if matches!(episode.kind, Kind::NewReno) {
+                    self.congestion.limit_burst(path.in_flight.max(path.mss) + path.mss);
+                }
                 self.recovery.reordering.on_recovered();
             }
             Kind::Timeout(_) => self.recovery.reordering.on_recovered(),

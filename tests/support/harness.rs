@@ -12,11 +12,11 @@ use bytes::Bytes;
 use glasstack::seq::Seq;
 use glasstack::sim::Random;
 use glasstack::stack::{Config, FourTuple, Handle, ListenerId, Place, Secret, Stack, Summary};
-use glasstack::tcp::{self, Keepalive, State};
+use glasstack::tcp::{self, Algorithm, EcnMode, Keepalive, State};
 use glasstack::time::Instant;
 use glasstack::trace::{Mask, Sink};
 use glasstack::view::ladder::LadderRecorder;
-use glasstack::wire::{Features, Flags, HeaderStyle, SackBlocks, Segment, Timestamps};
+use glasstack::wire::{Ecn, Features, Flags, HeaderStyle, SackBlocks, Segment, Timestamps};
 
 use super::{CLIENT, PORT, SERVER, packet, parse};
 
@@ -102,6 +102,12 @@ impl<C: Choices> Harness<C> {
             delayed_ack: choices.pick(&[Duration::ZERO, Duration::from_millis(40)]),
             keepalive: on(&mut choices).then_some(keepalive),
             user_timeout: choices.once_in(4).then_some(secs(90)),
+            congestion: choices.pick(&Algorithm::ALL),
+            ecn: choices.pick(&[EcnMode::Off, EcnMode::Accept, EcnMode::On]),
+            rack: on(&mut choices),
+            tail_loss_probe: on(&mut choices),
+            frto: on(&mut choices),
+            restart_after_idle: on(&mut choices),
             ..tcp::Config::default()
         };
         let config = Config {
@@ -311,7 +317,11 @@ impl<C: Choices> Harness<C> {
         let flags = self.flags();
         let wnd = self.choices.pick(&[0, 0, 1, 10, 500, 8_000, 65_535]);
         let up = self.choices.pick(&[0, 1, 100, 65_535]);
-        let mut segment = Segment { seq, ack, flags, wnd, up, payload, ..Segment::default() };
+        let ecn = self.choices.pick(&[Ecn::NotEct, Ecn::Ect0, Ecn::Ce]);
+        let mut segment = Segment { seq, ack, flags, wnd, up, ecn, payload, ..Segment::default() };
+        if self.choices.once_in(4) {
+            segment.flags |= self.choices.pick(&[Flags::ECE, Flags::CWR, Flags::ECE | Flags::CWR]);
+        }
         self.options(index, &mut segment);
         segment
     }

@@ -98,6 +98,10 @@ impl CongestionControl for Control {
         self.chosen_mut().on_recovered(path);
     }
 
+    fn limit_burst(&mut self, most: u32) {
+        self.chosen_mut().limit_burst(most);
+    }
+
     fn on_idle(&mut self, path: &Path) {
         self.chosen_mut().on_idle(path);
     }
@@ -119,7 +123,7 @@ mod tests {
 
     #[test]
     fn an_idle_connection_pays_for_no_more_than_this() {
-        assert!(size_of::<Control>() <= 96, "{}", size_of::<Control>());
+        assert!(size_of::<Control>() <= 120, "{}", size_of::<Control>());
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub(in crate::tcp) struct Cubic {
     /// So far `elapsed_us` was counted; `Instant::NEVER` outside of congestion avoidance.
     counted: Instant,
     /// The first slow start; gone when it is over.
-    hystart: Option<Box<HyStart>>,
+    hystart: Option<HyStart>,
     validation: Validation,
     /// IW in segments (RFC 6928).
     initial_segments: u8,
@@ -69,7 +69,7 @@ impl Cubic {
             k_us: 0,
             elapsed_us: 0,
             counted: Instant::NEVER,
-            hystart: Some(Box::new(HyStart::new())),
+            hystart: Some(HyStart::new()),
             validation: Validation::new(),
             // A restart after a pause needs no more than that.
             initial_segments: u8::try_from(initial_segments).unwrap_or(u8::MAX),
@@ -305,6 +305,10 @@ impl CongestionControl for Cubic {
             self.cwnd = self.cwnd.min(self.cwnd.saturating_sub(excess).max(least));
             self.ssthresh = self.ssthresh.min(self.cwnd.max(least));
         }
+    }
+
+    fn limit_burst(&mut self, most: u32) {
+        self.cwnd = self.cwnd.min(most.max(1));
     }
 
     fn on_idle(&mut self, path: &Path) {

@@ -188,6 +188,12 @@ pub(super) trait CongestionControl {
     /// The recovery that `on_congestion` began is over.
     fn on_recovered(&mut self, path: &Path);
 
+    /// A recovery without SACK, in which nothing metered what left, is over: with a window beyond `most` a
+    /// burst would follow (RFC 6582 3.2, step 3).
+    fn limit_burst(&mut self, most: u32) {
+        let _ = most;
+    }
+
     /// Nothing was sent for longer than the retransmission timeout, and the configuration wants the
     /// window to begin again (RFC 5681 4.1).
     fn on_idle(&mut self, path: &Path);

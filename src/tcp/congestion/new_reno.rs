@@ -122,6 +122,10 @@ impl CongestionControl for NewReno {
         }
     }
 
+    fn limit_burst(&mut self, most: u32) {
+        self.cwnd = self.cwnd.min(most.max(1));
+    }
+
     fn on_idle(&mut self, path: &Path) {
         self.cwnd = self.cwnd.min(initial_window(self.initial_segments, path.mss));
         self.validation.reset();

@@ -14,7 +14,7 @@ impl Tcb {
         self.state.hash(hasher);
         (self.role as u8, self.iss, self.irs).hash(hasher);
         let Self { snd, rcv, .. } = self;
-        (snd.una, snd.nxt, snd.wnd, snd.max_wnd, snd.wl1, snd.wl2, snd.up).hash(hasher);
+        (snd.una, snd.nxt, snd.wnd, snd.max_wnd, snd.edge, snd.wl1, snd.wl2, snd.up).hash(hasher);
         (snd.syn, snd.queue.len(), now.since(snd.last_sent)).hash(hasher);
         (rcv.nxt, rcv.wnd, rcv.up, rcv.delivered, rcv.fin_at, rcv.last_ack_sent).hash(hasher);
         (rcv.duplicate, self.ecn).hash(hasher);

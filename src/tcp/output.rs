@@ -290,13 +290,16 @@ impl Tcb {
     }
 
     /// The sequence number of a segment without data. After a probe SND.NXT lies beyond the peer's
-    /// window, and an ACK from there would be dropped.
+    /// window, and an ACK from there would be dropped. What seems to have been taken back of the window
+    /// may only be lost by rounding, for windows are told in units of the scale (RFC 7323 2.4).
     pub(super) fn acceptable_seq(&self) -> Seq {
-        if self.state.is_synchronized() {
-            self.snd.nxt.min((self.snd.una + self.snd.wnd).max(self.snd.una))
-        } else {
-            self.snd.nxt
+        let window_end = self.snd.una + self.snd.wnd;
+        let unit = 1 << self.negotiated.snd_shift.unwrap_or(0);
+        let is_rounding = self.snd.edge.ge(self.snd.nxt) && self.snd.nxt.since(window_end) < unit;
+        if !self.state.is_synchronized() || is_rounding {
+            return self.snd.nxt;
         }
+        self.snd.nxt.min(window_end)
     }
 
     /// Puts a segment together. Everything but our first SYN carries an ACK.

@@ -80,6 +80,8 @@ pub(super) struct Snd {
     pub(super) nxt: Seq,
     /// SND.WND: what the peer lets us have out, scaled.
     pub(super) wnd: u32,
+    /// The right edge of the peer's window that reached furthest.
+    pub(super) edge: Seq,
     /// The largest window the peer ever offered (RFC 9293 3.8.6.2.1).
     pub(super) max_wnd: u32,
     /// SND.WL1, SND.WL2: the segment that last changed the window.
@@ -488,6 +490,7 @@ impl Snd {
             una: iss,
             nxt: iss,
             wnd: 0,
+            edge: iss,
             max_wnd: 0,
             wl1: Seq(0),
             wl2: Seq(0),

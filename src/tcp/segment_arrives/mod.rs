@@ -101,6 +101,9 @@ impl Tcb {
         }
         self.snd.wnd = wnd;
         self.snd.max_wnd = self.snd.max_wnd.max(wnd);
+        if seg.has(Flags::ACK) {
+            self.snd.edge = self.snd.edge.max(seg.ack + wnd);
+        }
         self.snd.wl1 = seg.seq;
         self.snd.wl2 = seg.ack;
     }

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use common::*;
 use glasstack::error::Error;
-use glasstack::tcp::{Keepalive, Received, Timer};
+use glasstack::tcp::{Algorithm, Keepalive, Received, Timer};
 use glasstack::wire::Options;
 
 /// Established with a round-trip time of `rtt`, so that the timeout is three times that.
 fn with_rtt(rtt: Duration) -> Prober {
-    let mut p = Prober::new();
+    // The windows here are those of RFC 5681.
+    let mut p = Prober::with(|config| config.tcp.congestion = Algorithm::NewReno);
     p.send(syn()).expect(syn_ack()).advance(rtt).send(ack()).accept();
     p
 }

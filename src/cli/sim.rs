@@ -30,7 +30,7 @@ pub(super) struct Sim {
     /// The congestion control of each flow, with commas between
     #[arg(
         long, env = "GLASS_CC", value_name = "NAME[,NAME...]", value_delimiter = ',',
-        default_value = "reno", value_parser = str::parse::<Algorithm>
+        default_value = "cubic", value_parser = str::parse::<Algorithm>
     )]
     cc: Vec<Algorithm>,
     /// How many flows: the names of --cc are used in turn [default: one for each name]
@@ -127,6 +127,9 @@ struct PathOptions {
         value_parser = time
     )]
     reorder_delay: Duration,
+    /// Flows ask for ECN, and a packet that finds so much waiting is marked: a size as for --buffer
+    #[arg(long, env = "GLASS_MARK_ABOVE", value_name = "SIZE", value_parser = buffer)]
+    mark_above: Option<Buffer>,
     /// The longest IP packet in octets, 576 to 65535
     #[arg(
         long, env = "GLASS_MTU", default_value_t = 1500, value_name = "OCTETS",
@@ -169,7 +172,8 @@ impl Sim {
         let count = self.flows.map_or(self.cc.len(), usize::from);
         let starts = (0..).map(|index| self.start_gap * index);
         let flows = self.cc.iter().cycle().zip(starts).take(count);
-        let PathOptions { rate, rtt, buffer, loss, reorder, reorder_delay, mtu } = self.path;
+        let PathOptions { rate, rtt, buffer, loss, reorder, reorder_delay, mark_above, mtu } =
+            self.path;
         Scenario {
             flows: flows
                 .map(|(algorithm, start)| FlowPlan { algorithm: *algorithm, start })
@@ -180,6 +184,7 @@ impl Sim {
             loss,
             reorder,
             reorder_delay,
+            mark_above,
             mtu: usize::from(mtu),
             duration: self.duration,
             measure_after: self.measure_after,

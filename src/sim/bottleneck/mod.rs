@@ -60,6 +60,8 @@ pub struct Scenario {
     pub reorder: f64,
     /// How much longer: up to this, evenly.
     pub reorder_delay: Duration,
+    /// Flows ask for ECN, and a packet that finds so much waiting is marked (RFC 3168).
+    pub mark_above: Option<Buffer>,
     /// The longest IP packet, in octets.
     pub mtu: usize,
     /// How long the experiment lasts.
@@ -103,6 +105,7 @@ impl Default for Scenario {
             loss: 0.0,
             reorder: 0.0,
             reorder_delay: Duration::ZERO,
+            mark_above: None,
             mtu: 1500,
             duration: Duration::from_mins(1),
             measure_after: Duration::from_secs(5),
@@ -139,12 +142,22 @@ impl Scenario {
     #[must_use]
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
     pub fn buffer_octets(&self) -> u64 {
-        let octets = match self.buffer {
+        self.octets_of(self.buffer).max(self.mtu as u64)
+    }
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+    fn octets_of(&self, buffer: Buffer) -> u64 {
+        match buffer {
             Buffer::Octets(octets) => octets,
             Buffer::Packets(packets) => packets as u64 * self.mtu as u64,
             Buffer::Bdp(products) => (self.bdp() * products) as u64,
-        };
-        octets.max(self.mtu as u64)
+        }
+    }
+
+    /// A queue from which on packets are marked, in octets.
+    #[must_use]
+    pub fn mark_above_octets(&self) -> Option<u64> {
+        self.mark_above.map(|above| self.octets_of(above))
     }
 
     /// What the path and the buffer hold together, in octets. No window fills more than
@@ -181,6 +194,9 @@ impl Scenario {
             loss: self.loss,
             reorder: self.reorder,
             reorder_delay: self.reorder_delay,
+            mark_above: self
+                .mark_above_octets()
+                .map(|octets| usize::try_from(octets).unwrap_or(room)),
             ..Wire::default()
         }
     }

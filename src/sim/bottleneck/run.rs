@@ -102,6 +102,7 @@ impl Scenario {
         let buffer = u32::try_from(buffer).expect("at most 1 GiB");
         let tcp = tcp::Config {
             congestion: plan.algorithm,
+            ecn: if self.mark_above.is_some() { tcp::EcnMode::On } else { tcp::EcnMode::Off },
             receive_buffer: buffer,
             send_buffer: buffer as usize,
             ..tcp::Config::default()

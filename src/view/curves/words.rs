@@ -33,15 +33,15 @@ pub(super) fn number(value: f64) -> String {
 
 /// The bottleneck, without its seed.
 pub(super) fn conditions(scenario: &Scenario) -> String {
-    let octets = octets(octets_of(scenario));
+    let room = octets(float(scenario.buffer_octets()));
     let buffer = match scenario.buffer {
-        Buffer::Octets(_) => octets,
+        Buffer::Octets(_) => room,
         Buffer::Packets(packets) => format!("{packets} packets"),
-        Buffer::Bdp(products) => format!("{} BDP ({octets})", number(products)),
+        Buffer::Bdp(products) => format!("{} BDP ({room})", number(products)),
     };
     let mut words = format!(
         "{}, RTT {}, buffer {buffer}, loss {}",
-        rate(rate_of(scenario)),
+        rate(float(scenario.rate)),
         time(scenario.rtt),
         percent(scenario.loss)
     );
@@ -49,17 +49,15 @@ pub(super) fn conditions(scenario: &Scenario) -> String {
         let (share, delay) = (percent(scenario.reorder), time(scenario.reorder_delay));
         let _ = write!(words, ", {share} up to {delay} late");
     }
+    if let Some(above) = scenario.mark_above_octets() {
+        let _ = write!(words, ", marked above {}", octets(float(above)));
+    }
     words
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for display only")]
-fn octets_of(scenario: &Scenario) -> f64 {
-    scenario.buffer_octets() as f64
-}
-
-#[expect(clippy::cast_precision_loss, reason = "for display only")]
-fn rate_of(scenario: &Scenario) -> f64 {
-    scenario.rate as f64
+fn float(amount: u64) -> f64 {
+    amount as f64
 }
 
 /// With the largest unit of which it is one, or the smallest there is.

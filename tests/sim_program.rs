@@ -64,7 +64,7 @@ fn csv_has_a_row_for_each_flow_at_each_moment() {
     let names = "time_s,flow,cc,cwnd,ssthresh,srtt_ms,in_flight,delivered,goodput_mbit,retransmissions,queue";
     assert_eq!(lines.next(), Some(names));
     let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
-    assert!(rows.iter().all(|row| row.len() == 11 && row[2] == "reno"));
+    assert!(rows.iter().all(|row| row.len() == 11 && row[2] == "cubic"));
     let of = |flow| rows.iter().filter(|row| row[1] == flow).collect::<Vec<_>>();
     // The second connects at 1 s, and the sample of that moment sees it.
     assert_eq!((of("1").len(), of("2").len()), (80, 61));
@@ -82,7 +82,7 @@ fn the_picture_is_xml_with_five_panels_of_curves() {
         .filter(|node| node.has_tag_name("text"))
         .filter_map(|node| node.text())
         .collect();
-    for words in ["reno, reno: each alone", "1 reno", "2 reno", "goodput, Mbit/s", "seconds"] {
+    for words in ["cubic, cubic: each alone", "1 cubic", "2 cubic", "goodput, Mbit/s", "seconds"] {
         assert!(texts.contains(&words), "{words} in {texts:?}");
     }
     assert!(texts.iter().any(|text| text.starts_with("cwnd; dashed: ssthresh")));
@@ -96,7 +96,7 @@ fn the_summary_is_on_stdout_and_the_seed_on_both() {
     let output = small(&["--seed", "42"]);
     let text = stdout(&output);
     assert!(text.starts_with("5 Mbit/s, RTT 20 ms, buffer 1 BDP (12.5 kB), loss 0 %; seed 42\n"));
-    assert!(text.lines().any(|line| line.starts_with("1    reno")), "{text}");
+    assert!(text.lines().any(|line| line.starts_with("1    cubic")), "{text}");
     assert!(stderr(&output).contains("seed 42"));
     let quiet = small(&["-q"]);
     assert!(quiet.stderr.is_empty());

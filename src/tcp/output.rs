@@ -141,6 +141,10 @@ impl Tcb {
         flags.set(Flags::FIN, sent.fin);
         let octets = sent.data();
         flags.set(Flags::PSH, sent.psh && octets > 0);
+        if sent.seq == self.snd.una && why == Retransmission::Fast {
+            // Its acknowledgment is a round trip away from here, not from the last one.
+            self.put_timeout_off(cx);
+        }
         Some(self.transmit(sent.seq, flags, octets, Some(why), cx))
     }
 

@@ -152,7 +152,7 @@ impl Tcb {
             if !self.recovery.is_repairing() || self.recovery.undo.is_none() {
                 self.remember_how_to_undo();
             }
-            let path = self.path(self.flight_size(), cx);
+            let path = self.path(self.flight_at_loss(), cx);
             self.congestion.on_timeout(&path);
             self.window_was_reduced();
         }

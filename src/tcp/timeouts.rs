@@ -141,6 +141,18 @@ impl Tcb {
         self.watch_flight(timer, delay, cx);
     }
 
+    /// The first segment leaves again, not for a timeout: the retransmission timer begins anew with it, or it
+    /// would run out just before the acknowledgment can come (as RFC 6298 5.3 has it for progress).
+    pub(super) fn put_timeout_off(&mut self, cx: &mut Context<'_>) {
+        let at = cx.now + self.rtt.rto(cx.config);
+        if let Some(out) = self.flight.out_mut() {
+            out.timeout_at = at;
+        }
+        if self.timers.is_armed(Timer::Retransmission) {
+            self.watch_flight(Timer::Retransmission, at.since(cx.now), cx);
+        }
+    }
+
     /// What is out is as much as before, but more is known of it: another timer may have to watch, and the
     /// retransmission timer runs out when it would have.
     pub(super) fn revise_retransmission_timer(&mut self, cx: &mut Context<'_>) {

@@ -78,7 +78,7 @@ impl Tcb {
     }
 
     /// The timestamp that came back.
-    fn echo(&self, options: &Options, cx: &Context<'_>) -> Option<Echo> {
+    pub(super) fn echo(&self, options: &Options, cx: &Context<'_>) -> Option<Echo> {
         let ours = self.negotiated.timestamps_at(cx.now)?;
         let theirs = options.timestamps.filter(|theirs| theirs.ecr != 0)?;
         Some(Echo { val: theirs.ecr, now: ours.val })
@@ -151,7 +151,7 @@ impl Tcb {
         }
         self.end_or_go_on(news, cx);
         if news.ece {
-            self.answer_echo(cx);
+            self.answer_echo(news.octets, cx);
         }
         if self.flight.is_empty() {
             self.recovery.on_all_acknowledged();

@@ -113,14 +113,14 @@ impl Tcb {
 
     /// Answers an echo as if a packet had been lost, but once for what is out: until the peer has seen our
     /// CWR, which goes with what comes after that, it repeats itself. While a loss is repaired the window
-    /// has shrunk already.
-    pub(super) fn answer_echo(&mut self, cx: &mut Context<'_>) {
+    /// has shrunk already. `octets` are those that this ACK acknowledges.
+    pub(super) fn answer_echo(&mut self, octets: u32, cx: &mut Context<'_>) {
         if self.ecn.bits.contains(Bits::ANSWERED) && self.snd.una.gt(self.ecn.until) {
             self.ecn.bits.remove(Bits::ANSWERED);
         }
         let is_answered = self.ecn.bits.contains(Bits::ANSWERED);
         if !is_answered && self.recovery.episode.is_none() {
-            self.slow_down_for_a_mark(cx);
+            self.slow_down_for_a_mark(octets, cx);
         }
     }
 

@@ -85,9 +85,13 @@ impl Tcb {
 /// Beginnings.
 impl Tcb {
     /// The segment size is known: the initial congestion window is, too. A lost SYN makes it one
-    /// segment (RFC 5681 3.1).
-    pub(super) fn begin_congestion_control(&mut self, cx: &Context<'_>) {
-        let segments = if self.retries > 0 { 1 } else { cx.config.initial_window };
+    /// segment (RFC 5681 3.1), unless the peer answers the first one.
+    pub(super) fn begin_congestion_control(&mut self, seg: &Segment, cx: &Context<'_>) {
+        let undo = self.recovery.undo.take();
+        let was_late = undo.is_some_and(|undo| {
+            undo.is_contradicted_by(self.echo(&seg.options, cx), (self.iss, seg.ack), cx.now)
+        });
+        let segments = if self.retries > 0 && !was_late { 1 } else { cx.config.initial_window };
         let algorithm = self.congestion.algorithm();
         self.congestion = Control::new(algorithm, segments, self.send_mss(cx.config));
         self.congestion.on_negotiated(self.negotiated.sack);

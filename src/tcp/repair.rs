@@ -24,7 +24,7 @@ impl Tcb {
         };
         let octets = self.take_losses(&losses, cx);
         if octets > 0 && !self.recovery.is_repairing() {
-            self.begin_fast_recovery(cx);
+            self.begin_fast_recovery(news, cx);
         }
         octets
     }
@@ -65,10 +65,10 @@ impl Tcb {
         octets
     }
 
-    /// FlightSize, as it counts when a loss is noticed: without what limited transmit has sent beyond the
-    /// window meanwhile (RFC 5681 3.2, step 2).
-    fn flight_at_loss(&self) -> u32 {
-        self.flight_size().min(self.congestion.window())
+    /// FlightSize, as it counts when the acknowledgment of the last `octets` tells of a loss or a mark:
+    /// without what limited transmit has sent beyond the window meanwhile (RFC 5681 3.2, step 2).
+    fn flight_at_loss(&self, octets: u32) -> u32 {
+        self.flight_size().saturating_add(octets).min(self.congestion.window())
     }
 
     fn remember_how_to_undo(&mut self) {
@@ -78,11 +78,12 @@ impl Tcb {
     }
 
     /// Fast recovery begins.
-    fn begin_fast_recovery(&mut self, cx: &mut Context<'_>) {
+    fn begin_fast_recovery(&mut self, news: Option<&News>, cx: &mut Context<'_>) {
         self.remember_how_to_undo();
         // For a mark in the same window it has come down already (RFC 3168 6.1.2).
         if self.recovery.episode.is_none() {
-            let path = self.path(self.flight_at_loss(), cx);
+            let octets = news.map_or(0, |news| news.octets);
+            let path = self.path(self.flight_at_loss(octets), cx);
             self.congestion.on_congestion(Signal::Loss, &path);
             self.window_was_reduced();
         }
@@ -95,8 +96,8 @@ impl Tcb {
     }
 
     /// The peer echoes a mark (RFC 3168 6.1.2).
-    pub(super) fn slow_down_for_a_mark(&mut self, cx: &mut Context<'_>) {
-        let path = self.path(self.flight_at_loss(), cx);
+    pub(super) fn slow_down_for_a_mark(&mut self, octets: u32, cx: &mut Context<'_>) {
+        let path = self.path(self.flight_at_loss(octets), cx);
         self.congestion.on_congestion(Signal::Marked, &path);
         self.window_was_reduced();
         self.begin_episode(Kind::Marked, cx);
@@ -127,7 +128,7 @@ impl Tcb {
         if self.recovery.is_repairing() || !enough || self.snd.una.lt(self.recovery.recover) {
             return 0;
         }
-        self.begin_fast_recovery(cx);
+        self.begin_fast_recovery(news, cx);
         self.mark_next(cx)
     }
 
@@ -152,7 +153,7 @@ impl Tcb {
             if !self.recovery.is_repairing() || self.recovery.undo.is_none() {
                 self.remember_how_to_undo();
             }
-            let path = self.path(self.flight_at_loss(), cx);
+            let path = self.path(self.flight_at_loss(0), cx);
             self.congestion.on_timeout(&path);
             self.window_was_reduced();
         }
@@ -249,7 +250,7 @@ impl Tcb {
         if self.recovery.is_repairing() {
             return;
         }
-        let path = self.path(self.flight_at_loss(), cx);
+        let path = self.path(self.flight_at_loss(0), cx);
         self.congestion.on_congestion(Signal::Loss, &path);
         self.window_was_reduced();
         let path = self.path(self.pipe(cx.config), cx);

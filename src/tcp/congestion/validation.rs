@@ -164,7 +164,9 @@ impl Validation {
     /// `on_recovered`.
     pub(super) fn on_congestion(&mut self, path: &Path, cwnd: u32) -> Used {
         self.age(path);
-        let unvalidated = self.phase == Phase::NonValidated;
+        // pipeACK lags behind slow start by a round trip, but a window that is full is in use.
+        let is_full = path.una.lt(self.full_until);
+        let unvalidated = self.phase == Phase::NonValidated && !is_full;
         self.repair = if unvalidated { Repair::Cautious } else { Repair::Usual };
         Used { unvalidated, octets: self.pipe_ack().max(path.in_flight).min(cwnd) }
     }

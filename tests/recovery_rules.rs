@@ -16,7 +16,7 @@ use glasstack::tcp::{
     Algorithm, Config, Context, Output, Pool, Received, RecoveryState, State, Status, Tcb, Timer,
 };
 use glasstack::time::Instant;
-use glasstack::trace::{ConnId, Mask, RecoveryChange, Retransmission, TimerChange, Tracer, What};
+use glasstack::trace::{ConnId, Mask, RecoveryChange, TimerChange, Tracer, What};
 use glasstack::wire::{Flags, Segment};
 
 use support::seeds;
@@ -43,7 +43,7 @@ struct End {
 impl End {
     fn new(iss: u32, config: Config) -> Self {
         let tcb = Tcb::new(Seq(iss), 7, &config);
-        let tracer = Tracer::new(Mask::WINDOWS | Mask::TIMERS | Mask::SEGMENTS);
+        let tracer = Tracer::new(Mask::WINDOWS | Mask::TIMERS);
         End { tcb, config, pool: Pool::new(), tracer, allowance: 0, edge: None, shift: 0 }
     }
 
@@ -68,9 +68,6 @@ impl End {
                     timer: Timer::LossProbe | Timer::Persist,
                     change: TimerChange::Fired,
                 } => self.allowance = 1,
-                // Without SACK each partial ACK lets the next segment go (RFC 6582 3.2).
-                What::Acknowledged { .. } => {}
-                What::Sent { retransmission: Some(Retransmission::Handshake), .. } => {}
                 _ => {}
             }
         }
@@ -176,8 +173,8 @@ impl World {
 
     fn open(&mut self) {
         let now = self.now;
-        self.ends[1].call(now, |tcb, cx| tcb.open_passive(cx)).expect("it is closed");
-        self.ends[0].call(now, |tcb, cx| tcb.open_active(cx)).expect("it is closed");
+        self.ends[1].call(now, Tcb::open_passive).expect("it is closed");
+        self.ends[0].call(now, Tcb::open_active).expect("it is closed");
         self.drain(0);
     }
 
@@ -205,7 +202,7 @@ impl World {
         loop {
             let before = self.ends[from].status(self.now);
             let nxt = self.ends[from].tcb.snd_nxt();
-            match self.ends[from].call(self.now, |tcb, cx| tcb.poll_output(cx)) {
+            match self.ends[from].call(self.now, Tcb::poll_output) {
                 Output::Wait(deadline) => {
                     self.deadlines[from] = deadline.map(|deadline| deadline.at);
                     return;
@@ -273,7 +270,7 @@ impl World {
             self.ends[flying.to].call(now, |tcb, cx| tcb.on_segment(flying.segment, cx));
         }
         for end in &mut self.ends {
-            end.call(now, |tcb, cx| tcb.on_timeout(cx));
+            end.call(now, Tcb::on_timeout);
         }
         self.applications();
         self.drain(0);

@@ -130,7 +130,7 @@ impl Tcb {
         let pipe = self.pipe(cx.config);
         let fits = pipe == 0 || pipe + sent.len() <= self.window();
         let forced = self.recovery.force_one || self.pending.probe || sent.syn;
-        if !forced && !(fits && self.may_leave_now(cx)) {
+        if !(forced || fits && self.may_leave_now(cx)) {
             return None;
         }
         self.recovery.force_one = false;

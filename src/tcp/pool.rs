@@ -17,6 +17,7 @@ const MOST_LISTS: usize = 256;
 const LONGEST_LIST: usize = 64;
 
 /// The spare buffers of a stack, shared by its connections.
+#[expect(clippy::vec_box, reason = "the boxes themselves go from connection to connection")]
 #[derive(Debug, Default)]
 pub struct Pool {
     chunks: Vec<BytesMut>,
@@ -77,6 +78,7 @@ impl Pool {
     }
 
     /// Room for what has arrived: empty.
+    #[expect(clippy::unnecessary_box_returns, reason = "it comes from a box and goes into one")]
     pub(super) fn take_ready(&mut self) -> Box<Ready> {
         self.ready.pop().unwrap_or_default()
     }

@@ -140,7 +140,6 @@ impl Scenario {
 
     /// The buffer in octets, as if all packets were full. A packet always finds room in an empty buffer.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
     pub fn buffer_octets(&self) -> u64 {
         self.octets_of(self.buffer).max(self.mtu as u64)
     }

@@ -147,7 +147,7 @@ impl Out {
             let next = self.sent[index];
             let last = &mut self.sent[kept];
             let joins = last.sacked && next.sacked && !last.syn && !next.fin;
-            let is_whole = last.data() % last.segment_size.max(1) == 0
+            let is_whole = last.data().is_multiple_of(last.segment_size.max(1))
                 && last.segment_size == next.segment_size;
             if joins && is_whole {
                 last.end = next.end;

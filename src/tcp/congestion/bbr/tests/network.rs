@@ -38,12 +38,11 @@ struct Packet {
     app_limited: bool,
 }
 
-/// The state as it changed, with what was in flight and the window then.
+/// The state as it changed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Change {
     pub(super) at: Instant,
     pub(super) state: State,
-    pub(super) in_flight: u32,
 }
 
 pub(super) struct Network {
@@ -167,8 +166,7 @@ impl Network {
             self.now = end;
         }
         if self.changes.last().is_none_or(|change| change.state != self.bbr.state) {
-            let (at, state, in_flight) = (self.now, self.bbr.state, self.in_flight());
-            self.changes.push(Change { at, state, in_flight });
+            self.changes.push(Change { at: self.now, state: self.bbr.state });
         }
     }
 

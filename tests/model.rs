@@ -90,6 +90,7 @@ fn wire(random: &mut Random, rough: f64) -> Wire {
         rate,
         queue,
         delay: random.pick(&[ms(0), Duration::from_micros(50), ms(1), ms(20), ms(150)]),
+        jitter: random.pick(&[ms(0), ms(0), ms(5)]),
         loss: rough * random.pick(&[0.0, 0.5, 1.0]),
         reorder: random.pick(&[0.0, 0.01, 0.3]),
         reorder_delay: random.pick(&[ms(1), ms(30), ms(500)]),

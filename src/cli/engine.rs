@@ -55,6 +55,9 @@ impl EngineKind {
             EngineKind::Smoltcp if options.cc.is_some() => {
                 refuse("--cc", "it has one congestion control, built in")
             }
+            EngineKind::Smoltcp if options.loss_detection.is_some() => {
+                refuse("--loss-detection", "it has one way, built in")
+            }
             EngineKind::Smoltcp if options.ecn.is_some() => {
                 refuse("--ecn", "it knows no explicit congestion notification")
             }

@@ -127,6 +127,10 @@ struct PathOptions {
         value_parser = time
     )]
     reorder_delay: Duration,
+    /// How much longer a packet may travel, without overtaking another: so flows do not move in step
+    /// [default: what a full packet takes at the bottleneck]
+    #[arg(long, env = "GLASS_JITTER", value_name = "TIME", value_parser = time)]
+    jitter: Option<Duration>,
     /// Flows ask for ECN, and a packet that finds so much waiting is marked: a size as for --buffer
     #[arg(long, env = "GLASS_MARK_ABOVE", value_name = "SIZE", value_parser = buffer)]
     mark_above: Option<Buffer>,
@@ -172,8 +176,17 @@ impl Sim {
         let count = self.flows.map_or(self.cc.len(), usize::from);
         let starts = (0..).map(|index| self.start_gap * index);
         let flows = self.cc.iter().cycle().zip(starts).take(count);
-        let PathOptions { rate, rtt, buffer, loss, reorder, reorder_delay, mark_above, mtu } =
-            self.path;
+        let PathOptions {
+            rate,
+            rtt,
+            buffer,
+            loss,
+            reorder,
+            reorder_delay,
+            jitter,
+            mark_above,
+            mtu,
+        } = self.path;
         Scenario {
             flows: flows
                 .map(|(algorithm, start)| FlowPlan { algorithm: *algorithm, start })
@@ -184,6 +197,7 @@ impl Sim {
             loss,
             reorder,
             reorder_delay,
+            jitter,
             mark_above,
             mtu: usize::from(mtu),
             duration: self.duration,

@@ -32,9 +32,12 @@ pub(super) struct TcpOptions {
         long, env = "GLASS_MSL", default_value = "30", value_name = "SECONDS", value_parser = seconds
     )]
     pub(super) msl: Duration,
-    /// The congestion control: how fast data may leave [default: reno]
+    /// The congestion control: how fast data may leave [default: cubic]
     #[arg(long, env = "GLASS_CC", value_name = "NAME", value_parser = algorithm())]
     pub(super) cc: Option<Algorithm>,
+    /// How losses are noticed [default: rack]
+    #[arg(long, value_enum, env = "GLASS_LOSS_DETECTION", value_name = "HOW")]
+    pub(super) loss_detection: Option<LossDetection>,
     /// Explicit congestion notification (RFC 3168): off; accept it from peers that ask; on, our SYNs ask,
     /// too [default: accept]
     #[arg(long, value_enum, env = "GLASS_ECN", value_name = "MODE")]
@@ -57,6 +60,17 @@ pub(super) struct TcpOptions {
     /// draws one, and it is printed
     #[arg(long, env = "GLASS_SEED", value_name = "NUMBER")]
     seed: Option<u64>,
+}
+
+/// `--loss-detection`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LossDetection {
+    /// By time, with probes for lost ends (RACK-TLP, RFC 8985), and timeouts that may be taken back
+    Rack,
+    /// By counting what the peer has beyond them (SACK, RFC 6675), or by the timeout
+    Sack,
+    /// By three duplicate ACKs, as before SACK (RFC 5681, RFC 6582), or by the timeout
+    Dupacks,
 }
 
 /// `--ecn`.
@@ -88,6 +102,14 @@ impl TcpOptions {
         };
         config.tcp.msl = self.msl;
         config.tcp.congestion = self.cc.unwrap_or_default();
+        let by_time = match self.loss_detection {
+            Some(LossDetection::Rack) | None => true,
+            Some(LossDetection::Sack | LossDetection::Dupacks) => false,
+        };
+        config.tcp.rack = by_time;
+        config.tcp.tail_loss_probe = by_time;
+        config.tcp.frto = by_time;
+        config.tcp.sack = self.loss_detection != Some(LossDetection::Dupacks);
         config.tcp.ecn = match self.ecn {
             Some(Ecn::Off) => EcnMode::Off,
             Some(Ecn::Accept) | None => EcnMode::Accept,

@@ -18,6 +18,8 @@ pub struct Wire {
     pub rate: Option<u64>,
     /// How long each packet travels.
     pub delay: Duration,
+    /// How much longer a packet may travel: up to this, evenly, but none overtakes another.
+    pub jitter: Duration,
     /// How much may wait to be sent. Matters only with a rate.
     pub queue: Queue,
     /// How likely a packet is lost on the way.
@@ -98,6 +100,8 @@ pub(super) struct Lane {
     /// What waits or is being sent: when each will have left, and its length.
     waiting: VecDeque<(Instant, usize)>,
     waiting_octets: usize,
+    /// When the last packet arrives that keeps its place in the order.
+    last_arrival: Instant,
 }
 
 /// Packets and when they arrive.
@@ -106,7 +110,8 @@ type Arrivals = SmallVec<[(Instant, Bytes); 2]>;
 impl Lane {
     pub(super) fn new(from: &[HostId], to: &[HostId], wire: Wire, random: Random) -> Self {
         let (from, to) = (from.to_vec(), to.to_vec());
-        Lane { from, to, wire, random, waiting: VecDeque::new(), waiting_octets: 0 }
+        let (waiting, last_arrival) = (VecDeque::new(), Instant::ZERO);
+        Lane { from, to, wire, random, waiting, waiting_octets: 0, last_arrival }
     }
 
     /// Octets in the queue at `now`.
@@ -169,12 +174,20 @@ impl Lane {
     }
 
     fn arrival(&mut self, leaves: Instant) -> (Instant, bool) {
-        let arrives = leaves + self.wire.delay;
+        let mut arrives = leaves + self.wire.delay;
+        if !self.wire.jitter.is_zero() {
+            arrives = (arrives + self.up_to(self.wire.jitter)).max(self.last_arrival);
+            self.last_arrival = arrives;
+        }
         if !self.random.chance(self.wire.reorder) {
             return (arrives, false);
         }
-        let most = u64::try_from(self.wire.reorder_delay.as_nanos()).unwrap_or(u64::MAX);
-        (arrives + Duration::from_nanos(self.random.between(0, most)), true)
+        (arrives + self.up_to(self.wire.reorder_delay), true)
+    }
+
+    fn up_to(&mut self, most: Duration) -> Duration {
+        let most = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
+        Duration::from_nanos(self.random.between(0, most))
     }
 
     fn flip_a_bit(&mut self, packet: &Bytes) -> Bytes {
@@ -247,6 +260,18 @@ mod tests {
         assert_eq!(carry(2), (true, Some(Ecn::Ce)));
         assert_eq!(carry(0), (false, Some(Ecn::NotEct)), "it may not be");
         assert_eq!(carry(2), (false, None), "there is no room");
+    }
+
+    #[test]
+    fn jitter_changes_when_packets_arrive_and_not_their_order() {
+        let jitter = Duration::from_millis(3);
+        let mut lane = lane(Wire { jitter, ..Wire::default() });
+        let sent = (0..1000).map(Instant::from_millis);
+        let arrived: Vec<_> = sent.map(|at| (at, lane.carry(&packet(9), at).1[0].0)).collect();
+        assert!(arrived.windows(2).all(|pair| pair[0].1 <= pair[1].1));
+        assert!(arrived.iter().all(|(at, arrives)| *at <= *arrives && *arrives <= *at + jitter));
+        let late = arrived.iter().filter(|(at, arrives)| arrives.since(*at) > jitter / 2).count();
+        assert!((300..900).contains(&late), "{late}");
     }
 
     #[test]

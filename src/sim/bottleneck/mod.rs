@@ -60,6 +60,9 @@ pub struct Scenario {
     pub reorder: f64,
     /// How much longer: up to this, evenly.
     pub reorder_delay: Duration,
+    /// How much longer a packet may travel, so that flows do not move in step, as they never do in a real
+    /// network. `None`: what a full packet takes at the bottleneck.
+    pub jitter: Option<Duration>,
     /// Flows ask for ECN, and a packet that finds so much waiting is marked (RFC 3168).
     pub mark_above: Option<Buffer>,
     /// The longest IP packet, in octets.
@@ -105,6 +108,7 @@ impl Default for Scenario {
             loss: 0.0,
             reorder: 0.0,
             reorder_delay: Duration::ZERO,
+            jitter: None,
             mark_above: None,
             mtu: 1500,
             duration: Duration::from_mins(1),
@@ -180,12 +184,20 @@ impl Scenario {
         (Instant::ZERO + self.duration) - self.measured_from()
     }
 
+    /// How much longer a packet may travel.
+    #[must_use]
+    pub fn jitter(&self) -> Duration {
+        let packet = || Duration::from_secs_f64(self.mtu as f64 * 8.0 / self.rate.max(1) as f64);
+        self.jitter.unwrap_or_else(packet)
+    }
+
     /// The way of the data.
     fn there(&self) -> Wire {
         let room = usize::try_from(self.buffer_octets()).unwrap_or(usize::MAX);
         Wire {
             rate: Some(self.rate),
             delay: self.rtt / 2,
+            jitter: self.jitter(),
             queue: match self.buffer {
                 Buffer::Packets(packets) => Queue::Packets(packets.max(1)),
                 Buffer::Octets(_) | Buffer::Bdp(_) => Queue::Octets(room),

@@ -110,7 +110,7 @@ impl Summary {
         let report = object!({
             "rate": scenario.rate, "rtt_ms": scenario.rtt.as_secs_f64() * 1e3,
             "buffer": scenario.buffer_octets(), "bdp": scenario.bdp(), "loss": scenario.loss,
-            "reorder": scenario.reorder, "mark_above": scenario.mark_above_octets(),
+            "reorder": scenario.reorder, "jitter_ms": scenario.jitter().as_secs_f64() * 1e3, "mark_above": scenario.mark_above_octets(),
             "mtu": scenario.mtu,
             "duration_s": scenario.duration.as_secs_f64(),
             "measured_from_s": scenario.measured_from().as_secs_f64(),

@@ -14,8 +14,6 @@ const LOSSES: [f64; 4] = [0.0, 0.001, 0.01, 0.05];
 const RTTS_MS: [u64; 4] = [1, 20, 100, 300];
 const BUFFERS: [f64; 3] = [0.5, 1.0, 4.0];
 
-/// A second flow begins within this time after the first, as the seed has it.
-const APART_MS: u64 = 1000;
 /// Tables need no curves.
 const SAMPLE: Duration = Duration::from_millis(100);
 
@@ -131,13 +129,13 @@ fn flows(algorithm: Algorithm, count: usize) -> Vec<FlowPlan> {
     vec![FlowPlan { algorithm, start: Duration::ZERO }; count]
 }
 
-/// With another seed, which also says when a second flow begins: without loss nothing else is left to
-/// chance.
+/// With another seed, which also says when a second flow begins: within a round trip of the first.
 fn with_seed(cell: &Scenario, seed: u64) -> Scenario {
     let mut random = Random::new(seed);
     let mut scenario = Scenario { seed, ..cell.clone() };
     for flow in scenario.flows.iter_mut().skip(1) {
-        flow.start = Duration::from_millis(random.below(APART_MS));
+        let round_trip = u64::try_from(cell.rtt.as_micros()).unwrap_or(u64::MAX);
+        flow.start = Duration::from_micros(random.below(round_trip.max(1)));
     }
     scenario
 }

@@ -299,12 +299,7 @@ impl CongestionControl for Cubic {
 
     fn on_recovered(&mut self, path: &Path) {
         // The window has been ssthresh all along; no more left than was delivered (RFC 6937).
-        let excess = self.validation.on_recovered();
-        if excess > 0 {
-            let least = path.mss.saturating_mul(2).max(1);
-            self.cwnd = self.cwnd.min(self.cwnd.saturating_sub(excess).max(least));
-            self.ssthresh = self.ssthresh.min(self.cwnd.max(least));
-        }
+        self.validation.on_recovered(path.mss, &mut self.cwnd, &mut self.ssthresh);
     }
 
     fn limit_burst(&mut self, most: u32) {

@@ -171,14 +171,18 @@ impl Validation {
         Used { unvalidated, octets: self.pipe_ack().max(path.in_flight).min(cwnd) }
     }
 
-    /// The loss is repaired. If the window had not been validated, it is to shrink by half of what was
-    /// sent again, for which the answer is the octets (RFC 7661 4.4.1).
+    /// The loss is repaired. If the window had not been validated, it shrinks by half of what was sent
+    /// again (RFC 7661 4.4.1).
     ///
     /// pipeACK is undefined again: the usual rules hold until there is a new sample.
-    pub(super) fn on_recovered(&mut self) -> u32 {
+    pub(super) fn on_recovered(&mut self, mss: u32, cwnd: &mut u32, ssthresh: &mut u32) {
         let excess = if self.repair == Repair::Cautious { self.repaired / 2 } else { 0 };
+        if excess > 0 {
+            let least = mss.saturating_mul(2).max(1);
+            *cwnd = (*cwnd).min(cwnd.saturating_sub(excess).max(least));
+            *ssthresh = (*ssthresh).min((*cwnd).max(least));
+        }
         self.reset();
-        excess
     }
 
     /// What was sampled is of no use any more: after a timeout, a repair, a restart.

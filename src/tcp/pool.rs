@@ -12,6 +12,10 @@ use super::recovery::Out;
 pub(super) const CHUNK: usize = 64 * 1024;
 /// No more than this are kept for later: 4 MiB.
 const MOST_CHUNKS: usize = 64;
+/// How much room a short write gets, such as a response with a small body, and how many such buffers are
+/// kept: 256 KiB.
+const SHORT: usize = 1024;
+const MOST_SHORT: usize = 256;
 /// Lists that are kept for later, of each kind, and the longest of them: at most 1.5 MB in all.
 const MOST_LISTS: usize = 256;
 const LONGEST_LIST: usize = 64;
@@ -21,6 +25,7 @@ const LONGEST_LIST: usize = 64;
 #[derive(Debug, Default)]
 pub struct Pool {
     chunks: Vec<BytesMut>,
+    short: Vec<BytesMut>,
     /// For octets on their way out.
     pub(super) slices: Lists<Bytes>,
     flights: Vec<Box<Out>>,
@@ -94,27 +99,40 @@ impl Pool {
     /// An empty buffer for a write of `octets`. A short write gets a short buffer: idle connections
     /// hold no whole chunk.
     pub(super) fn take(&mut self, octets: usize) -> BytesMut {
-        if octets < CHUNK / 2 {
-            return BytesMut::with_capacity(octets.max(1024));
+        if octets <= SHORT {
+            self.short.pop().unwrap_or_else(|| BytesMut::with_capacity(SHORT))
+        } else if octets < CHUNK / 2 {
+            BytesMut::with_capacity(octets)
+        } else {
+            self.chunks.pop().unwrap_or_else(|| BytesMut::with_capacity(CHUNK))
         }
-        self.chunks.pop().unwrap_or_else(|| BytesMut::with_capacity(CHUNK))
     }
 
-    /// Takes back what nobody needs any more, if it is the last of a chunk.
+    /// Takes back what nobody needs any more, if it is the last of a buffer.
     pub(super) fn give(&mut self, data: Bytes) {
-        if self.chunks.len() < MOST_CHUNKS
-            && let Ok(chunk) = data.try_into_mut()
-        {
-            self.keep(chunk);
+        if let Ok(buffer) = data.try_into_mut() {
+            self.keep(buffer);
         }
     }
 
     /// Takes back the room that was not used.
-    pub(super) fn keep(&mut self, mut chunk: BytesMut) {
-        chunk.clear();
-        if self.chunks.len() < MOST_CHUNKS && chunk.try_reclaim(CHUNK) {
-            self.chunks.push(chunk);
+    pub(super) fn keep(&mut self, mut buffer: BytesMut) {
+        buffer.clear();
+        // There is no reclaiming while somebody has a part of it.
+        if buffer.capacity() == 0 || !buffer.try_reclaim(SHORT) {
+            return;
         }
+        if buffer.capacity() == SHORT {
+            keep_one_more(&mut self.short, MOST_SHORT, buffer);
+        } else if buffer.try_reclaim(CHUNK) {
+            keep_one_more(&mut self.chunks, MOST_CHUNKS, buffer);
+        }
+    }
+}
+
+fn keep_one_more(buffers: &mut Vec<BytesMut>, most: usize, buffer: BytesMut) {
+    if buffers.len() < most {
+        buffers.push(buffer);
     }
 }
 
@@ -148,6 +166,24 @@ mod tests {
         assert!(pool.chunks.is_empty());
         (0..100).for_each(|_| pool.keep(BytesMut::with_capacity(CHUNK)));
         assert_eq!(pool.chunks.len(), MOST_CHUNKS);
+        (0..300).for_each(|_| pool.keep(BytesMut::with_capacity(SHORT)));
+        assert_eq!(pool.short.len(), MOST_SHORT);
+    }
+
+    #[test]
+    fn a_short_buffer_comes_again_and_what_is_between_the_two_sizes_does_not() {
+        let mut pool = Pool::new();
+        let mut short = pool.take(300);
+        let place = short.as_ptr();
+        short.extend_from_slice(&[1; 300]);
+        let written = short.split().freeze();
+        pool.give(written);
+        assert!(pool.short.is_empty(), "the rest of it is still out");
+        pool.keep(short);
+        let again = pool.take(1);
+        assert_eq!((again.as_ptr(), again.len(), again.capacity()), (place, 0, SHORT));
+        pool.keep(BytesMut::with_capacity(CHUNK / 3));
+        assert!(pool.short.is_empty() && pool.chunks.is_empty());
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub(super) struct Shard {
     listeners: BTreeMap<ListenerId, Vec<Waker>>,
     /// Packets that a sibling has handed over, for the next round of the driver.
     pub(super) inbox: Vec<Packet>,
+    /// Where the pieces of one write come together. Empty between calls.
+    pub(super) gathered: Vec<u8>,
     /// The driver knows that there is something to do.
     pub(super) driver_is_told: bool,
     /// The driver has ended: nothing moves any more.
@@ -102,6 +104,7 @@ impl Net {
             streams: Vec::new(),
             listeners: BTreeMap::new(),
             inbox: Vec::new(),
+            gathered: Vec::new(),
             driver_is_told: false,
             stopped: false,
         };
@@ -192,19 +195,19 @@ impl Net {
         &self,
         cx: &mut Context<'_>,
         cannot: impl FnOnce(&Shard) -> bool,
-        wait: impl FnOnce(&mut Shard, Waker),
+        wait: impl FnOnce(&mut Shard, &Waker),
         call: impl FnOnce(&mut Shard, Instant) -> io::Result<Option<T>>,
     ) -> Poll<io::Result<T>> {
         let coop = std::task::ready!(tokio::task::coop::poll_proceed(cx));
         let mut shard = self.lock();
         if !shard.stopped && cannot(&shard) {
-            wait(&mut shard, cx.waker().clone());
+            wait(&mut shard, cx.waker());
             return Poll::Pending;
         }
         let result = self.call_on(shard, |shard, now| {
             let result = call(shard, now);
             if matches!(result, Ok(None)) {
-                wait(shard, cx.waker().clone());
+                wait(shard, cx.waker());
             }
             result
         });
@@ -226,22 +229,26 @@ impl WeakNet {
 
 impl Shard {
     /// `waker` is told when `handle` may have become readable or writable. It replaces the one before.
-    pub(super) fn wait(&mut self, handle: Handle, interest: Interest, waker: Waker) {
+    pub(super) fn wait(&mut self, handle: Handle, interest: Interest, waker: &Waker) {
         let slot = handle.slot();
         if slot >= self.streams.len() {
             self.streams.resize_with(slot + 1, Waiting::default);
         }
-        match interest {
-            Interest::Read => self.streams[slot].read = Some(waker),
-            Interest::Write => self.streams[slot].write = Some(waker),
+        let known = match interest {
+            Interest::Read => &mut self.streams[slot].read,
+            Interest::Write => &mut self.streams[slot].write,
+        };
+        match known {
+            Some(known) => known.clone_from(waker),
+            None => *known = Some(waker.clone()),
         }
     }
 
     /// `waker` is told when `listener` has a connection.
-    pub(super) fn wait_for_connection(&mut self, listener: ListenerId, waker: Waker) {
+    pub(super) fn wait_for_connection(&mut self, listener: ListenerId, waker: &Waker) {
         let wakers = self.listeners.entry(listener).or_default();
-        if !wakers.iter().any(|known| known.will_wake(&waker)) {
-            wakers.push(waker);
+        if !wakers.iter().any(|known| known.will_wake(waker)) {
+            wakers.push(waker.clone());
         }
     }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -177,7 +177,8 @@ impl TcpStream {
             Interest::Read => !shard.engine.is_readable(self.handle),
             Interest::Write => !shard.engine.is_writable(self.handle),
         };
-        let wait = |shard: &mut super::net::Shard, waker| shard.wait(self.handle, interest, waker);
+        let wait =
+            |shard: &mut super::net::Shard, waker: &Waker| shard.wait(self.handle, interest, waker);
         self.net.poll_call(cx, cannot, wait, call)
     }
 
@@ -195,7 +196,10 @@ impl TcpStream {
                 match shard.engine.receive_bytes(self.handle, buffer.remaining(), now) {
                     Ok(Received::Data(data)) => {
                         buffer.put_slice(&data);
-                        if buffer.remaining() > 0 && shard.engine.is_at_mark(self.handle) {
+                        // Short of the mark, or what there is.
+                        let ends = shard.engine.is_at_mark(self.handle)
+                            || !shard.engine.is_readable(self.handle);
+                        if buffer.remaining() > 0 && ends {
                             return Ok(Some(()));
                         }
                     }
@@ -219,6 +223,10 @@ impl TcpStream {
             return Poll::Ready(Ok(0));
         }
         self.poll_call(cx, Interest::Write, |shard, now| {
+            if let Some(whole) = gathered(pieces, &mut shard.gathered) {
+                let written = shard.engine.send(self.handle, whole, now)?;
+                return Ok((written > 0).then_some(written));
+            }
             let mut written = 0;
             for piece in pieces {
                 match shard.engine.send(self.handle, piece, now) {
@@ -247,6 +255,18 @@ impl TcpStream {
             }
         })
     }
+}
+
+/// All of `pieces` in one, which is then one call of SEND: where they are short, a head and a small
+/// body, copying costs less than a second call.
+fn gathered<'a>(pieces: &[io::IoSlice<'_>], room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+    const SHORT: usize = 2048;
+    if pieces.len() < 2 || pieces.iter().map(|piece| piece.len()).sum::<usize>() > SHORT {
+        return None;
+    }
+    room.clear();
+    pieces.iter().for_each(|piece| room.extend_from_slice(piece));
+    Some(room)
 }
 
 fn status(net: &Net, handle: Handle) -> Option<Summary> {

@@ -8,6 +8,7 @@ mod closing;
 mod files;
 mod server;
 mod site;
+mod timer;
 mod watched;
 
 pub use self::closing::{CloseAfter, ParseCloseAfterError};

@@ -17,11 +17,12 @@ use http::{HeaderValue, Request, Version, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 use tower::Service;
 
 use super::closing::{self, CloseAfter, Ended, Rules};
+use super::timer::ConnectionTimer;
 use super::watched::Watched;
 use crate::serving::{self, Connection, Limits, Linger, Listener, StatusSource, Stop, within};
 
@@ -93,7 +94,6 @@ impl Responder {
         protocol
             .half_close(true)
             .keep_alive(config.close_after.keeps_alive())
-            .timer(TokioTimer::new())
             .header_read_timeout(config.header_read_timeout);
         let rules = Rules {
             close_after: config.close_after,
@@ -125,7 +125,8 @@ impl Responder {
         let ends_with_our_fin = Arc::clone(&exchange.ends_with_our_fin);
         let service = service_fn(move |request| exchange.respond(request));
         let io = TokioIo::new(Watched::new(connection));
-        let mut http = self.protocol.serve_connection(io, service);
+        let mut protocol = self.protocol.clone();
+        let mut http = protocol.timer(ConnectionTimer::new()).serve_connection(io, service);
         let mut stopping = false;
         let outcome = loop {
             let over = tokio::select! {

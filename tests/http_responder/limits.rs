@@ -21,6 +21,32 @@ async fn a_head_that_takes_too_long_is_told_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_head_that_drips_in_has_no_longer_than_one_that_stands_still() {
+    let (mut client, _server) = on_pipe(Config::default());
+    client.get("/bytes/10").await;
+    let start = Instant::now();
+    for octet in ["G", "E", "T", " ", "/"] {
+        sleep(Duration::from_secs(5)).await;
+        client.send(octet).await;
+    }
+    assert_eq!(client.reply().await.status, 408);
+    assert_eq!(start.elapsed(), Duration::from_secs(30));
+    client.expect_close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_for_a_head_begins_anew_after_each_answer() {
+    let (mut client, _server) = on_pipe(Config::default());
+    for path in ["/bytes/10", "/hello", "/delay/40000", "/bytes/10"] {
+        sleep(Duration::from_secs(20)).await;
+        assert_eq!(client.get(path).await.status, 200, "{path}");
+    }
+    let start = Instant::now();
+    client.expect_close().await;
+    assert_eq!(start.elapsed(), Duration::from_secs(30));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_idle_connection_is_closed_without_a_word() {
     let config = Config { header_read_timeout: Duration::from_secs(7), ..Config::default() };
     let (mut client, _server) = on_pipe(config);

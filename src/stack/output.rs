@@ -116,6 +116,7 @@ impl Stack {
         if self.connections.shrink() {
             self.wheel.shrink();
             self.dirty.shrink_to_fit();
+            self.pool.shrink();
         }
         self.raise(connection.id, now, Mask::CONNECTIONS, || What::Removed);
     }

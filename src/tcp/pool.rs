@@ -69,6 +69,11 @@ impl Pool {
         Pool::default()
     }
 
+    /// Gives back all that is kept, for a crowd has gone whose needs say nothing about the next.
+    pub fn shrink(&mut self) {
+        *self = Pool::default();
+    }
+
     /// Room for what is in flight: empty.
     pub(super) fn take_flight(&mut self) -> Box<Out> {
         self.flights.pop().unwrap_or_default()

@@ -45,6 +45,11 @@ impl Tcb {
         self.watch_for_a_blocked_sender(cx);
         self.rest(cx);
         self.rcv.queue.settle();
+        debug_assert!(
+            self.flight.is_empty()
+                || Timer::OF_FLIGHT.iter().any(|timer| self.timers.is_armed(*timer)),
+            "what is in flight has a timer, or nobody would ever ask for it again"
+        );
         self.timers.next()
     }
 

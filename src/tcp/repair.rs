@@ -325,7 +325,9 @@ impl Tcb {
 
     /// While F-RTO waits for its proof, new data goes out instead of old.
     pub(super) fn holds_back_retransmissions(&self, cx: &Context<'_>) -> bool {
-        self.recovery.episode.as_deref().is_some_and(|episode| {
+        // A closed window is probed with the first octet, whatever is waited for.
+        let episode = self.recovery.episode.as_deref().filter(|_| !self.pending.probe);
+        episode.is_some_and(|episode| {
             let waits = matches!(episode.kind, Kind::Timeout(Frto::Probing));
             waits && (self.snd.nxt.gt(episode.until) || self.sendable(cx) > 0)
         })

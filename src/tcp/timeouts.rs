@@ -45,7 +45,7 @@ impl Tcb {
         }
         self.begin_timeout_repair(cx);
         self.rtt.back_off();
-        self.watch_flight(Timer::Retransmission, self.rtt.rto(cx.config), cx);
+        self.wait_for_a_timeout(cx);
     }
 
     /// RFC 8985 6.2, step 5: what was overtaken and has not come since is lost.
@@ -59,8 +59,7 @@ impl Tcb {
         if self.recovery.probe.is_none() && std::mem::take(&mut self.recovery.may_probe) {
             self.pending.loss_probe = true;
         }
-        let rto = self.rtt.rto(cx.config);
-        self.watch_flight(Timer::Retransmission, rto, cx);
+        self.wait_for_a_timeout(cx);
     }
 
     /// RFC 9293 3.8.6.1: probes go on for as long as the peer answers them.
@@ -69,6 +68,9 @@ impl Tcb {
             return;
         }
         self.pending.probe = true;
+        if self.flight.has_reneged() {
+            self.flight.forget_sacks();
+        }
         self.flight.mark_all_lost(Retransmission::Probe);
         self.rtt.back_off();
     }
@@ -133,12 +135,25 @@ impl Tcb {
         if self.flight.is_empty() {
             return Timer::OF_FLIGHT.into_iter().for_each(|timer| self.disarm(timer, cx));
         }
+        let rto = self.begin_timeout(cx);
+        let (timer, delay) = self.watcher(rto, cx);
+        self.watch_flight(timer, delay, cx);
+    }
+
+    /// The retransmission timer, and no other, watches from now on: something was sent again, or would
+    /// have been (RFC 6298 5.6, RFC 8985 7.3).
+    fn wait_for_a_timeout(&mut self, cx: &mut Context<'_>) {
+        let rto = self.begin_timeout(cx);
+        self.watch_flight(Timer::Retransmission, rto, cx);
+    }
+
+    /// What is out has a whole RTO from now on, whichever timer runs meanwhile. Returns it.
+    fn begin_timeout(&mut self, cx: &Context<'_>) -> Duration {
         let rto = self.rtt.rto(cx.config);
         if let Some(out) = self.flight.out_mut() {
             out.timeout_at = cx.now + rto;
         }
-        let (timer, delay) = self.watcher(rto, cx);
-        self.watch_flight(timer, delay, cx);
+        rto
     }
 
     /// What is out is as much as before, but more is known of it: another timer may have to watch, and the

@@ -58,7 +58,7 @@ impl Tcb {
         if has_sack {
             self.flight.take_sack(blocks, &mut delivery);
         }
-        let rtt = self.measure_round_trip(&delivery, cx);
+        let rtt = self.measure_round_trip(&delivery, advances, cx);
         let rate = self.sample_rate(&delivery, cx);
         let ece = self.take_ece(seg);
         let news =
@@ -106,10 +106,12 @@ impl Tcb {
     fn measure_round_trip(
         &mut self,
         delivery: &Delivery,
+        advances: bool,
         cx: &mut Context<'_>,
     ) -> Option<Duration> {
         let exact = delivery.rtt();
-        let rtt = exact.or_else(|| delivery.rtt_by_timestamp())?;
+        // Beyond a gap the peer echoes what came last before it: that is no measurement (RFC 7323 4.1).
+        let rtt = exact.or_else(|| delivery.rtt_by_timestamp().filter(|_| advances))?;
         self.rtt.measure(rtt, cx.config);
         self.recovery.may_probe = true;
         // What timestamps tell is too coarse for it.

@@ -121,7 +121,7 @@ impl Tcb {
         let window = self.snd.wnd;
         let mut most = self.payload_room(cx);
         let window_end = self.snd.una + window;
-        let sent = *self.flight.first_lost(u32::MAX)?;
+        let sent = *self.flight.next_lost()?;
         // A SYN is subject to no window; anything else to the peer's, unless it is to probe it.
         if !sent.syn {
             let room = window_end.since(sent.seq);
@@ -174,7 +174,7 @@ impl Tcb {
     /// An octet that was sent into a closed window and not taken goes again as part of a whole segment,
     /// if one can leave now; until then the number counts as sent, for it may be acknowledged.
     fn take_back_probe(&mut self, cx: &Context<'_>) -> bool {
-        let lost = self.flight.first_lost(u32::MAX).and_then(|sent| sent.lost);
+        let lost = self.flight.next_lost().and_then(|sent| sent.lost);
         let is_probe = lost == Some(Retransmission::Probe) && self.flight_size() == 1;
         if !is_probe || self.fin.is_some() || self.snd.syn || self.snd.wnd == 0 {
             return false;

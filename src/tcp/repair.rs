@@ -17,10 +17,14 @@ impl Tcb {
     pub(super) fn detect_losses(&mut self, news: Option<&News>, cx: &mut Context<'_>) -> u32 {
         let losses = if !self.negotiated.sack {
             return self.count_duplicates(news, cx);
+        } else if news.is_some_and(|news| news.delivery.octets == 0 && news.twice.is_none()) {
+            // Nothing arrived that was not known to. What only needs time has its timer: so nobody can make
+            // us go through the whole flight with an ACK that costs him nothing.
+            return 0;
         } else if cx.config.rack {
             self.detect_losses_by_time(cx)
         } else {
-            self.flight.detect_losses_by_count(self.send_mss(cx.config))
+            self.flight.detect_losses_by_count()
         };
         let octets = self.take_losses(&losses, cx);
         if octets > 0 && !self.recovery.is_repairing() {

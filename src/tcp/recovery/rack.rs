@@ -121,6 +121,11 @@ impl Rack {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn rtt(&self) -> Duration {
+        self.rtt
+    }
+
     /// Whether segments were seen out of order.
     pub(in crate::tcp) fn has_seen_reordering(&self) -> bool {
         self.reordered

@@ -68,6 +68,8 @@ impl Tcb {
         if opened {
             self.flight.mark_all_lost(Retransmission::Probe);
             self.rtt.reset_backoff();
+            // Probes of the closed window were no timeouts.
+            self.retries = 0;
         }
         if opened || closed {
             self.restart_retransmission_timer(cx);

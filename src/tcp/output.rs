@@ -152,17 +152,24 @@ impl Tcb {
     /// The acknowledgment of what left last is overdue: something new is to draw it, or that again
     /// (RFC 8985 7.3).
     fn loss_probe(&mut self, cx: &mut Context<'_>) -> Option<Segment> {
-        if !std::mem::take(&mut self.pending.loss_probe) || self.flight.is_empty() {
+        let is_due = std::mem::take(&mut self.pending.loss_probe);
+        // Since the timer ran out the losses may have shown by themselves.
+        if !is_due || self.recovery.episode.is_some() || self.flight.sacked() > 0 {
             return None;
         }
-        let window_left = (self.snd.una + self.snd.wnd).since(self.snd.nxt);
+        let last = *self.flight.out()?.last()?;
+        let window_end = self.snd.una + self.snd.wnd;
+        let window_left = window_end.since(self.snd.nxt);
         let unsent = u32::try_from(self.unsent()).unwrap_or(u32::MAX);
         let fresh = unsent.min(self.payload_room(cx)).min(window_left);
         let (segment, again) = if fresh > 0 && self.fin.is_none() {
             (Some(self.send_new(fresh, false, None, cx)), false)
         } else {
             let most = self.payload_room(cx);
-            self.flight.out_mut()?.mark_last(Retransmission::LossProbe, most);
+            let may_leave = last.end.le(window_end) && self.flight.lost() == 0;
+            if !may_leave || !self.flight.out_mut()?.mark_last(Retransmission::LossProbe, most) {
+                return None;
+            }
             self.recovery.force_one = true;
             (self.retransmission(cx), true)
         };

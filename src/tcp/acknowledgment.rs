@@ -92,7 +92,7 @@ impl Tcb {
         let data = octets - syn - fin;
         self.snd.queue.advance(data as usize, cx.pool);
         self.snd.una = ack;
-        self.recovery.recover = self.recovery.recover.max(ack);
+        self.recovery.follow(ack);
         self.counters.octets_acknowledged += u64::from(data);
         self.snd.up = self.snd.up.filter(|up| up.gt(ack));
         if syn == 1 && self.retries > 0 {
@@ -152,6 +152,7 @@ impl Tcb {
             self.tell_congestion_control(ack, cx);
         }
         self.end_or_go_on(news, cx);
+        self.forget_answered_marks();
         if news.ece {
             self.answer_echo(cx);
         }

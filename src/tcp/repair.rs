@@ -128,7 +128,7 @@ impl Tcb {
         self.recovery.duplicates = self.recovery.duplicates.saturating_add(1);
         let enough = self.recovery.duplicates >= DUPLICATE_THRESHOLD;
         // While a timeout is being repaired everything is marked already.
-        if self.recovery.is_repairing() || !enough || self.snd.una.lt(self.recovery.recover) {
+        if self.recovery.is_repairing() || !enough || self.snd.una.le(self.recovery.recover) {
             return 0;
         }
         self.begin_fast_recovery(cx);

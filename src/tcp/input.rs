@@ -90,9 +90,19 @@ impl Tcb {
     /// segment (RFC 5681 3.1).
     pub(super) fn begin_congestion_control(&mut self, cx: &Context<'_>) {
         let segments = if self.retries > 0 { 1 } else { cx.config.initial_window };
+        self.congestion = self.fresh_congestion_control(segments, cx);
+        if let Some(mut undo) = self.recovery.undo.take() {
+            // Had the SYN not been sent again, it would have begun with a whole window.
+            undo.before = self.fresh_congestion_control(cx.config.initial_window, cx);
+            self.recovery.undo = Some(undo);
+        }
+    }
+
+    fn fresh_congestion_control(&self, segments: u32, cx: &Context<'_>) -> Control {
         let algorithm = self.congestion.algorithm();
-        self.congestion = Control::new(algorithm, segments, self.send_mss(cx.config));
-        self.congestion.on_negotiated(self.negotiated.sack);
+        let mut fresh = Control::new(algorithm, segments, self.send_mss(cx.config));
+        fresh.on_negotiated(self.negotiated.sack);
+        fresh
     }
 
     /// What follows from having become ESTABLISHED.

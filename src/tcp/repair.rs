@@ -95,7 +95,7 @@ impl Tcb {
         let prr = metered.then(|| Prr::new(flight, pipe, self.congestion.window()));
         let kind = if self.negotiated.sack { Kind::Fast(prr) } else { Kind::NewReno };
         self.begin_episode(kind, cx);
-        self.recovery.force_one = true;
+        self.recovery.force_one = self.flight.lost() > 0;
     }
 
     /// The peer echoes a mark (RFC 3168 6.1.2).
@@ -103,7 +103,13 @@ impl Tcb {
         let path = self.path(self.flight_at_loss(), cx);
         self.congestion.on_congestion(Signal::Marked, &path);
         self.window_was_reduced();
+        // Whatever a repair before has been for: the mark is real.
+        self.recovery.undo = None;
         self.begin_episode(Kind::Marked, cx);
+        if self.flight.is_empty() {
+            // The echo came with the last acknowledgment: the round is over.
+            self.end_episode(cx);
+        }
     }
 
     fn begin_episode(&mut self, kind: Kind, cx: &mut Context<'_>) {
@@ -232,6 +238,10 @@ impl Tcb {
         let until = episode.until;
         cx.raise(Mask::WINDOWS, || What::Recovery { change: RecoveryChange::Over, until });
         self.tell_congestion(cx);
+        if self.negotiated.sack && self.flight.has_losses() {
+            // What left since it began is missing, too: that is the next window's loss.
+            self.begin_fast_recovery(cx);
+        }
     }
 
     /// RFC 8985 7.4.2.
@@ -266,6 +276,9 @@ impl Tcb {
 impl Tcb {
     pub(super) fn undo_what_was_needless(&mut self, news: &News, cx: &mut Context<'_>) {
         let twice = news.twice;
+        if self.recovery.undo.as_deref().is_some_and(|undo| undo.is_past(self.snd.una)) {
+            self.recovery.undo = None;
+        }
         if let Some(undo) = self.recovery.undo.as_deref_mut()
             && let Some((left, right)) = twice
             && undo.on_twice(left, right)

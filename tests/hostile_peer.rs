@@ -38,7 +38,6 @@ struct World {
     written: u32,
     /// Timers that ran out at this very moment.
     at_once: u32,
-    timeouts_since_heard: u32,
 }
 
 impl World {
@@ -72,9 +71,8 @@ impl World {
             stamp: 0,
             written: 0,
             at_once: 0,
-            timeouts_since_heard: 0,
         };
-        world.call(|tcb, cx| tcb.open_active(cx)).expect("it is closed");
+        world.call(Tcb::open_active).expect("it is closed");
         world.drain();
         world.pass(Duration::from_millis(20));
         let options = Options {
@@ -108,7 +106,7 @@ impl World {
 
     fn drain(&mut self) {
         for _ in 0..10_000 {
-            match self.call(|tcb, cx| tcb.poll_output(cx)) {
+            match self.call(Tcb::poll_output) {
                 Output::Transmit(segment) => {
                     if let Some(timestamps) = segment.options.timestamps {
                         self.stamp = timestamps.val;
@@ -134,7 +132,7 @@ impl World {
             self.at_once = if at <= self.now { self.at_once + 1 } else { 0 };
             assert!(self.at_once < 20, "timers run in circles");
             self.now = self.now.max(at);
-            self.call(|tcb, cx| tcb.on_timeout(cx));
+            self.call(Tcb::on_timeout);
             self.drain();
         }
         self.now = end;
@@ -194,7 +192,7 @@ impl World {
                 self.pass(Duration::from_millis(time));
             }
             3 if self.random.chance(0.01) => {
-                let _ = self.call(|tcb, cx| tcb.close(cx));
+                let _ = self.call(Tcb::close);
             }
             _ => self.lie(),
         }
@@ -248,7 +246,7 @@ fn run(seed: u64) {
         world.step();
     }
     world.drain();
-    if seed % 3 == 0 {
+    if seed.is_multiple_of(3) {
         world.fall_silent();
     }
     world.be_honest();

@@ -35,7 +35,7 @@ impl End {
     }
 
     fn take_output(&mut self, now: Instant) -> Vec<Segment> {
-        let next = |_| match self.call(now, |tcb, cx| tcb.poll_output(cx)) {
+        let next = |_| match self.call(now, Tcb::poll_output) {
             Output::Transmit(segment) => Some(segment),
             Output::Wait(_) => None,
         };
@@ -43,7 +43,7 @@ impl End {
     }
 
     fn hear(&mut self, segments: Vec<Segment>, now: Instant) {
-        self.call(now, |tcb, cx| tcb.on_timeout(cx));
+        self.call(now, Tcb::on_timeout);
         for segment in segments {
             self.call(now, |tcb, cx| tcb.on_segment(segment, cx));
         }
@@ -80,9 +80,9 @@ impl World {
         let sender = End::new(u32::MAX - 100_000, config.clone());
         let mut receiver = End::new(77, config);
         let now = Instant::from_millis(5);
-        receiver.call(now, |tcb, cx| tcb.open_passive(cx)).expect("it is closed");
+        receiver.call(now, Tcb::open_passive).expect("it is closed");
         let mut world = World { sender, receiver, now, read: 0 };
-        world.sender.call(now, |tcb, cx| tcb.open_active(cx)).expect("it is closed");
+        world.sender.call(now, Tcb::open_active).expect("it is closed");
         (0..2).for_each(|_| world.round(None));
         world
     }

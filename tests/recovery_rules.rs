@@ -240,11 +240,12 @@ impl World {
     fn fly(&mut self, from: usize, segment: Segment) {
         let copies = if self.random.chance(self.duplicate) { 2 } else { 1 };
         for piece in pieces(segment) {
+            let mut arrives = false;
             for _ in 0..copies {
                 if self.random.chance(self.loss) {
-                    self.lost += u32::from(!piece.payload.is_empty());
                     continue;
                 }
+                arrives = true;
                 let late = if self.random.chance(self.reorder) {
                     self.delay * u32::try_from(self.random.below(3)).expect("small")
                 } else {
@@ -254,6 +255,7 @@ impl World {
                 let (at, order, to) = (self.now + self.delay + late, self.order, 1 - from);
                 self.flying.push(Reverse(Flying { at, order, to, segment: piece.clone() }));
             }
+            self.lost += u32::from(!arrives && !piece.payload.is_empty());
         }
     }
 

@@ -58,7 +58,7 @@ impl Tcb {
         if has_sack {
             self.flight.take_sack(blocks, &mut delivery);
         }
-        let rtt = self.measure_round_trip(&delivery, cx);
+        let rtt = self.measure_round_trip(&delivery, advances, cx);
         let rate = self.sample_rate(&delivery, cx);
         let ece = self.take_ece(seg);
         let news =
@@ -92,7 +92,7 @@ impl Tcb {
         let data = octets - syn - fin;
         self.snd.queue.advance(data as usize, cx.pool);
         self.snd.una = ack;
-        self.recovery.recover = self.recovery.recover.max(ack);
+        self.recovery.follow(ack);
         self.counters.octets_acknowledged += u64::from(data);
         self.snd.up = self.snd.up.filter(|up| up.gt(ack));
         if syn == 1 && self.retries > 0 {
@@ -106,10 +106,12 @@ impl Tcb {
     fn measure_round_trip(
         &mut self,
         delivery: &Delivery,
+        advances: bool,
         cx: &mut Context<'_>,
     ) -> Option<Duration> {
         let exact = delivery.rtt();
-        let rtt = exact.or_else(|| delivery.rtt_by_timestamp())?;
+        // Beyond a gap the peer echoes what came last before it: that is no measurement (RFC 7323 4.1).
+        let rtt = exact.or_else(|| delivery.rtt_by_timestamp().filter(|_| advances))?;
         self.rtt.measure(rtt, cx.config);
         self.recovery.may_probe = true;
         // What timestamps tell is too coarse for it.
@@ -150,6 +152,7 @@ impl Tcb {
             self.tell_congestion_control(ack, cx);
         }
         self.end_or_go_on(news, cx);
+        self.forget_answered_marks();
         if news.ece {
             self.answer_echo(news.octets, cx);
         }

@@ -111,13 +111,18 @@ impl Tcb {
         self.ecn.is_in_use() && seg.has(Flags::ACK | Flags::ECE) && !seg.has(Flags::SYN)
     }
 
+    /// Echoes of marks on what came after the last answer are news. To be called with each acknowledgment:
+    /// the number would seem to lie ahead again after 2 GiB.
+    pub(super) fn forget_answered_marks(&mut self) {
+        if self.ecn.bits.contains(Bits::ANSWERED) && self.snd.una.gt(self.ecn.until) {
+            self.ecn.bits.remove(Bits::ANSWERED);
+        }
+    }
+
     /// Answers an echo as if a packet had been lost, but once for what is out: until the peer has seen our
     /// CWR, which goes with what comes after that, it repeats itself. While a loss is repaired the window
     /// has shrunk already. `octets` are those that this ACK acknowledges.
     pub(super) fn answer_echo(&mut self, octets: u32, cx: &mut Context<'_>) {
-        if self.ecn.bits.contains(Bits::ANSWERED) && self.snd.una.gt(self.ecn.until) {
-            self.ecn.bits.remove(Bits::ANSWERED);
-        }
         let is_answered = self.ecn.bits.contains(Bits::ANSWERED);
         if !is_answered && self.recovery.episode.is_none() {
             self.slow_down_for_a_mark(octets, cx);

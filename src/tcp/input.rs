@@ -68,6 +68,8 @@ impl Tcb {
         if opened {
             self.flight.mark_all_lost(Retransmission::Probe);
             self.rtt.reset_backoff();
+            // Probes of the closed window were no timeouts.
+            self.retries = 0;
         }
         if opened || closed {
             self.restart_retransmission_timer(cx);
@@ -85,16 +87,22 @@ impl Tcb {
 /// Beginnings.
 impl Tcb {
     /// The segment size is known: the initial congestion window is, too. A lost SYN makes it one
-    /// segment (RFC 5681 3.1), unless the peer answers the first one.
-    pub(super) fn begin_congestion_control(&mut self, seg: &Segment, cx: &Context<'_>) {
-        let undo = self.recovery.undo.take();
-        let was_late = undo.is_some_and(|undo| {
-            undo.is_contradicted_by(self.echo(&seg.options, cx), (self.iss, seg.ack), cx.now)
-        });
-        let segments = if self.retries > 0 && !was_late { 1 } else { cx.config.initial_window };
+    /// segment (RFC 5681 3.1).
+    pub(super) fn begin_congestion_control(&mut self, cx: &Context<'_>) {
+        let segments = if self.retries > 0 { 1 } else { cx.config.initial_window };
+        self.congestion = self.fresh_congestion_control(segments, cx);
+        if let Some(mut undo) = self.recovery.undo.take() {
+            // Had the SYN not been sent again, it would have begun with a whole window.
+            undo.before = self.fresh_congestion_control(cx.config.initial_window, cx);
+            self.recovery.undo = Some(undo);
+        }
+    }
+
+    fn fresh_congestion_control(&self, segments: u32, cx: &Context<'_>) -> Control {
         let algorithm = self.congestion.algorithm();
-        self.congestion = Control::new(algorithm, segments, self.send_mss(cx.config));
-        self.congestion.on_negotiated(self.negotiated.sack);
+        let mut fresh = Control::new(algorithm, segments, self.send_mss(cx.config));
+        fresh.on_negotiated(self.negotiated.sack);
+        fresh
     }
 
     /// What follows from having become ESTABLISHED.

@@ -106,7 +106,7 @@ impl Tcb {
     /// What came twice first, then the island it lies in, if it does: so the peer knows it for a report of
     /// that kind (RFC 2883 4). Then what else is held beyond gaps.
     fn sack_blocks(&self) -> SackBlocks {
-        let held = self.rcv.queue.sack_blocks(self.rcv.delivered, self.rcv.nxt);
+        let held = self.held_blocks();
         let Some((left, right)) = self.rcv.duplicate.range() else { return held };
         let mut blocks = SackBlocks::default();
         blocks.push(left, right);
@@ -119,9 +119,34 @@ impl Tcb {
         blocks
     }
 
+    /// What is held beyond gaps. A FIN takes up a number, too: without it the sender could not tell that the
+    /// last segment of all has arrived.
+    fn held_blocks(&self) -> SackBlocks {
+        let held = self.rcv.queue.sack_blocks(self.rcv.delivered, self.rcv.nxt);
+        let Some(fin) = self.fin_beyond_a_gap() else { return held };
+        let mut blocks = SackBlocks::default();
+        let mut is_told = false;
+        for (left, right) in held.as_slice().iter().copied() {
+            is_told |= right == fin;
+            blocks.push(left, if right == fin { fin + 1 } else { right });
+        }
+        if !is_told {
+            blocks.push(fin, fin + 1);
+        }
+        blocks
+    }
+
+    /// The number of the peer's FIN, if it has come ahead of something.
+    fn fin_beyond_a_gap(&self) -> Option<Seq> {
+        let gap = self.rcv.fin_at?.checked_sub(self.rcv.delivered).filter(|gap| *gap > 0)?;
+        Some(self.rcv.nxt + u32::try_from(gap).expect("it is within the window"))
+    }
+
     /// The octets that they take.
     pub(super) fn options_len(&self, now: Instant) -> usize {
-        let has_blocks = self.rcv.queue.out_of_order_len() > 0 || self.rcv.duplicate.is_due();
+        let has_blocks = self.rcv.queue.out_of_order_len() > 0
+            || self.rcv.duplicate.is_due()
+            || self.fin_beyond_a_gap().is_some();
         if self.negotiated.sack && has_blocks {
             return self.options(now).len();
         }

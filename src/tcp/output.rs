@@ -45,6 +45,11 @@ impl Tcb {
         self.watch_for_a_blocked_sender(cx);
         self.rest(cx);
         self.rcv.queue.settle();
+        debug_assert!(
+            self.flight.is_empty()
+                || Timer::OF_FLIGHT.iter().any(|timer| self.timers.is_armed(*timer)),
+            "what is in flight has a timer, or nobody would ever ask for it again"
+        );
         self.timers.next()
     }
 
@@ -116,7 +121,7 @@ impl Tcb {
         let window = self.snd.wnd;
         let mut most = self.payload_room(cx);
         let window_end = self.snd.una + window;
-        let sent = *self.flight.first_lost(u32::MAX)?;
+        let sent = *self.flight.next_lost()?;
         // A SYN is subject to no window; anything else to the peer's, unless it is to probe it.
         if !sent.syn {
             let room = window_end.since(sent.seq);
@@ -151,17 +156,24 @@ impl Tcb {
     /// The acknowledgment of what left last is overdue: something new is to draw it, or that again
     /// (RFC 8985 7.3).
     fn loss_probe(&mut self, cx: &mut Context<'_>) -> Option<Segment> {
-        if !std::mem::take(&mut self.pending.loss_probe) || self.flight.is_empty() {
+        let is_due = std::mem::take(&mut self.pending.loss_probe);
+        // Since the timer ran out the losses may have shown by themselves.
+        if !is_due || self.recovery.episode.is_some() || self.flight.sacked() > 0 {
             return None;
         }
-        let window_left = (self.snd.una + self.snd.wnd).since(self.snd.nxt);
+        let last = *self.flight.out()?.last()?;
+        let window_end = self.snd.una + self.snd.wnd;
+        let window_left = window_end.since(self.snd.nxt);
         let unsent = u32::try_from(self.unsent()).unwrap_or(u32::MAX);
         let fresh = unsent.min(self.payload_room(cx)).min(window_left);
         let (segment, again) = if fresh > 0 && self.fin.is_none() {
             (Some(self.send_new(fresh, false, None, cx)), false)
         } else {
             let most = self.payload_room(cx);
-            self.flight.out_mut()?.mark_last(Retransmission::LossProbe, most);
+            let may_leave = last.end.le(window_end) && self.flight.lost() == 0;
+            if !may_leave || !self.flight.out_mut()?.mark_last(Retransmission::LossProbe, most) {
+                return None;
+            }
             self.recovery.force_one = true;
             (self.retransmission(cx), true)
         };
@@ -173,7 +185,7 @@ impl Tcb {
     /// An octet that was sent into a closed window and not taken goes again as part of a whole segment,
     /// if one can leave now; until then the number counts as sent, for it may be acknowledged.
     fn take_back_probe(&mut self, cx: &Context<'_>) -> bool {
-        let lost = self.flight.first_lost(u32::MAX).and_then(|sent| sent.lost);
+        let lost = self.flight.next_lost().and_then(|sent| sent.lost);
         let is_probe = lost == Some(Retransmission::Probe) && self.flight_size() == 1;
         if !is_probe || self.fin.is_some() || self.snd.syn || self.snd.wnd == 0 {
             return false;

@@ -17,10 +17,14 @@ impl Tcb {
     pub(super) fn detect_losses(&mut self, news: Option<&News>, cx: &mut Context<'_>) -> u32 {
         let losses = if !self.negotiated.sack {
             return self.count_duplicates(news, cx);
+        } else if news.is_some_and(|news| news.delivery.octets == 0 && news.twice.is_none()) {
+            // Nothing arrived that was not known to. What only needs time has its timer: so nobody can make
+            // us go through the whole flight with an ACK that costs him nothing.
+            return 0;
         } else if cx.config.rack {
             self.detect_losses_by_time(cx)
         } else {
-            self.flight.detect_losses_by_count(self.send_mss(cx.config))
+            self.flight.detect_losses_by_count()
         };
         let octets = self.take_losses(&losses, cx);
         if octets > 0 && !self.recovery.is_repairing() {
@@ -92,7 +96,7 @@ impl Tcb {
         let prr = metered.then(|| Prr::new(flight, pipe, self.congestion.window()));
         let kind = if self.negotiated.sack { Kind::Fast(prr) } else { Kind::NewReno };
         self.begin_episode(kind, cx);
-        self.recovery.force_one = true;
+        self.recovery.force_one = self.flight.lost() > 0;
     }
 
     /// The peer echoes a mark (RFC 3168 6.1.2).
@@ -100,7 +104,13 @@ impl Tcb {
         let path = self.path(self.flight_at_loss(octets), cx);
         self.congestion.on_congestion(Signal::Marked, &path);
         self.window_was_reduced();
+        // Whatever a repair before has been for: the mark is real.
+        self.recovery.undo = None;
         self.begin_episode(Kind::Marked, cx);
+        if self.flight.is_empty() {
+            // The echo came with the last acknowledgment: the round is over.
+            self.end_episode(cx);
+        }
     }
 
     fn begin_episode(&mut self, kind: Kind, cx: &mut Context<'_>) {
@@ -125,7 +135,7 @@ impl Tcb {
         self.recovery.duplicates = self.recovery.duplicates.saturating_add(1);
         let enough = self.recovery.duplicates >= DUPLICATE_THRESHOLD;
         // While a timeout is being repaired everything is marked already.
-        if self.recovery.is_repairing() || !enough || self.snd.una.lt(self.recovery.recover) {
+        if self.recovery.is_repairing() || !enough || self.snd.una.le(self.recovery.recover) {
             return 0;
         }
         self.begin_fast_recovery(news, cx);
@@ -229,6 +239,10 @@ impl Tcb {
         let until = episode.until;
         cx.raise(Mask::WINDOWS, || What::Recovery { change: RecoveryChange::Over, until });
         self.tell_congestion(cx);
+        if self.negotiated.sack && self.flight.has_losses() {
+            // What left since it began is missing, too: that is the next window's loss.
+            self.begin_fast_recovery(None, cx);
+        }
     }
 
     /// RFC 8985 7.4.2.
@@ -263,6 +277,9 @@ impl Tcb {
 impl Tcb {
     pub(super) fn undo_what_was_needless(&mut self, news: &News, cx: &mut Context<'_>) {
         let twice = news.twice;
+        if self.recovery.undo.as_deref().is_some_and(|undo| undo.is_past(self.snd.una)) {
+            self.recovery.undo = None;
+        }
         if let Some(undo) = self.recovery.undo.as_deref_mut()
             && let Some((left, right)) = twice
             && undo.on_twice(left, right)
@@ -326,7 +343,9 @@ impl Tcb {
 
     /// While F-RTO waits for its proof, new data goes out instead of old.
     pub(super) fn holds_back_retransmissions(&self, cx: &Context<'_>) -> bool {
-        self.recovery.episode.as_deref().is_some_and(|episode| {
+        // A closed window is probed with the first octet, whatever is waited for.
+        let episode = self.recovery.episode.as_deref().filter(|_| !self.pending.probe);
+        episode.is_some_and(|episode| {
             let waits = matches!(episode.kind, Kind::Timeout(Frto::Probing));
             waits && (self.snd.nxt.gt(episode.until) || self.sendable(cx) > 0)
         })

@@ -390,7 +390,7 @@ impl Tcb {
             delivered: self.progress.delivered,
             lost: self.progress.lost,
             sent_again: self.counters.octets_sent_again,
-            delivery_rate: Some(self.progress.rate).filter(|rate| *rate > 0),
+            delivery_rate: self.progress.rate(),
             delivery_rate_is_app_limited: self.progress.rate_is_app_limited,
             pacing_rate: self.congestion.pacing_rate(),
             reordering_seen: self.recovery.reordering.seen,

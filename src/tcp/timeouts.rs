@@ -45,7 +45,7 @@ impl Tcb {
         }
         self.begin_timeout_repair(cx);
         self.rtt.back_off();
-        self.watch_flight(Timer::Retransmission, self.rtt.rto(cx.config), cx);
+        self.wait_for_a_timeout(cx);
     }
 
     /// RFC 8985 6.2, step 5: what was overtaken and has not come since is lost.
@@ -59,8 +59,7 @@ impl Tcb {
         if self.recovery.probe.is_none() && std::mem::take(&mut self.recovery.may_probe) {
             self.pending.loss_probe = true;
         }
-        let rto = self.rtt.rto(cx.config);
-        self.watch_flight(Timer::Retransmission, rto, cx);
+        self.wait_for_a_timeout(cx);
     }
 
     /// RFC 9293 3.8.6.1: probes go on for as long as the peer answers them.
@@ -69,6 +68,9 @@ impl Tcb {
             return;
         }
         self.pending.probe = true;
+        if self.flight.has_reneged() {
+            self.flight.forget_sacks();
+        }
         self.flight.mark_all_lost(Retransmission::Probe);
         self.rtt.back_off();
     }
@@ -131,14 +133,27 @@ impl Tcb {
     /// where a loss probe may come before the timeout, that (RFC 8985 8).
     pub(super) fn restart_retransmission_timer(&mut self, cx: &mut Context<'_>) {
         if self.flight.is_empty() {
-            return Timer::OF_FLIGHT.into_iter().for_each(|timer| self.disarm(timer, cx));
+            return self.timers.of_flight().into_iter().for_each(|timer| self.disarm(timer, cx));
         }
+        let rto = self.begin_timeout(cx);
+        let (timer, delay) = self.watcher(rto, cx);
+        self.watch_flight(timer, delay, cx);
+    }
+
+    /// The retransmission timer, and no other, watches from now on: something was sent again, or would
+    /// have been (RFC 6298 5.6, RFC 8985 7.3).
+    fn wait_for_a_timeout(&mut self, cx: &mut Context<'_>) {
+        let rto = self.begin_timeout(cx);
+        self.watch_flight(Timer::Retransmission, rto, cx);
+    }
+
+    /// What is out has a whole RTO from now on, whichever timer runs meanwhile. Returns it.
+    fn begin_timeout(&mut self, cx: &Context<'_>) -> Duration {
         let rto = self.rtt.rto(cx.config);
         if let Some(out) = self.flight.out_mut() {
             out.timeout_at = cx.now + rto;
         }
-        let (timer, delay) = self.watcher(rto, cx);
-        self.watch_flight(timer, delay, cx);
+        rto
     }
 
     /// The first segment leaves again, not for a timeout: the retransmission timer begins anew with it, or it
@@ -167,9 +182,7 @@ impl Tcb {
 
     /// RFC 6298 5.1: something with a sequence number left. New data puts a loss probe off (RFC 8985 7.2).
     pub(super) fn start_retransmission_timer(&mut self, cx: &mut Context<'_>) {
-        let mut watchers =
-            Timer::OF_FLIGHT.into_iter().filter(|timer| self.timers.is_armed(*timer));
-        match watchers.next() {
+        match self.timers.of_flight() {
             None => self.restart_retransmission_timer(cx),
             Some(Timer::LossProbe) => {
                 let left = self.flight.out().map(|out| out.timeout_at.since(cx.now));
@@ -197,10 +210,8 @@ impl Tcb {
 
     /// Sets one of the timers that watch over what is out; the others rest.
     fn watch_flight(&mut self, timer: Timer, delay: Duration, cx: &mut Context<'_>) {
-        for other in Timer::OF_FLIGHT {
-            if other != timer {
-                self.disarm(other, cx);
-            }
+        if let Some(other) = self.timers.of_flight().filter(|other| *other != timer) {
+            self.disarm(other, cx);
         }
         self.arm(timer, delay, cx);
     }

@@ -139,6 +139,11 @@ impl Timers {
         at.filter(|at| *at != Instant::NEVER)
     }
 
+    /// Which timer watches over what is in flight.
+    pub(super) fn of_flight(&self) -> Option<Timer> {
+        (self.at[0] != Instant::NEVER).then_some(self.armed[0])
+    }
+
     pub(super) fn is_armed(&self, timer: Timer) -> bool {
         self.until(timer).is_some()
     }

@@ -28,9 +28,14 @@ impl RateSample {
     /// Octets per second.
     #[must_use]
     pub(in crate::tcp) fn rate(&self) -> u64 {
-        let nanos = self.interval.as_nanos().max(1);
-        u64::try_from(u128::from(self.delivered) * 1_000_000_000 / nanos).unwrap_or(u64::MAX)
+        rate(self.delivered, self.interval)
     }
+}
+
+/// Octets per second.
+fn rate(octets: u64, over: Duration) -> u64 {
+    let nanos = over.as_nanos().max(1);
+    u64::try_from(u128::from(octets) * 1_000_000_000 / nanos).unwrap_or(u64::MAX)
 }
 
 /// How far delivery has come, and what is needed to sample its rate. Octets since the connection began;
@@ -43,12 +48,18 @@ pub(in crate::tcp) struct Progress {
     pub lost: u64,
     /// Until so much is delivered the application was the limit; 0: it is not.
     pub app_limited: u64,
-    /// The last sample, in octets per second; 0 before the first.
-    pub rate: u64,
+    /// The last sample: octets delivered, and over which time; zero before the first.
+    rated: u64,
+    rated_over: Duration,
     pub rate_is_app_limited: bool,
 }
 
 impl Progress {
+    /// The last sample in octets per second; none before the first.
+    pub(in crate::tcp) fn rate(&self) -> Option<u64> {
+        (!self.rated_over.is_zero()).then(|| rate(self.rated, self.rated_over))
+    }
+
     /// What a segment of `octets` remembers that leaves now, with `pipe` octets in the network.
     pub(in crate::tcp) fn mark(&self, out: &Out, pipe: u32, octets: u32) -> Mark {
         Mark {
@@ -100,7 +111,8 @@ impl Progress {
             rtt: (!newest.was_sent_again()).then(|| now.since(newest.at)),
             app_limited: newest.mark.app_limited,
         };
-        self.rate = sample.rate();
+        // It is divided only for those who ask.
+        (self.rated, self.rated_over) = (sample.delivered, sample.interval);
         self.rate_is_app_limited = sample.app_limited;
         Some(sample)
     }

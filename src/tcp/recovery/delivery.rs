@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::rack::Rack;
 use super::sent::Sent;
+use crate::seq::Seq;
 use crate::time::Instant;
 
 /// What one acknowledgment newly delivered.
@@ -17,7 +18,10 @@ pub(in crate::tcp) struct Delivery {
     pub octets: u32,
     /// Of what was delivered, the record that left last.
     pub newest: Option<Sent>,
-    /// The newest record that left only once and is covered whole: for the round-trip time.
+    /// The same without those that may have been delivered by an earlier copy.
+    latest: Option<(Instant, Seq)>,
+    /// The newest record that left only once, of which at least a segment is covered: for the round-trip
+    /// time.
     timed: Option<Sent>,
     /// The cumulative acknowledgment covers something that was sent again.
     sent_again: bool,
@@ -51,6 +55,7 @@ impl Delivery {
             min_rtt,
             octets: 0,
             newest: None,
+            latest: None,
             timed: None,
             sent_again: false,
             was_not_lost: false,
@@ -60,6 +65,13 @@ impl Delivery {
     /// The cumulative acknowledgment covers `sent`, or a part of it.
     pub(super) fn covers(&mut self, sent: &Sent) {
         self.sent_again |= sent.was_sent_again();
+    }
+
+    /// The cumulative acknowledgment covers one segment or more of `sent`, but not all.
+    pub(super) fn part(&mut self, sent: &Sent) {
+        if !sent.was_sent_again() {
+            self.timed = Some(*sent);
+        }
     }
 
     /// The whole of `sent` is delivered, acknowledged or selectively acknowledged, and was not before.
@@ -72,7 +84,9 @@ impl Delivery {
             self.timed = Some(*sent);
             self.was_not_lost |= sent.lost.is_some();
         }
-        if !self.may_be_of_an_earlier_copy(sent) {
+        let is_latest = self.latest.is_none_or(|(at, end)| sent.left_after(at, end));
+        if is_latest && !self.may_be_of_an_earlier_copy(sent) {
+            self.latest = Some((sent.at, sent.end));
             rack.on_delivered(sent, self.now);
         }
         rack.detect_reordering(sent);

@@ -113,6 +113,9 @@ impl Flight {
                 delivery.octets += covered;
             }
             if first.end.gt(ack) {
+                if !first.sacked && covered >= first.segment_size {
+                    delivery.part(first);
+                }
                 let segments = first.segments();
                 first.seq = ack;
                 first.syn = false;
@@ -143,6 +146,20 @@ impl Flight {
         out.join_lost(index, most);
         out.cut(index, most);
         Some(&mut out.sent[index])
+    }
+
+    /// The first record that is marked lost, as it is.
+    pub(in crate::tcp) fn next_lost(&self) -> Option<&Sent> {
+        let out = self.0.as_ref()?;
+        out.first_lost().map(|index| &out.sent[index])
+    }
+
+    /// Whether anything was found lost and is not known to have arrived since.
+    pub(in crate::tcp) fn has_losses(&self) -> bool {
+        self.iter().any(|sent| match sent.lost {
+            Some(why) => matches!(why, Retransmission::Fast | Retransmission::Timeout),
+            None => sent.was_sent_again() && !sent.sacked,
+        })
     }
 
     /// Marks the first record, or its first segment of `most` numbers; says whether there is one and it
@@ -303,6 +320,15 @@ impl Out {
         self.sent[index] = first;
     }
 
+    /// Makes two records of one that holds data and the FIN, and has not been acknowledged.
+    pub(super) fn part_from_fin(&mut self, index: usize) {
+        let sent = self.sent[index];
+        debug_assert!(sent.fin && sent.data() > 0 && !sent.sacked, "there are two parts");
+        let at = sent.end - 1;
+        self.sent.insert(index + 1, Sent { seq: at, syn: false, psh: false, ..sent });
+        self.sent[index] = Sent { end: at, fin: false, ..sent };
+    }
+
     fn first_lost(&self) -> Option<usize> {
         if self.lost == 0 {
             return None;
@@ -314,17 +340,20 @@ impl Out {
     }
 
     fn join_lost(&mut self, index: usize, most: u32) {
-        while !self.sent[index].syn
-            && let Some(next) = self.sent.get(index + 1).filter(|next| next.lost.is_some()).copied()
-            && (self.sent[index].data() < most || next.data() == 0)
+        let mut first = self.sent[index];
+        let mut behind = index + 1;
+        while !first.syn
+            && let Some(next) = self.sent.get(behind).filter(|next| next.lost.is_some())
+            && (first.data() < most || next.data() == 0)
         {
-            let first = &mut self.sent[index];
             first.end = next.end;
             first.fin = next.fin;
             first.psh = next.psh || (first.psh && next.len() == u32::from(next.fin));
             first.times = first.times.max(next.times);
-            self.sent.remove(index + 1);
+            behind += 1;
         }
+        self.sent[index] = first;
+        self.sent.drain(index + 1..behind);
     }
 
     /// What is known of a lost record, for congestion control.
@@ -386,6 +415,40 @@ mod tests {
         assert_eq!(acknowledge(&mut flight, 200).rtt(), None);
         let rtt = acknowledge(&mut flight, 251).rtt();
         assert_eq!(rtt, Some(std::time::Duration::from_millis(4_800)));
+    }
+
+    /// The first ACKs of a long burst measure how long the way is, the last how long the burst.
+    #[test]
+    fn an_ack_of_a_part_of_a_burst_measures() {
+        let (mut flight, pool) = (Flight::default(), &mut Pool::new());
+        let at = Instant::from_millis(4_000);
+        flight.open(Seq(0), at, pool).push(Sent::sample(0, 1_000, at));
+        assert_eq!(acknowledge(&mut flight, 50).rtt(), None, "not a whole segment");
+        let rtt = acknowledge(&mut flight, 200).rtt();
+        assert_eq!(rtt, Some(std::time::Duration::from_secs(1)));
+        flight.mark_first_lost(Retransmission::Fast, 1_000);
+        resend(&mut flight);
+        assert_eq!(acknowledge(&mut flight, 400).rtt(), None, "which copy was it?");
+    }
+
+    /// RFC 8985 6.2, step 2: RACK.rtt is that of what left last, wherever that stands in the stream.
+    #[test]
+    fn of_what_one_ack_delivers_the_latest_tells_the_round_trip() {
+        let mut flight = flight();
+        flight.mark_first_lost(Retransmission::Fast, 1_000);
+        resend(&mut flight);
+        // The first left again at 1,000 ms, the second once at 100 ms.
+        acknowledge(&mut flight, 200);
+        assert_eq!(flight.out().unwrap().rack.rtt(), std::time::Duration::from_secs(4));
+    }
+
+    #[test]
+    fn small_records_are_joined_only_for_what_leaves() {
+        let mut flight = flight();
+        flight.mark_all_lost(Retransmission::Timeout);
+        assert_eq!(flight.next_lost().map(|sent| sent.end), Some(Seq(100)));
+        flight.first_lost(100);
+        assert_eq!(flight.iter().count(), 3);
     }
 
     #[test]

@@ -28,15 +28,18 @@ pub(super) use undo::{Frto, FrtoAck, Spurious, Undo};
 
 use crate::seq::Seq;
 
+/// No window reaches so far (RFC 7323 2.3): what lies further behind SND.UNA is history.
+const FAR: u32 = 1 << 30;
+
 /// How far a connection is with repairing losses.
 #[derive(Clone, Debug)]
 pub(super) struct Recovery {
     /// Duplicate ACKs since new data was acknowledged, without SACK. Each says that a segment has left
     /// the network.
     pub(super) duplicates: u32,
-    /// The highest number sent when the last repair or timeout began: duplicate ACKs that do not go
-    /// beyond it begin no new recovery (RFC 6582 3.2, "recover"). Moves along with SND.UNA, or it would
-    /// seem to lie ahead after 2 GiB.
+    /// SND.NXT when the last repair or timeout began: duplicate ACKs that do not go beyond it may be for
+    /// what was sent again in vain, and begin no new recovery (RFC 6582 3.2, "recover"). Follows SND.UNA
+    /// from afar, or it would seem to lie ahead after 2 GiB.
     pub(super) recover: Seq,
     /// One segment may leave whatever the congestion window says: the first retransmission, or a probe.
     pub(super) force_one: bool,
@@ -83,6 +86,13 @@ impl Recovery {
             reordering: Reordering::new(),
             episode: None,
             undo: None,
+        }
+    }
+
+    /// SND.UNA has moved to `una`.
+    pub(super) fn follow(&mut self, una: Seq) {
+        if una.since(self.recover) > FAR {
+            self.recover = una - FAR;
         }
     }
 

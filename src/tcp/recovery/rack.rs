@@ -121,6 +121,11 @@ impl Rack {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn rtt(&self) -> Duration {
+        self.rtt
+    }
+
     /// Whether segments were seen out of order.
     pub(in crate::tcp) fn has_seen_reordering(&self) -> bool {
         self.reordered
@@ -143,6 +148,10 @@ impl Flight {
         let mut losses = Losses::new();
         let Some(out) = self.out_mut() else { return (losses, None) };
         let Some((at, end)) = out.rack.newest else { return (losses, None) };
+        // As is usual: nothing was overtaken.
+        if out.first().is_some_and(|first| first.left_after(at, end) && !first.was_sent_again()) {
+            return (losses, None);
+        }
         let allowed = out.rack.rtt + patience.window(out.sacked_segments);
         let mut wait = None;
         for index in 0..out.sent.len() {

@@ -1,6 +1,8 @@
 //! The SACK scoreboard: what the peer has beyond gaps (RFC 2018, RFC 6675), and the losses that can be told
 //! from that alone.
 
+use smallvec::SmallVec;
+
 use super::delivery::Delivery;
 use super::flight::{Flight, Out};
 use super::rack::Losses;
@@ -39,10 +41,14 @@ impl Flight {
         let Some(out) = self.out_mut() else { return };
         let (Some(first), Some(last)) = (out.first(), out.last()) else { return };
         let (una, nxt) = (first.seq, last.end);
-        for (left, right) in blocks.as_slice() {
-            if left.lt(*right) && una.le(*left) && right.le(nxt) {
-                out.take_block(*left, *right, delivery);
-            }
+        let is_sane =
+            |(left, right): &(Seq, Seq)| left.lt(*right) && una.le(*left) && right.le(nxt);
+        let mut blocks: SmallVec<[_; 4]> =
+            blocks.as_slice().iter().copied().filter(is_sane).collect();
+        // In the order of the stream: that of the blocks is no order of arrival (RFC 8985 6.2, step 3).
+        blocks.sort_unstable_by_key(|(left, right)| (*left - una, *right - una));
+        for (left, right) in blocks {
+            out.take_block(left, right, delivery);
         }
         out.join_sacked();
     }
@@ -60,27 +66,26 @@ impl Flight {
         self.iter().next().is_some_and(|first| first.sacked)
     }
 
-    /// `IsLost` of RFC 6675 4, for every record: three segments beyond it, or more than two segments'
-    /// octets, are with the peer. What was sent again stays until the retransmission timer runs out.
-    pub(in crate::tcp) fn detect_losses_by_count(&mut self, mss: u32) -> Losses {
+    /// `IsLost` of RFC 6675 4, for every record: three segments beyond it are with the peer. Short ones count
+    /// as well: each has drawn a duplicate ACK, and the third begins the repair (5, step 2). What was sent
+    /// again stays until the retransmission timer runs out.
+    pub(in crate::tcp) fn detect_losses_by_count(&mut self) -> Losses {
         let mut losses = Losses::new();
         let Some(out) = self.out_mut() else { return losses };
         if out.sacked == 0 {
             return losses;
         }
-        let (mut octets, mut runs, mut in_run) = (0, 0, false);
+        let mut segments = 0;
         for index in (0..out.sent.len()).rev() {
             let sent = out.sent[index];
             if sent.sacked {
-                octets += sent.len();
-                runs += u32::from(!in_run);
-            } else if !sent.was_sent_again() {
-                let lost = runs >= DUPLICATE_THRESHOLD || octets > (DUPLICATE_THRESHOLD - 1) * mss;
-                if lost && out.mark_lost(index, Retransmission::Fast) {
-                    losses.push(Out::lost_segment(&sent));
-                }
+                segments += sent.segments();
+            } else if segments >= DUPLICATE_THRESHOLD
+                && !sent.was_sent_again()
+                && out.mark_lost(index, Retransmission::Fast)
+            {
+                losses.push(Out::lost_segment(&sent));
             }
-            in_run = sent.sacked;
         }
         losses
     }
@@ -94,6 +99,11 @@ impl Out {
         {
             if sent.sacked || sent.syn {
                 index += 1;
+                continue;
+            }
+            // Not every peer counts a FIN in what it has beyond a gap.
+            if sent.fin && sent.data() > 0 && right + 1 == sent.end {
+                self.part_from_fin(index);
                 continue;
             }
             let (head, tail) = (left.since(sent.seq), sent.end.since(right));
@@ -138,7 +148,7 @@ impl Out {
     /// Makes one record of neighbours that the peer has, once that is worth going through all: what is not
     /// needed one by one any more shall not be walked over with each acknowledgment.
     fn join_sacked(&mut self) {
-        if self.joinable < 16 || self.joinable < self.sent.len() / 2 {
+        if self.joinable < 16 || self.joinable < self.sent.len() / 8 {
             return;
         }
         self.joinable = 0;
@@ -181,13 +191,17 @@ mod tests {
         flight
     }
 
-    fn take(flight: &mut Flight, blocks: &[(u32, u32)]) -> u32 {
-        let mut all = SackBlocks::default();
-        blocks.iter().for_each(|(left, right)| {
-            all.push(Seq(*left), Seq(*right));
+    fn blocks(all: &[(u32, u32)]) -> SackBlocks {
+        let mut blocks = SackBlocks::default();
+        all.iter().for_each(|(left, right)| {
+            blocks.push(Seq(*left), Seq(*right));
         });
+        blocks
+    }
+
+    fn take(flight: &mut Flight, all: &[(u32, u32)]) -> u32 {
         let mut delivery = Delivery::new(Instant::from_millis(100), None, None);
-        flight.take_sack(&all, &mut delivery);
+        flight.take_sack(&blocks(all), &mut delivery);
         let (una, nxt) = (flight.iter().next().unwrap().seq, Seq(2000));
         flight.check(una, nxt);
         delivery.octets
@@ -228,24 +242,57 @@ mod tests {
     fn three_segments_beyond_it_make_one_lost() {
         let mut flight = flight();
         take(&mut flight, &[(200, 400)]);
-        assert!(flight.detect_losses_by_count(100).is_empty(), "two are not enough");
+        assert!(flight.detect_losses_by_count().is_empty(), "two are not enough");
         take(&mut flight, &[(200, 500)]);
-        assert_eq!(flight.detect_losses_by_count(100).len(), 2);
+        assert_eq!(flight.detect_losses_by_count().len(), 2);
         assert_eq!(lost(&flight), [0, 100]);
         // Discontiguous ranges count one by one, however small.
         let mut flight = self::flight();
         take(&mut flight, &[(200, 300), (400, 500), (600, 700)]);
-        assert_eq!(flight.detect_losses_by_count(1000).len(), 2);
+        assert_eq!(flight.detect_losses_by_count().len(), 2);
+    }
+
+    #[test]
+    fn three_short_segments_are_three_segments() {
+        let (mut flight, pool) = (Flight::default(), &mut Pool::new());
+        for index in 0..5 {
+            let sent = Sent::sample(10 * index, 10 * index + 10, Instant::ZERO);
+            flight.open(Seq(0), Instant::ZERO, pool).push(sent);
+        }
+        flight.take_sack(&blocks(&[(10, 40)]), &mut Delivery::new(Instant::ZERO, None, None));
+        assert_eq!(flight.detect_losses_by_count().len(), 1);
+    }
+
+    #[test]
+    fn the_order_of_blocks_is_no_order_of_arrival() {
+        let mut flight = flight();
+        take(&mut flight, &[(500, 600), (200, 300)]);
+        assert!(!flight.out().unwrap().rack.has_seen_reordering());
+        take(&mut flight, &[(100, 200)]);
+        assert!(flight.out().unwrap().rack.has_seen_reordering());
+    }
+
+    /// The FIN is out with the last data; a peer may have that and not tell of the FIN.
+    #[test]
+    fn data_counts_without_its_fin() {
+        let (mut flight, pool) = (Flight::default(), &mut Pool::new());
+        for (seq, end) in [(0, 100), (100, 151)] {
+            let sent = Sent { fin: end == 151, psh: true, ..Sent::sample(seq, end, Instant::ZERO) };
+            flight.open(Seq(0), Instant::ZERO, pool).push(sent);
+        }
+        let mut delivery = Delivery::new(Instant::ZERO, None, None);
+        flight.take_sack(&blocks(&[(100, 150)]), &mut delivery);
+        flight.check(Seq(0), Seq(151));
+        assert_eq!((delivery.octets, flight.sacked()), (50, 50));
+        let last = *flight.out().unwrap().last().unwrap();
+        assert_eq!((last.seq, last.fin, last.sacked, last.psh), (Seq(150), true, false, false));
     }
 
     #[test]
     fn what_arrived_twice_is_below_the_ack_or_within_the_second_block() {
-        let twice = |blocks: &[(u32, u32)], ack: u32| {
-            let mut all = SackBlocks::default();
-            blocks.iter().for_each(|(left, right)| {
-                all.push(Seq(*left), Seq(*right));
-            });
-            dsack(&all, Seq(ack), Seq(5000), 1000).map(|(left, right)| (left.0, right.0))
+        let twice = |all: &[(u32, u32)], ack: u32| {
+            let twice = dsack(&blocks(all), Seq(ack), Seq(5000), 1000);
+            twice.map(|(left, right)| (left.0, right.0))
         };
         assert_eq!(twice(&[(3000, 3500)], 4000), Some((3000, 3500)));
         assert_eq!(twice(&[(4000, 4500), (4000, 4600)], 3000), Some((4000, 4500)));

@@ -2,6 +2,7 @@
 //! acknowledgment (Eifel, RFC 3522), the peer's word that everything arrived twice (DSACK, RFC 3708), or
 //! the order in which acknowledgments come after a timeout (F-RTO, RFC 5682).
 
+use super::FAR;
 use super::delivery::Echo;
 use crate::seq::Seq;
 use crate::tcp::congestion::Control;
@@ -16,6 +17,8 @@ pub(in crate::tcp) struct Undo {
     una: Seq,
     /// When the first segment was sent again, and where it ends; none until one is.
     first_again: Option<(Instant, Seq)>,
+    /// Only what lies before this was sent again.
+    end: Seq,
     /// Nothing that was sent again before is out: what timestamps tell is about this repair.
     is_first: bool,
     /// Octets that were sent again and have not been reported as needless.
@@ -24,18 +27,24 @@ pub(in crate::tcp) struct Undo {
 
 impl Undo {
     pub(in crate::tcp) fn new(before: Control, una: Seq, is_first: bool) -> Self {
-        Undo { before, una, first_again: None, is_first, again: 0 }
+        Undo { before, una, first_again: None, end: una, is_first, again: 0 }
     }
 
     /// `octets` that end with `end` are sent again.
     pub(in crate::tcp) fn on_sent_again(&mut self, octets: u32, end: Seq, now: Instant) {
         self.first_again.get_or_insert((now, end));
+        self.end = self.end.max(end);
         self.again = self.again.saturating_add(octets);
+    }
+
+    /// Nothing that is heard with SND.UNA at `una` can be about this repair any more.
+    pub(in crate::tcp) fn is_past(&self, una: Seq) -> bool {
+        una.since(self.end) > FAR
     }
 
     /// The peer has received a range twice. Says whether that goes for all that was sent again.
     pub(in crate::tcp) fn on_twice(&mut self, left: Seq, right: Seq) -> bool {
-        if self.first_again.is_none() || left.lt(self.una) {
+        if self.first_again.is_none() || left.lt(self.una) || right.gt(self.end) {
             return false;
         }
         self.again = self.again.saturating_sub(right.since(left));
@@ -120,5 +129,42 @@ impl Frto {
     fn end(&mut self, verdict: Spurious) -> Spurious {
         *self = Frto::Over;
         verdict
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tcp::congestion::Algorithm;
+
+    fn undo() -> Undo {
+        let mut undo = Undo::new(Control::new(Algorithm::NewReno, 10, 1000), Seq(1000), true);
+        assert!(!undo.on_twice(Seq(1000), Seq(2000)), "nothing was sent again");
+        undo.on_sent_again(1000, Seq(2000), Instant::ZERO);
+        undo.on_sent_again(1000, Seq(4000), Instant::ZERO);
+        undo
+    }
+
+    #[test]
+    fn a_repair_was_needless_once_all_of_it_arrived_twice() {
+        let mut undo = undo();
+        assert!(!undo.on_twice(Seq(1000), Seq(2000)));
+        assert!(undo.on_twice(Seq(3000), Seq(4000)));
+    }
+
+    #[test]
+    fn what_was_not_sent_again_says_nothing_of_a_repair() {
+        let mut undo = undo();
+        assert!(!undo.on_twice(Seq(1000), Seq(2000)));
+        assert!(!undo.on_twice(Seq(0), Seq(1000)), "before it");
+        assert!(!undo.on_twice(Seq(4000), Seq(5000)), "behind it");
+        assert!(undo.on_twice(Seq(3000), Seq(4000)));
+    }
+
+    #[test]
+    fn a_repair_is_past_when_no_report_of_it_would_be_believed() {
+        let undo = undo();
+        assert!(!undo.is_past(Seq(1000)) && !undo.is_past(Seq(4000) + FAR));
+        assert!(undo.is_past(Seq(4001) + FAR));
     }
 }

@@ -278,7 +278,7 @@ fn ack_in_syn_received(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> St
         return drop_segment(DropReason::BadAck, cx);
     }
     tcb.take_window(seg, cx);
-    tcb.begin_congestion_control(seg, cx);
+    tcb.begin_congestion_control(cx);
     tcb.enter(State::Established, Cause::SynAcknowledged, cx);
     tcb.on_established(cx);
     ControlFlow::Continue(())

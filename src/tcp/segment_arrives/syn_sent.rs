@@ -55,7 +55,7 @@ fn fourth_check_the_syn_bit(tcb: &mut Tcb, seg: Segment, cx: &mut Context<'_>) -
     tcb.irs = seg.seq;
     tcb.rcv.nxt = seg.seq + 1;
     if seg.has(Flags::ACK) {
-        tcb.begin_congestion_control(&seg, cx);
+        tcb.begin_congestion_control(cx);
         tcb.acknowledge(&seg, false, cx);
         tcb.take_window(&seg, cx);
         tcb.acks.now = true;
@@ -68,7 +68,7 @@ fn fourth_check_the_syn_bit(tcb: &mut Tcb, seg: Segment, cx: &mut Context<'_>) -
     // Simultaneous open: our SYN goes again, now with an ACK. What came with the peer's SYN is left for
     // it to send again.
     tcb.take_window(&seg, cx);
-    tcb.begin_congestion_control(&seg, cx);
+    tcb.begin_congestion_control(cx);
     tcb.enter(State::SynReceived, Cause::SynArrived, cx);
     tcb.flight.mark_first_lost(Retransmission::Handshake, u32::MAX);
     ControlFlow::Break(())

@@ -14,6 +14,7 @@ mod calls;
 mod config;
 mod congestion;
 mod context;
+mod departure;
 mod dsack;
 mod ecn;
 mod fingerprint;

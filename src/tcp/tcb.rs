@@ -14,11 +14,11 @@ use super::dsack::Duplicate;
 use super::ecn::EcnState;
 use super::negotiation::Negotiated;
 use super::receive_queue::ReceiveQueue;
-use super::recovery::{Flight, Kind, Prr, Recovery};
+use super::recovery::{Flight, Prr, Recovery};
 use super::rtt::Rtt;
 use super::send_queue::SendQueue;
 use super::state::{Cause, State, is_arrow};
-use super::status::{PathStatus, RecoveryState, Status, TimerLeft, Transition};
+use super::status::{Status, Transition};
 use super::timers::{Timer, Timers};
 use crate::error::Error;
 use crate::seq::Seq;
@@ -285,6 +285,11 @@ impl Tcb {
         u32::from(self.negotiated.peer_mss.min(config.mss))
     }
 
+    /// The last transitions, oldest first.
+    pub(super) fn history(&self) -> &[Transition] {
+        &self.history
+    }
+
     /// Octets and flags that are out and not acknowledged.
     pub(super) fn flight_size(&self) -> u32 {
         self.snd.nxt - self.snd.una
@@ -331,84 +336,6 @@ impl Tcb {
     /// Whether our FIN was sent and acknowledged.
     pub(super) fn fin_is_acknowledged(&self) -> bool {
         self.fin.is_some_and(|fin| self.snd.una.gt(fin))
-    }
-
-    /// A snapshot (RFC 9293 3.10.6).
-    #[must_use]
-    pub fn status(&self, now: Instant, config: &Config) -> Status {
-        let timers = Timer::ALL.into_iter().filter_map(|timer| {
-            let until = self.timers.until(timer)?;
-            Some(TimerLeft { timer, left: until.since(now) })
-        });
-        Status {
-            state: self.state,
-            srtt: self.rtt.srtt(),
-            rttvar: self.rtt.rttvar(),
-            rto: self.rtt.rto(config),
-            send_mss: self.send_mss(config),
-            receive_mss: u32::from(config.mss),
-            send_window: self.snd.wnd,
-            receive_window: self.rcv.wnd,
-            receive_window_scale: self.negotiated.rcv_shift,
-            send_window_scale: self.negotiated.snd_shift,
-            timestamps: self.negotiated.timestamps,
-            sack: self.negotiated.sack,
-            ecn: self.ecn.is_in_use(),
-            congestion: self.congestion.algorithm(),
-            cwnd: self.window(),
-            ssthresh: self.congestion.slow_start_threshold(),
-            in_flight: self.flight_size(),
-            segments_in_flight: self.flight.count(|_| true),
-            segments_lost: self.flight.count(|sent| sent.lost.is_some()),
-            segments_sacked: self.flight.count(|sent| sent.sacked),
-            segments_sent_again: self
-                .flight
-                .count(|sent| sent.was_sent_again() && sent.is_under_way()),
-            path: self.path_status(config),
-            recovery: self.recovery_state(),
-            timeouts: self.retries,
-            send_queue: self.snd.queue.len(),
-            unsent: self.unsent(),
-            receive_queue: self.rcv.queue.ready_len(),
-            out_of_order: self.rcv.queue.out_of_order_len(),
-            octets_acknowledged: self.counters.octets_acknowledged,
-            octets_received: self.rcv.delivered,
-            segments_sent: self.counters.segments_sent,
-            segments_received: self.counters.segments_received,
-            retransmissions: self.counters.retransmissions,
-            timers: timers.collect(),
-            transitions: self.history.to_vec(),
-        }
-    }
-
-    fn path_status(&self, config: &Config) -> PathStatus {
-        let min_rtt = self.rtt.least();
-        let (least, srtt) = (min_rtt.unwrap_or_default(), self.rtt.srtt().unwrap_or_default());
-        PathStatus {
-            min_rtt,
-            in_network: self.pipe(config),
-            delivered: self.progress.delivered,
-            lost: self.progress.lost,
-            sent_again: self.counters.octets_sent_again,
-            delivery_rate: self.progress.rate(),
-            delivery_rate_is_app_limited: self.progress.rate_is_app_limited,
-            pacing_rate: self.congestion.pacing_rate(),
-            reordering_seen: self.recovery.reordering.seen,
-            reordering_window: self.recovery.reordering.window(least, srtt),
-            arrived_twice: self.counters.arrived_twice,
-        }
-    }
-
-    fn recovery_state(&self) -> RecoveryState {
-        match self.recovery.kind() {
-            Some(Kind::Fast(_) | Kind::NewReno) => RecoveryState::Recovery,
-            Some(Kind::Timeout(_)) => RecoveryState::Loss,
-            Some(Kind::Marked) => RecoveryState::Reduced,
-            None if self.recovery.duplicates > 0 || self.flight.sacked() > 0 => {
-                RecoveryState::Disorder
-            }
-            None => RecoveryState::Open,
-        }
     }
 
     /// Checks what must hold between any two inputs.

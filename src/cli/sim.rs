@@ -23,7 +23,7 @@ const MOST_SAMPLES: u128 = 1_000_000;
 /// --svg write curves of cwnd, ssthresh, round-trip time, data in flight and goodput. The same
 /// options give the same files, octet for octet. For example:
 ///
-///     glass sim --cc reno --rate 20mbit --rtt 100ms --loss 0.1% --svg curves.svg
+///   glass sim --cc reno --rate 20mbit --rtt 100ms --loss 0.1% --svg curves.svg
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Sim {

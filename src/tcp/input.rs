@@ -1,8 +1,10 @@
-//! What an acceptable segment does to the connection: text into the receive queue, acknowledgments out
-//! of the send queue. The RFC's steps in `segment_arrives` call these.
+//! What an acceptable segment does to the connection besides acknowledging: its text goes into the receive
+//! queue, a window that opens or closes changes what is waited for. And what congestion control is begun
+//! with and told of the connection. The RFC's steps in `segment_arrives` call these.
 
-use super::congestion::{CongestionControl, Control};
+use super::congestion::{CongestionControl, Control, Path};
 use super::context::Context;
+use super::recovery::Prr;
 use super::state::{Cause, State};
 use super::tcb::Tcb;
 use super::timers::Timer;
@@ -111,6 +113,29 @@ impl Tcb {
         if self.close_requested {
             // CLOSE came in SYN-RECEIVED behind data (RFC 9293 3.10.4).
             self.enter(State::FinWait1, Cause::Close, cx);
+        }
+    }
+}
+
+/// Congestion control.
+impl Tcb {
+    /// cwnd as it is now: while losses are repaired, what is left of it.
+    pub(super) fn window(&self) -> u32 {
+        self.recovery.prr().map_or(self.congestion.window(), Prr::window)
+    }
+
+    /// The connection as congestion control sees it, with `in_flight` octets in the network.
+    pub(super) fn path(&self, in_flight: u32, cx: &Context<'_>) -> Path {
+        Path {
+            now: cx.now,
+            mss: self.send_mss(cx.config),
+            in_flight,
+            una: self.snd.una,
+            nxt: self.snd.nxt,
+            srtt: self.rtt.srtt(),
+            min_rtt: self.rtt.least(),
+            delivered: self.progress.delivered,
+            lost: self.progress.lost,
         }
     }
 }

@@ -44,8 +44,7 @@ impl Tcb {
         self.rest(cx);
         self.rcv.queue.settle();
         debug_assert!(
-            self.flight.is_empty()
-                || Timer::OF_FLIGHT.iter().any(|timer| self.timers.is_armed(*timer)),
+            self.flight.is_empty() || self.timers.of_flight().is_some(),
             "what is in flight has a timer, or nobody would ever ask for it again"
         );
         self.timers.next()
@@ -409,32 +408,6 @@ impl Tcb {
             self.congestion.on_idle(&path);
             if self.congestion.window() != before {
                 self.tell_congestion(cx);
-            }
-        }
-    }
-
-    /// With nothing out and something to send, only the peer's window can be in the way: if its opening
-    /// gets lost, nobody would ever move again. So the persist timer runs (RFC 9293 3.8.6.1, MUST-36).
-    fn watch_for_a_blocked_sender(&mut self, cx: &mut Context<'_>) {
-        let may_send = match self.state {
-            State::Established
-            | State::FinWait1
-            | State::CloseWait
-            | State::Closing
-            | State::LastAck => true,
-            State::Closed
-            | State::Listen
-            | State::SynSent
-            | State::SynReceived
-            | State::FinWait2
-            | State::TimeWait => false,
-        };
-        let wants = self.unsent() > 0 || (self.close_requested && self.fin.is_none());
-        if may_send && self.flight.is_empty() {
-            if !wants {
-                self.disarm(Timer::Persist, cx);
-            } else if !self.timers.is_armed(Timer::Persist) {
-                self.arm(Timer::Persist, self.rtt.rto(cx.config), cx);
             }
         }
     }

@@ -153,8 +153,8 @@ impl Tcb {
         octets
     }
 
-    /// The retransmission timer ran out for the first time: what congestion control is told, and what
-    /// can be taken back (RFC 5681 3.1, RFC 6298 5.4, RFC 8985 6.3, RFC 5682).
+    /// The retransmission timer ran out: what is lost (RFC 6298 5.4, RFC 8985 6.3), and, the first time
+    /// for this data, what congestion control is told (RFC 5681 3.1) and what can be taken back (RFC 5682).
     pub(super) fn begin_timeout_repair(&mut self, cx: &mut Context<'_>) {
         let is_first = self.retries == 1;
         // Duplicates and losses that were known before leave it open which copy an ACK is for.

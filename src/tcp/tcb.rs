@@ -8,13 +8,13 @@ use smallvec::SmallVec;
 use super::ack::Acks;
 use super::buffers::Growth;
 use super::config::{Config, Keepalive};
-use super::congestion::{CongestionControl, Control, Path, Progress};
+use super::congestion::{Control, Progress};
 use super::context::Context;
 use super::dsack::Duplicate;
 use super::ecn::EcnState;
 use super::negotiation::Negotiated;
 use super::receive_queue::ReceiveQueue;
-use super::recovery::{Flight, Prr, Recovery};
+use super::recovery::{Flight, Recovery};
 use super::rtt::Rtt;
 use super::send_queue::SendQueue;
 use super::state::{Cause, State, is_arrow};
@@ -302,26 +302,6 @@ impl Tcb {
         (self.flight_size() - elsewhere).saturating_sub(left)
     }
 
-    /// cwnd as it is now: while losses are repaired, what is left of it.
-    pub(super) fn window(&self) -> u32 {
-        self.recovery.prr().map_or(self.congestion.window(), Prr::window)
-    }
-
-    /// The connection as congestion control sees it, with `in_flight` octets in the network.
-    pub(super) fn path(&self, in_flight: u32, cx: &Context<'_>) -> Path {
-        Path {
-            now: cx.now,
-            mss: self.send_mss(cx.config),
-            in_flight,
-            una: self.snd.una,
-            nxt: self.snd.nxt,
-            srtt: self.rtt.srtt(),
-            min_rtt: self.rtt.least(),
-            delivered: self.progress.delivered,
-            lost: self.progress.lost,
-        }
-    }
-
     /// The sequence number of the first octet in the send queue.
     pub(super) fn queue_start(&self) -> Seq {
         if self.snd.syn { self.iss + 1 } else { self.snd.una }
@@ -366,11 +346,9 @@ impl Tcb {
         let held = self.rcv.queue.ready_len() + self.rcv.queue.out_of_order_len();
         let allowed = self.receive_buffer(config) as usize;
         assert!(held <= allowed, "{held} octets held with a buffer of {allowed}");
-        let watchers = Timer::OF_FLIGHT.into_iter().filter(|timer| self.timers.is_armed(*timer));
-        let watchers = watchers.count();
-        assert!(watchers <= 1, "one timer watches what is in flight");
+        let has_timer = self.timers.of_flight().is_some();
         let waits =
-            watchers > 0 || self.pending.probe || self.pending.loss_probe || self.flight.lost() > 0;
+            has_timer || self.pending.probe || self.pending.loss_probe || self.flight.lost() > 0;
         assert!(self.flight.is_empty() || waits, "what is in flight has a timer");
     }
 

@@ -216,6 +216,32 @@ impl Tcb {
         self.arm(timer, delay, cx);
     }
 
+    /// With nothing out and something to send, only the peer's window can be in the way: if its opening
+    /// gets lost, nobody would ever move again. So the persist timer runs (RFC 9293 3.8.6.1, MUST-36).
+    pub(super) fn watch_for_a_blocked_sender(&mut self, cx: &mut Context<'_>) {
+        let may_send = match self.state {
+            State::Established
+            | State::FinWait1
+            | State::CloseWait
+            | State::Closing
+            | State::LastAck => true,
+            State::Closed
+            | State::Listen
+            | State::SynSent
+            | State::SynReceived
+            | State::FinWait2
+            | State::TimeWait => false,
+        };
+        let wants = self.unsent() > 0 || (self.close_requested && self.fin.is_none());
+        if may_send && self.flight.is_empty() {
+            if !wants {
+                self.disarm(Timer::Persist, cx);
+            } else if !self.timers.is_armed(Timer::Persist) {
+                self.arm(Timer::Persist, self.rtt.rto(cx.config), cx);
+            }
+        }
+    }
+
     /// RFC 8985 7.2: only while nothing is missing, and one probe at a time.
     fn may_probe_for_losses(&self, cx: &Context<'_>) -> bool {
         cx.config.tail_loss_probe

@@ -45,10 +45,6 @@ impl Timer {
         Timer::Pacing,
     ];
 
-    /// Those that watch over what is in flight: one of them runs at a time (RFC 8985 8).
-    pub const OF_FLIGHT: [Timer; 4] =
-        [Timer::Retransmission, Timer::Reordering, Timer::LossProbe, Timer::Persist];
-
     /// What a person calls it.
     #[must_use]
     pub const fn words(self) -> &'static str {
@@ -139,7 +135,7 @@ impl Timers {
         at.filter(|at| *at != Instant::NEVER)
     }
 
-    /// Which timer watches over what is in flight.
+    /// Which timer watches over what is in flight: one at a time (RFC 8985 8).
     pub(super) fn of_flight(&self) -> Option<Timer> {
         (self.at[0] != Instant::NEVER).then_some(self.armed[0])
     }

@@ -29,10 +29,10 @@ pub(in crate::tcp) struct Delivery {
     pub was_not_lost: bool,
 }
 
-/// A timestamp that came back, as a moment: not before `at`, as exact as the clock of timestamps is.
+/// A timestamp of ours that came back (RFC 7323 3.2, TSecr).
 #[derive(Clone, Copy, Debug)]
 pub(in crate::tcp) struct Echo {
-    /// The value, and what the clock shows now: both wrap.
+    /// Its value, and what our clock of timestamps shows now: milliseconds, and both wrap.
     pub val: u32,
     pub now: u32,
 }

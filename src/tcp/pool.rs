@@ -13,11 +13,11 @@ pub(super) const CHUNK: usize = 64 * 1024;
 /// No more than this are kept for later: 4 MiB.
 const MOST_CHUNKS: usize = 64;
 /// How much room a short write gets, such as a response with a small body, and how many such buffers are
-/// kept: 256 KiB.
+/// kept: 64 KiB.
 const SHORT: usize = 1024;
-const MOST_SHORT: usize = 256;
-/// Lists that are kept for later, of each kind, and the longest of them: at most 1.5 MB in all.
-const MOST_LISTS: usize = 256;
+const MOST_SHORT: usize = 64;
+/// Lists that are kept for later, of each kind, and the longest of them: at most 400 KB in all.
+const MOST_LISTS: usize = 64;
 const LONGEST_LIST: usize = 64;
 
 /// The spare buffers of a stack, shared by its connections.

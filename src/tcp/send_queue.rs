@@ -104,6 +104,10 @@ impl SendQueue {
             self.seal();
         }
         self.len -= octets;
+        if self.len == 0 {
+            // Before the slices go: the last of a buffer takes all of it back.
+            pool.keep(std::mem::take(&mut self.tail));
+        }
         let mut left = octets;
         let mut removed = 0;
         while left > 0 {
@@ -124,9 +128,6 @@ impl SendQueue {
         };
         if self.len == 0 {
             pool.slices.strip(&mut self.slices);
-            if self.tail.capacity() > 0 {
-                pool.keep(std::mem::take(&mut self.tail));
-            }
         }
     }
 
@@ -145,6 +146,7 @@ impl SendQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tcp::pool::CHUNK;
 
     #[test]
     fn reads_what_was_written_wherever_it_is_cut() {
@@ -181,6 +183,18 @@ mod tests {
         queue.push(data.clone(), &mut Pool::new());
         let payload = queue.slice(1000, 1460);
         assert_eq!(payload.slices()[0].as_ptr(), data[1000..].as_ptr());
+    }
+
+    #[test]
+    fn what_is_acknowledged_holds_no_memory_whatever_its_length() {
+        for len in [1, 300, 1023, 1024, 1025, 5000, CHUNK - 1, CHUNK, CHUNK + 1] {
+            let (mut queue, mut pool) = (SendQueue::default(), Pool::new());
+            queue.copy_in(&vec![1; len], &mut pool);
+            drop(queue.slice(0, len));
+            queue.advance(len, &mut pool);
+            // Memory that is shared cannot be reclaimed; of its own it has none.
+            assert!(queue.tail.capacity() == 0 && !queue.tail.try_reclaim(1), "{len} octets");
+        }
     }
 
     #[test]

@@ -71,10 +71,16 @@ impl Instant {
         self.0 as f64 / 1e9
     }
 
+    /// The same as [`Instant::since`], in nanoseconds: a plain number, where every instruction counts.
+    #[must_use]
+    pub const fn nanos_since(self, earlier: Instant) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
     /// How long after `earlier` this is; zero when it is not after it at all.
     #[must_use]
     pub const fn since(self, earlier: Instant) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+        Duration::from_nanos(self.nanos_since(earlier))
     }
 }
 

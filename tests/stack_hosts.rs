@@ -85,10 +85,10 @@ fn connections_are_accepted_in_the_order_of_their_handshakes() {
 #[test]
 fn a_listener_tells_that_somebody_waits() {
     let mut p = Prober::in_state(State::SynReceived);
-    assert_eq!(p.stack.take_ready(), []);
+    assert_eq!(p.stack.take_ready().as_slice(), []);
     p.send(ack());
     let listener = p.listener.expect("it listens");
-    assert_eq!(p.stack.take_ready(), [Ready::Listener(listener)]);
+    assert_eq!(p.stack.take_ready().as_slice(), [Ready::Listener(listener)]);
 }
 
 #[test]

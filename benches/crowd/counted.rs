@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use glasstack::engine::Engine;
 use glasstack::error::Error;
-use glasstack::stack::{Config, FourTuple, Handle, ListenerId, Ready, Secret, Stack, Summary};
+use glasstack::stack::{Config, FourTuple, Handle, ListenerId, ReadyList, Secret, Stack, Summary};
 use glasstack::tcp::{Keepalive, Received, State};
 use glasstack::time::Instant;
 use glasstack::trace::{ConnId, Event};
@@ -55,7 +55,7 @@ impl Engine for Counted {
         fn on_device_packet(packet: &Packet, now: Instant);
         fn on_timeout(now: Instant);
         fn poll_output(now: Instant) -> Option<Frame>;
-        fn take_ready() -> Vec<Ready>;
+        fn take_ready() -> ReadyList;
         fn take_events() -> Vec<Event>;
         fn listen(local: SocketAddr, backlog: usize) -> Result<ListenerId, Error>;
         fn unlisten(id: ListenerId, now: Instant);

@@ -12,7 +12,7 @@ use bytes::Bytes;
 pub use smoltcp::{Smoltcp, SmoltcpConfig};
 
 use crate::error::Error;
-use crate::stack::{FourTuple, Handle, ListenerId, Ready, Settings, Stack, Stray, Summary};
+use crate::stack::{FourTuple, Handle, ListenerId, ReadyList, Settings, Stack, Stray, Summary};
 use crate::tcp::{Algorithm, Keepalive, Received, State};
 use crate::time::Instant;
 use crate::trace::{ConnId, Event};
@@ -38,7 +38,7 @@ pub trait Engine: Send {
     fn poll_output(&mut self, now: Instant) -> Option<Frame>;
     fn next_deadline(&self) -> Option<Instant>;
     fn has_output(&self) -> bool;
-    fn take_ready(&mut self) -> Vec<Ready>;
+    fn take_ready(&mut self) -> ReadyList;
     fn take_events(&mut self) -> Vec<Event>;
 
     fn listen(&mut self, local: SocketAddr, backlog: usize) -> Result<ListenerId, Error>;
@@ -142,7 +142,7 @@ impl Engine for Stack {
         Stack::has_output(self)
     }
 
-    fn take_ready(&mut self) -> Vec<Ready> {
+    fn take_ready(&mut self) -> ReadyList {
         Stack::take_ready(self)
     }
 

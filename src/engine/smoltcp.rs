@@ -24,7 +24,7 @@ use self::convert::{address, listen_endpoint, our_state, ours, socket_addr, thei
 use self::link::Link;
 use self::pool::Pool;
 use crate::error::Error;
-use crate::stack::{FourTuple, Handle, ListenerId, Ready};
+use crate::stack::{FourTuple, Handle, ListenerId, Ready, ReadyList};
 use crate::time::Instant;
 use crate::trace::ConnId;
 
@@ -91,7 +91,7 @@ pub struct Smoltcp {
     last_listener: u32,
     next_port: u16,
     listeners: BTreeMap<ListenerId, Listener>,
-    ready: Vec<Ready>,
+    ready: ReadyList,
     /// Something happened since `poll_output` found nothing to send.
     is_dirty: bool,
     deadline: Option<Instant>,
@@ -168,7 +168,7 @@ impl Smoltcp {
             last_listener: 0,
             next_port: first + u16::try_from(offset).expect("below the range of ports"),
             listeners: BTreeMap::new(),
-            ready: Vec::new(),
+            ready: ReadyList::new(),
             is_dirty: false,
             deadline: None,
             config,

@@ -23,6 +23,7 @@ use std::net::{IpAddr, SocketAddr};
 use connections::Connections;
 use listeners::Listeners;
 use settings::OwnSettings;
+use smallvec::SmallVec;
 
 pub use journal::{Input, Journal, checksum};
 pub use secret::Secret;
@@ -144,6 +145,9 @@ pub enum Ready {
     Listener(ListenerId),
 }
 
+/// What has become possible; often it is one or two things.
+pub type ReadyList = SmallVec<[Ready; 4]>;
+
 /// A connection as lists show it.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Summary {
@@ -191,7 +195,7 @@ pub struct Stack {
     dirty: VecDeque<u32>,
     /// Answers of no connection: RSTs, ICMP.
     replies: VecDeque<Frame>,
-    ready: Vec<Ready>,
+    ready: ReadyList,
     /// Segments that a sibling may know more of.
     strays: Vec<Stray>,
     /// How many connections have been given a number.
@@ -226,7 +230,7 @@ impl Stack {
             wheel: Wheel::new(),
             dirty: VecDeque::new(),
             replies: VecDeque::new(),
-            ready: Vec::new(),
+            ready: ReadyList::new(),
             strays: Vec::new(),
             numbered: 0,
             ports_used: 0,
@@ -243,7 +247,7 @@ impl Stack {
     }
 
     /// Takes what may have become possible since the last call, for waking whoever waits.
-    pub fn take_ready(&mut self) -> Vec<Ready> {
+    pub fn take_ready(&mut self) -> ReadyList {
         for entry in &self.ready {
             if let Ready::Connection(handle) = entry
                 && let Some(connection) = self.connections.get_mut(*handle)

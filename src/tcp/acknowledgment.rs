@@ -7,19 +7,18 @@ use super::congestion::{Ack, CongestionControl, RateSample};
 use super::context::Context;
 use super::recovery::{Delivery, Echo, ProbeAck, Twice, dsack};
 use super::tcb::Tcb;
-use super::timers::Timer;
 use crate::seq::Seq;
 use crate::trace::{Mask, What};
 use crate::wire::{Options, Segment};
 
 /// What the acknowledgment in hand has told, for `repair`.
 #[derive(Debug)]
-pub(super) struct News {
+pub(super) struct News<'a> {
     /// SND.UNA moved by so much.
     pub(super) octets: u32,
     /// For our SYN alone, which says nothing of a window.
     pub(super) of_syn: bool,
-    pub(super) delivery: Delivery,
+    pub(super) delivery: &'a Delivery,
     pub(super) echo: Option<Echo>,
     /// A range that the peer received twice.
     pub(super) twice: Option<Twice>,
@@ -61,6 +60,7 @@ impl Tcb {
         let rtt = self.measure_round_trip(&delivery, advances, cx);
         let rate = self.sample_rate(&delivery, cx);
         let ece = self.take_ece(seg);
+        let delivery = &delivery;
         let news =
             News { octets, of_syn, delivery, echo, twice, ece, is_duplicate, in_flight_before };
         self.after_acknowledgment(&news, rtt, rate, cx);
@@ -109,16 +109,16 @@ impl Tcb {
         advances: bool,
         cx: &mut Context<'_>,
     ) -> Option<Duration> {
-        let exact = delivery.rtt();
+        let exact = delivery.rtt_nanos();
         // Beyond a gap the peer echoes what came last before it: that is no measurement (RFC 7323 4.1).
-        let rtt = exact.or_else(|| delivery.rtt_by_timestamp().filter(|_| advances))?;
-        self.rtt.measure(rtt, cx.config);
+        let nanos = exact.or_else(|| delivery.rtt_nanos_by_timestamp().filter(|_| advances))?;
+        self.rtt.measure(nanos, cx.config);
         self.recovery.may_probe = true;
         // What timestamps tell is too coarse for it.
-        if let Some(rtt) = exact {
-            self.rtt.take_least(rtt, cx.now);
+        if let Some(nanos) = exact {
+            self.rtt.take_least(nanos, cx.now);
         }
-        exact
+        exact.map(Duration::from_nanos)
     }
 
     fn sample_rate(&mut self, delivery: &Delivery, cx: &Context<'_>) -> Option<RateSample> {
@@ -127,7 +127,7 @@ impl Tcb {
 
     fn after_acknowledgment(
         &mut self,
-        news: &News,
+        news: &News<'_>,
         rtt: Option<Duration>,
         rate: Option<RateSample>,
         cx: &mut Context<'_>,
@@ -161,8 +161,7 @@ impl Tcb {
         }
         if news.octets > 0 {
             self.restart_retransmission_timer(cx);
-            self.disarm(Timer::User, cx);
-            self.watch_user_timeout(cx);
+            self.restart_user_timeout(cx);
         } else {
             self.revise_retransmission_timer(cx);
         }

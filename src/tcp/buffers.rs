@@ -100,7 +100,7 @@ mod tests {
     fn a_window_in_a_round_trip_doubles_the_buffer_up_to_the_cap() {
         let (config, mut now) = (CONFIG(), Instant::ZERO);
         let mut tcb = Tcb::new(Seq(0), 0, &config);
-        tcb.rtt.measure(Duration::from_millis(100), &config);
+        tcb.rtt.measure(100_000_000, &config);
         let mut sizes = Vec::new();
         for _ in 0..4 {
             window(&mut tcb, &mut now, Duration::from_millis(110), &config);
@@ -113,12 +113,12 @@ mod tests {
     fn a_window_that_takes_long_to_fill_is_large_enough() {
         let (config, mut now) = (CONFIG(), Instant::ZERO);
         let mut tcb = Tcb::new(Seq(0), 0, &config);
-        tcb.rtt.measure(Duration::from_millis(100), &config);
+        tcb.rtt.measure(100_000_000, &config);
         (0..9).for_each(|_| window(&mut tcb, &mut now, Duration::from_millis(210), &config));
         assert_eq!(tcb.receive_buffer(&config), 1000);
         // The same rate over a longer path is a window in a round trip.
         tcb.rtt = crate::tcp::rtt::Rtt::new(&config);
-        tcb.rtt.measure(Duration::from_millis(200), &config);
+        tcb.rtt.measure(200_000_000, &config);
         window(&mut tcb, &mut now, Duration::from_millis(210), &config);
         assert_eq!(tcb.receive_buffer(&config), 2000);
     }
@@ -136,10 +136,10 @@ mod tests {
         let config = CONFIG();
         let mut tcb = Tcb::new(Seq(0), 0, &config);
         tcb.congestion = crate::tcp::congestion::Control::new(config.congestion, 8, 1000);
-        tcb.rtt.measure(Duration::from_micros(50), &config);
+        tcb.rtt.measure(50_000, &config);
         assert_eq!(tcb.send_buffer(&config), 5000, "over a short path");
         tcb.rtt = crate::tcp::rtt::Rtt::new(&config);
-        tcb.rtt.measure(Duration::from_millis(20), &config);
+        tcb.rtt.measure(20_000_000, &config);
         for (window, buffer) in [(2, 5000), (8, 16_000), (100, 40_000)] {
             tcb.congestion = crate::tcp::congestion::Control::new(config.congestion, window, 1000);
             assert_eq!(tcb.send_buffer(&config), buffer, "with {window} segments");

@@ -87,7 +87,7 @@ impl Tcb {
     pub(super) fn rest(&mut self, cx: &mut Context<'_>) {
         let has_more = self.flight.lost() > 0 || self.unsent() > 0;
         match self.flight.out().map(|out| out.paced_until).filter(|until| *until > cx.now) {
-            Some(until) if has_more => self.arm(Timer::Pacing, until.since(cx.now), cx),
+            Some(until) if has_more => self.arm_until(Timer::Pacing, until, cx),
             Some(_) | None => self.disarm(Timer::Pacing, cx),
         }
         if !has_more {

@@ -75,8 +75,10 @@ impl Negotiated {
     /// Our timestamps option at `now`: a clock of milliseconds (RFC 7323 5.4).
     #[expect(clippy::cast_possible_truncation, reason = "timestamps wrap")]
     pub(super) fn timestamps_at(&self, now: Instant) -> Option<Timestamps> {
-        let val = (now.as_millis() as u32).wrapping_add(self.ts_offset);
-        self.timestamps.then_some(Timestamps { val, ecr: self.ts_recent })
+        self.timestamps.then(|| {
+            let val = (now.as_millis() as u32).wrapping_add(self.ts_offset);
+            Timestamps { val, ecr: self.ts_recent }
+        })
     }
 }
 
@@ -150,8 +152,7 @@ impl Tcb {
         if self.negotiated.sack && has_blocks {
             return self.options(now).len();
         }
-        let timestamps = self.negotiated.timestamps_at(now);
-        Options { timestamps, ..Options::default() }.len()
+        if self.negotiated.timestamps { Timestamps::LEN } else { 0 }
     }
 }
 

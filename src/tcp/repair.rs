@@ -14,17 +14,19 @@ use crate::trace::{Mask, RecoveryChange, Retransmission, Undone, What};
 /// Beginnings.
 impl Tcb {
     /// Marks what is lost now, and begins to repair it. Returns how many octets were marked.
-    pub(super) fn detect_losses(&mut self, news: Option<&News>, cx: &mut Context<'_>) -> u32 {
+    pub(super) fn detect_losses(&mut self, news: Option<&News<'_>>, cx: &mut Context<'_>) -> u32 {
         let losses = if !self.negotiated.sack {
             return self.count_duplicates(news, cx);
         } else if news.is_some_and(|news| news.delivery.octets == 0 && news.twice.is_none()) {
             // Nothing arrived that was not known to. What only needs time has its timer: so nobody can make
             // us go through the whole flight with an ACK that costs him nothing.
             return 0;
-        } else if cx.config.rack {
-            self.detect_losses_by_time(cx)
-        } else {
+        } else if !cx.config.rack {
             self.flight.detect_losses_by_count()
+        } else if self.nothing_was_overtaken() {
+            return 0;
+        } else {
+            self.detect_losses_by_time(cx)
         };
         let octets = self.take_losses(&losses, cx);
         if octets > 0 && !self.recovery.is_repairing() {
@@ -33,9 +35,18 @@ impl Tcb {
         octets
     }
 
+    /// As is usual: everything that is out left after all that was delivered.
+    fn nothing_was_overtaken(&mut self) -> bool {
+        let Some(out) = self.flight.out_mut() else { return true };
+        self.recovery.reordering.seen |= out.rack.has_seen_reordering();
+        let is_usual = out.nothing_was_overtaken();
+        if is_usual {
+            out.reordering_until = None;
+        }
+        is_usual
+    }
+
     fn detect_losses_by_time(&mut self, cx: &mut Context<'_>) -> Losses {
-        let reordered = self.flight.out().is_some_and(|out| out.rack.has_seen_reordering());
-        self.recovery.reordering.seen |= reordered;
         let patience = self.patience(cx);
         let (losses, wait) = self.flight.detect_losses_by_time(&patience, cx.now);
         if let Some(out) = self.flight.out_mut() {
@@ -82,7 +93,7 @@ impl Tcb {
     }
 
     /// Fast recovery begins.
-    fn begin_fast_recovery(&mut self, news: Option<&News>, cx: &mut Context<'_>) {
+    fn begin_fast_recovery(&mut self, news: Option<&News<'_>>, cx: &mut Context<'_>) {
         self.remember_how_to_undo();
         // For a mark in the same window it has come down already (RFC 3168 6.1.2).
         if self.recovery.episode.is_none() {
@@ -128,7 +139,7 @@ impl Tcb {
     }
 
     /// Without SACK: RFC 5681 3.2, RFC 6582 3.2.
-    fn count_duplicates(&mut self, news: Option<&News>, cx: &mut Context<'_>) -> u32 {
+    fn count_duplicates(&mut self, news: Option<&News<'_>>, cx: &mut Context<'_>) -> u32 {
         if !news.is_some_and(|news| news.is_duplicate) {
             return 0;
         }
@@ -191,7 +202,7 @@ impl Tcb {
 
 /// While it lasts, and its end.
 impl Tcb {
-    pub(super) fn end_or_go_on(&mut self, news: &News, cx: &mut Context<'_>) {
+    pub(super) fn end_or_go_on(&mut self, news: &News<'_>, cx: &mut Context<'_>) {
         let Some(episode) = self.recovery.episode.as_deref() else {
             if news.octets > 0 {
                 self.recovery.duplicates = 0;
@@ -275,7 +286,7 @@ impl Tcb {
 
 /// What is taken back.
 impl Tcb {
-    pub(super) fn undo_what_was_needless(&mut self, news: &News, cx: &mut Context<'_>) {
+    pub(super) fn undo_what_was_needless(&mut self, news: &News<'_>, cx: &mut Context<'_>) {
         let twice = news.twice;
         if self.recovery.undo.as_deref().is_some_and(|undo| undo.is_past(self.snd.una)) {
             self.recovery.undo = None;
@@ -302,7 +313,10 @@ impl Tcb {
     }
 
     /// F-RTO (RFC 5682 2.1 and 3.1).
-    fn judge_timeout(&mut self, news: &News, cx: &mut Context<'_>) {
+    fn judge_timeout(&mut self, news: &News<'_>, cx: &mut Context<'_>) {
+        if !matches!(self.recovery.kind(), Some(Kind::Timeout(_))) {
+            return;
+        }
         let room = (self.snd.una + self.snd.wnd).since(self.snd.nxt);
         let segment = self.payload_room(cx);
         let has_new_data = self.unsent() >= segment as usize && room >= segment;

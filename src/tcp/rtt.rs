@@ -21,8 +21,9 @@ pub(super) struct Rtt {
     least_at: Instant,
 }
 
-/// How long the least measurement counts: paths change (RFC 8985 6.2, step 1 asks for such a window).
-const LEAST_LASTS: Duration = Duration::from_mins(5);
+/// How long the least measurement counts, in nanoseconds: paths change (RFC 8985 6.2, step 1 asks for such a
+/// window).
+const LEAST_LASTS: u64 = 5 * 60 * 1_000_000_000;
 
 /// What no measurement exceeds: far beyond any ceiling of the timeout, far from any overflow.
 const LONGEST: u64 = 1 << 50;
@@ -53,9 +54,9 @@ impl Rtt {
     /// Takes a measurement (RFC 6298 2.2 and 2.3), and with it ends the doubling: until then the wait
     /// stays long, or a timeout too short would come again for each segment and never be mended
     /// (section 5). By Karn's rule the caller measures only what was sent once (section 3).
-    pub(super) fn measure(&mut self, rtt: Duration, config: &Config) {
+    pub(super) fn measure(&mut self, rtt_nanos: u64, config: &Config) {
         self.backoff = 0;
-        let rtt = nanos(rtt).min(LONGEST);
+        let rtt = rtt_nanos.min(LONGEST);
         let srtt = if self.srtt == NONE {
             self.rttvar = rtt / 2;
             rtt
@@ -75,11 +76,10 @@ impl Rtt {
     }
 
     /// Takes an exact measurement for the least round-trip time.
-    pub(super) fn take_least(&mut self, rtt: Duration, now: Instant) {
-        let rtt = nanos(rtt);
-        let is_old = now.since(self.least_at) > LEAST_LASTS;
-        if is_old || rtt <= self.least {
-            self.least = rtt;
+    pub(super) fn take_least(&mut self, rtt_nanos: u64, now: Instant) {
+        let is_old = now.nanos_since(self.least_at) > LEAST_LASTS;
+        if is_old || rtt_nanos <= self.least {
+            self.least = rtt_nanos;
             self.least_at = now;
         }
     }
@@ -131,6 +131,11 @@ impl Rtt {
         known(self.srtt)
     }
 
+    /// Twice that: for the loss probe (RFC 8985 7.2).
+    pub(super) fn twice_srtt(&self) -> Option<Duration> {
+        (self.srtt != NONE).then(|| Duration::from_nanos(2 * self.srtt))
+    }
+
     pub(super) fn rttvar(&self) -> Duration {
         Duration::from_nanos(self.rttvar)
     }
@@ -149,9 +154,9 @@ mod tests {
         let config = Config::default();
         let mut rtt = Rtt::new(&config);
         assert_eq!(rtt.rto(&config), ms(1000));
-        rtt.measure(ms(100), &config);
+        rtt.measure(nanos(ms(100)), &config);
         assert_eq!((rtt.srtt(), rtt.rttvar(), rtt.rto(&config)), (Some(ms(100)), ms(50), ms(300)));
-        rtt.measure(ms(180), &config);
+        rtt.measure(nanos(ms(180)), &config);
         // RTTVAR = 3/4 * 50 + 1/4 * 80, SRTT = 7/8 * 100 + 1/8 * 180
         assert_eq!((rtt.srtt(), rtt.rttvar()), (Some(ms(110)), Duration::from_micros(57_500)));
         assert_eq!(rtt.rto(&config), ms(340));
@@ -161,13 +166,13 @@ mod tests {
     fn the_timeout_doubles_up_to_the_ceiling_and_has_a_floor() {
         let config = Config::default();
         let mut rtt = Rtt::new(&config);
-        rtt.measure(Duration::from_micros(20), &config);
+        rtt.measure(20_000, &config);
         assert_eq!(rtt.rto(&config), config.min_rto);
         rtt.back_off();
         assert_eq!(rtt.rto(&config), 2 * config.min_rto);
         (0..100).for_each(|_| rtt.back_off());
         assert_eq!(rtt.rto(&config), config.max_rto);
-        rtt.measure(Duration::from_micros(20), &config);
+        rtt.measure(20_000, &config);
         assert_eq!(rtt.rto(&config), config.min_rto);
     }
 

@@ -236,7 +236,10 @@ impl Tcb {
 
     /// Sets or moves a timer.
     pub(super) fn arm(&mut self, timer: Timer, delay: Duration, cx: &mut Context<'_>) {
-        let until = cx.now + delay;
+        self.arm_until(timer, cx.now + delay, cx);
+    }
+
+    pub(super) fn arm_until(&mut self, timer: Timer, until: Instant, cx: &mut Context<'_>) {
         self.timers.arm(timer, until);
         cx.raise(Mask::TIMERS, || What::Timer { timer, change: TimerChange::Armed { until } });
     }

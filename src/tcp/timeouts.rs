@@ -135,36 +135,33 @@ impl Tcb {
         if self.flight.is_empty() {
             return self.timers.of_flight().into_iter().for_each(|timer| self.disarm(timer, cx));
         }
-        let rto = self.begin_timeout(cx);
-        let (timer, delay) = self.watcher(rto, cx);
-        self.watch_flight(timer, delay, cx);
+        let timeout_at = self.begin_timeout(cx);
+        let (timer, at) = self.watcher(timeout_at, cx);
+        self.watch_flight(timer, at, cx);
     }
 
     /// The retransmission timer, and no other, watches from now on: something was sent again, or would
     /// have been (RFC 6298 5.6, RFC 8985 7.3).
     fn wait_for_a_timeout(&mut self, cx: &mut Context<'_>) {
-        let rto = self.begin_timeout(cx);
-        self.watch_flight(Timer::Retransmission, rto, cx);
+        let timeout_at = self.begin_timeout(cx);
+        self.watch_flight(Timer::Retransmission, timeout_at, cx);
     }
 
-    /// What is out has a whole RTO from now on, whichever timer runs meanwhile. Returns it.
-    fn begin_timeout(&mut self, cx: &Context<'_>) -> Duration {
-        let rto = self.rtt.rto(cx.config);
+    /// What is out has a whole RTO from now on, whichever timer runs meanwhile. Returns its end.
+    fn begin_timeout(&mut self, cx: &Context<'_>) -> Instant {
+        let at = cx.now + self.rtt.rto(cx.config);
         if let Some(out) = self.flight.out_mut() {
-            out.timeout_at = cx.now + rto;
+            out.timeout_at = at;
         }
-        rto
+        at
     }
 
     /// The first segment leaves again, not for a timeout: the retransmission timer begins anew with it, or it
     /// would run out just before the acknowledgment can come (as RFC 6298 5.3 has it for progress).
     pub(super) fn put_timeout_off(&mut self, cx: &mut Context<'_>) {
-        let at = cx.now + self.rtt.rto(cx.config);
-        if let Some(out) = self.flight.out_mut() {
-            out.timeout_at = at;
-        }
+        let at = self.begin_timeout(cx);
         if self.timers.is_armed(Timer::Retransmission) {
-            self.watch_flight(Timer::Retransmission, at.since(cx.now), cx);
+            self.watch_flight(Timer::Retransmission, at, cx);
         }
     }
 
@@ -172,11 +169,10 @@ impl Tcb {
     /// retransmission timer runs out when it would have.
     pub(super) fn revise_retransmission_timer(&mut self, cx: &mut Context<'_>) {
         let Some(out) = self.flight.out() else { return };
-        let left = out.timeout_at.since(cx.now);
-        let (timer, delay) = self.watcher(left, cx);
+        let (timer, at) = self.watcher(out.timeout_at, cx);
         let is_same = self.timers.is_armed(timer) && timer != Timer::Reordering;
         if !is_same {
-            self.watch_flight(timer, delay, cx);
+            self.watch_flight(timer, at, cx);
         }
     }
 
@@ -185,40 +181,45 @@ impl Tcb {
         match self.timers.of_flight() {
             None => self.restart_retransmission_timer(cx),
             Some(Timer::LossProbe) => {
-                let left = self.flight.out().map(|out| out.timeout_at.since(cx.now));
-                let (timer, delay) = self.watcher(left.unwrap_or_default(), cx);
-                self.watch_flight(timer, delay, cx);
+                let timeout_at = self.flight.out().map_or(cx.now, |out| out.timeout_at);
+                let (timer, at) = self.watcher(timeout_at, cx);
+                self.watch_flight(timer, at, cx);
             }
             Some(_) => {}
         }
         self.watch_user_timeout(cx);
     }
 
-    /// Which timer has to watch over what is out, and how long, when the retransmission timer has `left`.
-    fn watcher(&self, left: Duration, cx: &Context<'_>) -> (Timer, Duration) {
+    /// Which timer has to watch over what is out, and until when, when the retransmission timer is to run
+    /// out at `timeout_at`.
+    fn watcher(&self, timeout_at: Instant, cx: &Context<'_>) -> (Timer, Instant) {
         let reordering = self.flight.out().and_then(|out| out.reordering_until);
-        if self.snd.wnd == 0 && self.state.is_synchronized() {
-            (Timer::Persist, left)
+        let (timer, at) = if self.snd.wnd == 0 && self.state.is_synchronized() {
+            (Timer::Persist, timeout_at)
         } else if let Some(until) = reordering {
-            (Timer::Reordering, until.since(cx.now))
+            (Timer::Reordering, until)
         } else if self.may_probe_for_losses(cx) {
-            (Timer::LossProbe, self.probe_timeout(cx).min(left))
+            (Timer::LossProbe, (cx.now + self.probe_timeout(cx)).min(timeout_at))
         } else {
-            (Timer::Retransmission, left)
-        }
+            (Timer::Retransmission, timeout_at)
+        };
+        (timer, at.max(cx.now))
     }
 
     /// Sets one of the timers that watch over what is out; the others rest.
-    fn watch_flight(&mut self, timer: Timer, delay: Duration, cx: &mut Context<'_>) {
+    fn watch_flight(&mut self, timer: Timer, at: Instant, cx: &mut Context<'_>) {
         if let Some(other) = self.timers.of_flight().filter(|other| *other != timer) {
             self.disarm(other, cx);
         }
-        self.arm(timer, delay, cx);
+        self.arm_until(timer, at, cx);
     }
 
     /// With nothing out and something to send, only the peer's window can be in the way: if its opening
     /// gets lost, nobody would ever move again. So the persist timer runs (RFC 9293 3.8.6.1, MUST-36).
     pub(super) fn watch_for_a_blocked_sender(&mut self, cx: &mut Context<'_>) {
+        if !self.flight.is_empty() {
+            return;
+        }
         let may_send = match self.state {
             State::Established
             | State::FinWait1
@@ -233,7 +234,7 @@ impl Tcb {
             | State::TimeWait => false,
         };
         let wants = self.unsent() > 0 || (self.close_requested && self.fin.is_none());
-        if may_send && self.flight.is_empty() {
+        if may_send {
             if !wants {
                 self.disarm(Timer::Persist, cx);
             } else if !self.timers.is_armed(Timer::Persist) {
@@ -256,11 +257,19 @@ impl Tcb {
 
     /// PTO (RFC 8985 7.2).
     fn probe_timeout(&self, cx: &Context<'_>) -> Duration {
-        let Some(srtt) = self.rtt.srtt() else { return Duration::from_secs(1) };
+        let Some(twice) = self.rtt.twice_srtt() else { return Duration::from_secs(1) };
         // Less than two full segments may be acknowledged late (RFC 9293 3.8.6.3).
         let is_short = self.flight_size() < 2 * self.send_mss(cx.config);
         let late = if is_short { cx.config.max_ack_delay } else { Duration::ZERO };
-        (2 * srtt).max(cx.config.min_probe_timeout) + late
+        twice.max(cx.config.min_probe_timeout) + late
+    }
+
+    /// Something was acknowledged: the user's limit begins anew.
+    pub(super) fn restart_user_timeout(&mut self, cx: &mut Context<'_>) {
+        if self.settings.user_timeout.is_some() {
+            self.disarm(Timer::User, cx);
+            self.watch_user_timeout(cx);
+        }
     }
 
     /// The user's limit runs while anything is not acknowledged.

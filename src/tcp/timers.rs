@@ -146,9 +146,10 @@ impl Timers {
 
     /// The timer that runs out first; of several that which stands first in `Timer::ALL`.
     pub(super) fn next(&self) -> Option<Deadline> {
-        let all = self.armed.into_iter().zip(self.at);
-        let (timer, at) = all.min_by_key(|(_, at)| *at).expect("there are timers");
-        (at != Instant::NEVER).then_some(Deadline { at, timer })
+        let first = (1..Self::PLACES)
+            .fold(0, |first, place| if self.at[place] < self.at[first] { place } else { first });
+        let at = self.at[first];
+        (at != Instant::NEVER).then(|| Deadline { at, timer: self.armed[first] })
     }
 
     /// Clears and returns the first timer that has run out at `now`.

@@ -1,8 +1,6 @@
-//! The Internet checksum (RFC 1071) over pieces of any length, on top of etherparse's sums.
+//! The Internet checksum (RFC 1071) over pieces of any length.
 
 use std::net::IpAddr;
-
-use etherparse::checksum::Sum16BitWords;
 
 use super::payload::Payload;
 
@@ -21,31 +19,27 @@ impl Checksum {
     ///
     /// When the addresses are of different families, which no parsed or routed packet has.
     pub(crate) fn pseudo_header(src: IpAddr, dst: IpAddr, protocol: u8, len: usize) -> Self {
-        let mut sum = Checksum::default();
-        match (src, dst) {
+        let len = u32::try_from(len).expect("an IP packet is shorter than 2^32");
+        // Addition knows no order: the addresses as they are, the rest as the numbers that it is.
+        let sum = u64::from(len.to_be()) + u64::from(u16::from(protocol).to_be());
+        let sum = match (src, dst) {
             (IpAddr::V4(src), IpAddr::V4(dst)) => {
-                sum.add(&src.octets());
-                sum.add(&dst.octets());
+                sum + sum_of(&src.octets()) + sum_of(&dst.octets())
             }
             (IpAddr::V6(src), IpAddr::V6(dst)) => {
-                sum.add(&src.octets());
-                sum.add(&dst.octets());
+                sum + sum_of(&src.octets()) + sum_of(&dst.octets())
             }
             (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => {
                 panic!("a packet from {src} to {dst}: two address families in one packet")
             }
-        }
-        let len = u32::try_from(len).expect("an IP packet is shorter than 2^32");
-        sum.add(&len.to_be_bytes());
-        sum.add(&[0, protocol]);
-        sum
+        };
+        Checksum { sum: folded(sum), odd: false }
     }
 
     /// Adds `bytes` behind what was added before.
     pub(crate) fn add(&mut self, bytes: &[u8]) {
-        // `ones_complement` gives the inverse of the folded sum, in memory order.
-        let folded = !Sum16BitWords::new().add_slice(bytes).ones_complement();
-        let part = if self.odd { folded.swap_bytes() } else { folded };
+        let part = folded(sum_of(bytes));
+        let part = if self.odd { part.swap_bytes() } else { part };
         let (sum, carry) = self.sum.overflowing_add(part);
         self.sum = sum + u16::from(carry);
         self.odd ^= bytes.len() % 2 == 1;
@@ -69,6 +63,47 @@ impl Checksum {
     pub(super) fn is_valid(self) -> bool {
         self.sum == 0xffff
     }
+}
+
+/// The sum of `bytes` as words in the byte order of memory, with zeros behind the last, folded to 33 bits:
+/// words of any size that 16 bits divide will do (RFC 1071 2). Two sums, for an addition waits for the one
+/// before it.
+fn sum_of(bytes: &[u8]) -> u64 {
+    const WORD: usize = size_of::<u64>();
+    let (blocks, rest) = bytes.as_chunks::<{ 4 * WORD }>();
+    let (mut even, mut odd) = (0_u128, 0_u128);
+    for block in blocks {
+        let (words, _) = block.as_chunks::<WORD>();
+        even += word(words[0]) + word(words[2]);
+        odd += word(words[1]) + word(words[3]);
+    }
+    let (words, rest) = rest.as_chunks::<WORD>();
+    words.iter().for_each(|octets| even += word(*octets));
+    let mut last = [0; WORD];
+    last[..rest.len()].copy_from_slice(rest);
+    let sum = even + odd + word(last);
+    // What is carried out of 64 bits is worth as much at the low end.
+    let (sum, carry) = low_half(sum).overflowing_add(low_half(sum >> 64));
+    let sum = sum + u64::from(carry);
+    (sum & 0xffff_ffff) + (sum >> 32)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is asked for")]
+const fn low_half(sum: u128) -> u64 {
+    sum as u64
+}
+
+fn word(octets: [u8; 8]) -> u128 {
+    u128::from(u64::from_ne_bytes(octets))
+}
+
+/// To 16 bits, carries added at the low end.
+fn folded(sum: u64) -> u16 {
+    let sum = (sum & 0xffff_ffff) + (sum >> 32);
+    let sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+    let sum = (sum & 0xffff) + (sum >> 16);
+    let sum = (sum & 0xffff) + (sum >> 16);
+    u16::try_from(sum).expect("it was folded")
 }
 
 #[cfg(test)]

@@ -37,8 +37,11 @@ pub struct Timestamps {
 }
 
 impl Timestamps {
+    /// Octets of the option and what aligns it.
+    pub const LEN: usize = 12;
+
     /// The option behind two NOPs (RFC 7323, appendix A).
-    pub(super) fn octets(self) -> [u8; 12] {
+    pub(super) fn octets(self) -> [u8; Self::LEN] {
         let mut octets = [1, 1, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0];
         octets[4..8].copy_from_slice(&self.val.to_be_bytes());
         octets[8..].copy_from_slice(&self.ecr.to_be_bytes());
@@ -251,7 +254,7 @@ impl Options {
         let sack_and_timestamps = match (self.sack_permitted, self.timestamps.is_some()) {
             (false, false) => 0,
             (true, false) => 4,
-            (false | true, true) => 12,
+            (false | true, true) => Timestamps::LEN,
         };
         mss + scale + sack_and_timestamps
     }

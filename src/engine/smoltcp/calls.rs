@@ -13,7 +13,7 @@ use super::convert::{address, our_state, theirs};
 use super::{Connection, EPHEMERAL, Listener, Owner, Smoltcp};
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::stack::{FourTuple, Handle, ListenerId, Ready, Summary};
+use crate::stack::{FourTuple, Handle, ListenerId, ReadyList, Summary};
 use crate::tcp::{Algorithm, Keepalive, PathStatus, Received, RecoveryState, State, Status};
 use crate::time::Instant;
 use crate::trace::{ConnId, Event};
@@ -57,7 +57,7 @@ impl Engine for Smoltcp {
         self.is_dirty || !self.link.outbound.is_empty()
     }
 
-    fn take_ready(&mut self) -> Vec<Ready> {
+    fn take_ready(&mut self) -> ReadyList {
         std::mem::take(&mut self.ready)
     }
 

@@ -50,14 +50,15 @@ pub(in crate::tcp) struct Progress {
     pub app_limited: u64,
     /// The last sample: octets delivered, and over which time; zero before the first.
     rated: u64,
-    rated_over: Duration,
+    rated_over_nanos: u64,
     pub rate_is_app_limited: bool,
 }
 
 impl Progress {
     /// The last sample in octets per second; none before the first.
     pub(in crate::tcp) fn rate(&self) -> Option<u64> {
-        (!self.rated_over.is_zero()).then(|| rate(self.rated, self.rated_over))
+        let over = self.rated_over_nanos;
+        (over > 0).then(|| rate(self.rated, Duration::from_nanos(over)))
     }
 
     /// What a segment of `octets` remembers that leaves now, with `pipe` octets in the network.
@@ -95,11 +96,12 @@ impl Progress {
             out.delivered_at = now;
             out.first_sent_at = out.first_sent_at.max(newest.at);
         }
-        let sending = newest.at.since(newest.mark.first_sent_at);
-        let arriving = now.since(newest.mark.delivered_at);
-        let interval = sending.max(arriving);
+        let sending = newest.at.nanos_since(newest.mark.first_sent_at);
+        let arriving = now.nanos_since(newest.mark.delivered_at);
+        let nanos = sending.max(arriving);
+        let interval = Duration::from_nanos(nanos);
         // Shorter than a round trip: the acknowledgment was for an earlier copy of the segment.
-        if interval.is_zero() || min_rtt.is_some_and(|least| interval < least) {
+        if nanos == 0 || min_rtt.is_some_and(|least| interval < least) {
             return None;
         }
         let sample = RateSample {
@@ -108,11 +110,11 @@ impl Progress {
             prior_delivered: newest.mark.delivered,
             in_flight_then: newest.mark.in_flight,
             lost: self.lost - newest.mark.lost,
-            rtt: (!newest.was_sent_again()).then(|| now.since(newest.at)),
+            rtt: (!newest.was_sent_again).then(|| now.since(newest.at)),
             app_limited: newest.mark.app_limited,
         };
         // It is divided only for those who ask.
-        (self.rated, self.rated_over) = (sample.delivered, sample.interval);
+        (self.rated, self.rated_over_nanos) = (sample.delivered, nanos);
         self.rate_is_app_limited = sample.app_limited;
         Some(sample)
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::rack::Rack;
-use super::sent::Sent;
+use super::sent::{Mark, Sent};
 use crate::seq::Seq;
 use crate::time::Instant;
 
@@ -16,17 +16,26 @@ pub(in crate::tcp) struct Delivery {
     min_rtt: Option<Duration>,
     /// Octets that were not known to be delivered before.
     pub octets: u32,
-    /// Of what was delivered, the record that left last.
-    pub newest: Option<Sent>,
+    /// Of what was delivered, what is known of the record that left last.
+    pub newest: Option<Newest>,
     /// The same without those that may have been delivered by an earlier copy.
     latest: Option<(Instant, Seq)>,
-    /// The newest record that left only once, of which at least a segment is covered: for the round-trip
-    /// time.
-    timed: Option<Sent>,
+    /// For the round-trip time: when the newest record left that left only once and of which at least a
+    /// segment is covered, and whether that is beyond a gap.
+    timed: Option<(Instant, bool)>,
     /// The cumulative acknowledgment covers something that was sent again.
     sent_again: bool,
     /// Something was delivered that had been marked lost and was not sent again since.
     pub was_not_lost: bool,
+}
+
+/// Of a record that was delivered: when it left, and where the connection stood.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::tcp) struct Newest {
+    pub at: Instant,
+    pub end: Seq,
+    pub was_sent_again: bool,
+    pub mark: Mark,
 }
 
 /// A timestamp of ours that came back (RFC 7323 3.2, TSecr).
@@ -70,7 +79,7 @@ impl Delivery {
     /// The cumulative acknowledgment covers one segment or more of `sent`, but not all.
     pub(super) fn part(&mut self, sent: &Sent) {
         if !sent.was_sent_again() {
-            self.timed = Some(*sent);
+            self.timed = Some((sent.at, sent.sacked));
         }
     }
 
@@ -78,10 +87,11 @@ impl Delivery {
     pub(super) fn whole(&mut self, sent: &Sent, rack: &mut Rack) {
         let newer = self.newest.is_none_or(|newest| sent.left_after(newest.at, newest.end));
         if newer {
-            self.newest = Some(*sent);
+            let &Sent { at, end, mark, .. } = sent;
+            self.newest = Some(Newest { at, end, was_sent_again: sent.was_sent_again(), mark });
         }
         if !sent.was_sent_again() {
-            self.timed = Some(*sent);
+            self.timed = Some((sent.at, sent.sacked));
             self.was_not_lost |= sent.lost.is_some();
         }
         let is_latest = self.latest.is_none_or(|(at, end)| sent.left_after(at, end));
@@ -100,18 +110,18 @@ impl Delivery {
         sent.was_sent_again() && (too_soon || echoes_earlier)
     }
 
-    /// The round-trip time, if one can be told. By Karn's rule not from a cumulative acknowledgment of
+    /// The round-trip time in nanoseconds, if one can be told. By Karn's rule not from a cumulative acknowledgment of
     /// anything that was sent again: it may have waited for that, however late the last left (RFC 6298 3).
-    pub(in crate::tcp) fn rtt(&self) -> Option<Duration> {
-        let sent = self.timed.filter(|sent| sent.sacked || !self.sent_again)?;
-        Some(self.now.since(sent.at))
+    pub(in crate::tcp) fn rtt_nanos(&self) -> Option<u64> {
+        let (at, sacked) = self.timed?;
+        (sacked || !self.sent_again).then(|| self.now.nanos_since(at))
     }
 
-    /// The round-trip time by the timestamp that came back, as exact as their clock is (RFC 7323 4).
-    pub(in crate::tcp) fn rtt_by_timestamp(&self) -> Option<Duration> {
+    /// The same by the timestamp that came back, as exact as their clock is (RFC 7323 4).
+    pub(in crate::tcp) fn rtt_nanos_by_timestamp(&self) -> Option<u64> {
         let echo = self.echo?;
         let ticks = echo.now.wrapping_sub(echo.val);
         let is_sane = ticks.cast_signed() >= 0 && (self.octets > 0);
-        is_sane.then(|| Duration::from_millis(u64::from(ticks.max(1))))
+        is_sane.then(|| u64::from(ticks.max(1)) * 1_000_000)
     }
 }

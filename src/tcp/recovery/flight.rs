@@ -98,6 +98,7 @@ impl Flight {
         pool: &mut Pool,
     ) {
         let Some(out) = &mut self.0 else { return };
+        out.acknowledge_plain(ack, delivery);
         while let Some(first) = out.sent.front_mut() {
             if first.seq.ge(ack) {
                 break;
@@ -229,6 +230,24 @@ impl Out {
         let mut sent = std::mem::take(&mut self.sent);
         sent.clear();
         *self = Out { sent, ..Out::default() };
+    }
+
+    /// Removes what `ack` covers as long as it is what is usual: records that left once and of which
+    /// nothing was heard. Each has left after the one before it, so that the last stands for all.
+    fn acknowledge_plain(&mut self, ack: Seq, delivery: &mut Delivery) {
+        let is_plain = |sent: &&Sent| sent.end.le(ack) && sent.times == 1 && sent.is_under_way();
+        let (mut count, mut last) = (0, None);
+        for sent in self.sent.iter().take_while(is_plain) {
+            delivery.octets += sent.len();
+            self.rack.detect_reordering(sent);
+            (count, last) = (count + 1, Some(sent));
+        }
+        if let Some(last) = last {
+            delivery.whole(last, &mut self.rack);
+        }
+        for _ in 0..count {
+            self.sent.pop_front();
+        }
     }
 
     /// Takes a record of what just left, behind all others.
@@ -403,7 +422,7 @@ mod tests {
         assert_eq!(delivery.octets, 150);
         flight.check(Seq(150), Seq(251));
         assert_eq!(flight.lost(), 101);
-        assert_eq!(acknowledge(&mut flight, 251).newest.map(|sent| sent.fin), Some(true));
+        assert_eq!(acknowledge(&mut flight, 251).newest.map(|sent| sent.end), Some(Seq(251)));
         assert!(flight.is_empty());
     }
 
@@ -412,9 +431,9 @@ mod tests {
         let mut flight = flight();
         flight.mark_first_lost(Retransmission::Timeout, 1_000);
         resend(&mut flight);
-        assert_eq!(acknowledge(&mut flight, 200).rtt(), None);
-        let rtt = acknowledge(&mut flight, 251).rtt();
-        assert_eq!(rtt, Some(std::time::Duration::from_millis(4_800)));
+        assert_eq!(acknowledge(&mut flight, 200).rtt_nanos(), None);
+        let rtt = acknowledge(&mut flight, 251).rtt_nanos();
+        assert_eq!(rtt, Some(4_800_000_000));
     }
 
     /// The first ACKs of a long burst measure how long the way is, the last how long the burst.
@@ -423,12 +442,12 @@ mod tests {
         let (mut flight, pool) = (Flight::default(), &mut Pool::new());
         let at = Instant::from_millis(4_000);
         flight.open(Seq(0), at, pool).push(Sent::sample(0, 1_000, at));
-        assert_eq!(acknowledge(&mut flight, 50).rtt(), None, "not a whole segment");
-        let rtt = acknowledge(&mut flight, 200).rtt();
-        assert_eq!(rtt, Some(std::time::Duration::from_secs(1)));
+        assert_eq!(acknowledge(&mut flight, 50).rtt_nanos(), None, "not a whole segment");
+        let rtt = acknowledge(&mut flight, 200).rtt_nanos();
+        assert_eq!(rtt, Some(1_000_000_000));
         flight.mark_first_lost(Retransmission::Fast, 1_000);
         resend(&mut flight);
-        assert_eq!(acknowledge(&mut flight, 400).rtt(), None, "which copy was it?");
+        assert_eq!(acknowledge(&mut flight, 400).rtt_nanos(), None, "which copy was it?");
     }
 
     /// RFC 8985 6.2, step 2: RACK.rtt is that of what left last, wherever that stands in the stream.

@@ -137,6 +137,15 @@ impl Rack {
     }
 }
 
+impl Out {
+    /// Whether the first record was sent only once and left after all that was delivered: so did everything
+    /// behind it.
+    pub(in crate::tcp) fn nothing_was_overtaken(&self) -> bool {
+        let Some((at, end)) = self.rack.newest else { return true };
+        self.first().is_some_and(|first| first.left_after(at, end) && !first.was_sent_again())
+    }
+}
+
 impl Flight {
     /// Step 5: marks what is lost at `now`. Returns the losses, and how long to wait for the rest of what
     /// was overtaken.
@@ -147,11 +156,9 @@ impl Flight {
     ) -> (Losses, Option<Duration>) {
         let mut losses = Losses::new();
         let Some(out) = self.out_mut() else { return (losses, None) };
-        let Some((at, end)) = out.rack.newest else { return (losses, None) };
-        // As is usual: nothing was overtaken.
-        if out.first().is_some_and(|first| first.left_after(at, end) && !first.was_sent_again()) {
+        let Some((at, end)) = out.rack.newest.filter(|_| !out.nothing_was_overtaken()) else {
             return (losses, None);
-        }
+        };
         let allowed = out.rack.rtt + patience.window(out.sacked_segments);
         let mut wait = None;
         for index in 0..out.sent.len() {

@@ -26,7 +26,7 @@ pub(super) fn drop_segment(why: DropReason, cx: &mut Context<'_>) -> Step {
 
 impl Tcb {
     /// A segment of this connection arrived. What it draws as an answer comes with `poll_output`.
-    pub fn on_segment(&mut self, seg: Segment, cx: &mut Context<'_>) {
+    pub fn on_segment(&mut self, mut seg: Segment, cx: &mut Context<'_>) {
         let state = self.state;
         cx.raise(Mask::SEGMENTS, || What::Received { seg: summary(&seg), state });
         self.counters.segments_received += 1;
@@ -39,7 +39,7 @@ impl Tcb {
                 ControlFlow::Break(())
             }
             State::Listen => listen::listen(self, &seg, cx),
-            State::SynSent => syn_sent::syn_sent(self, seg, cx),
+            State::SynSent => syn_sent::syn_sent(self, &mut seg, cx),
             State::SynReceived
             | State::Established
             | State::FinWait1
@@ -47,7 +47,7 @@ impl Tcb {
             | State::CloseWait
             | State::Closing
             | State::LastAck
-            | State::TimeWait => other_states::other_states(self, seg, cx),
+            | State::TimeWait => other_states::other_states(self, &mut seg, cx),
         };
     }
 

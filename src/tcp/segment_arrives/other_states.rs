@@ -15,19 +15,19 @@ use crate::trace::{DropReason, Mask, Retransmission, Role, What};
 use crate::wire::{Flags, Segment};
 
 /// The eight checks. Each `?` is a "return" in the RFC's text.
-pub(super) fn other_states(tcb: &mut Tcb, mut seg: Segment, cx: &mut Context<'_>) -> Step {
-    repeated_syn_of_the_handshake(tcb, &mut seg, cx)?;
-    first_check_sequence_number(tcb, &mut seg, cx)?;
-    second_check_the_rst_bit(tcb, &seg, cx)?;
+pub(super) fn other_states(tcb: &mut Tcb, seg: &mut Segment, cx: &mut Context<'_>) -> Step {
+    repeated_syn_of_the_handshake(tcb, seg, cx)?;
+    first_check_sequence_number(tcb, seg, cx)?;
+    second_check_the_rst_bit(tcb, seg, cx)?;
     // Third, security: IP security options are long gone, there is nothing to compare.
-    fourth_check_the_syn_bit(tcb, &seg, cx)?;
-    let (first, twice) = (seg.seq, tcb.duplicate_in(&seg));
-    cut_to_window(tcb, &mut seg);
-    fifth_check_the_ack_field(tcb, &seg, cx)?;
-    take_timestamp(tcb, &seg, first, cx.now);
+    fourth_check_the_syn_bit(tcb, seg, cx)?;
+    let (first, twice) = (seg.seq, tcb.duplicate_in(seg));
+    cut_to_window(tcb, seg);
+    fifth_check_the_ack_field(tcb, seg, cx)?;
+    take_timestamp(tcb, seg, first, cx.now);
     tcb.report_duplicate(twice, cx);
-    tcb.take_mark(&seg);
-    from_sixth_step(tcb, &mut seg, cx)
+    tcb.take_mark(seg);
+    from_sixth_step(tcb, seg, cx)
 }
 
 /// The last three checks; SYN-SENT joins here once its SYN is acknowledged.

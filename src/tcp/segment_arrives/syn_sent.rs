@@ -11,9 +11,9 @@ use crate::tcp::tcb::Tcb;
 use crate::trace::{DropReason, Retransmission};
 use crate::wire::{Flags, Segment};
 
-pub(super) fn syn_sent(tcb: &mut Tcb, seg: Segment, cx: &mut Context<'_>) -> Step {
-    first_check_the_ack_bit(tcb, &seg, cx)?;
-    second_check_the_rst_bit(tcb, &seg, cx)?;
+pub(super) fn syn_sent(tcb: &mut Tcb, seg: &mut Segment, cx: &mut Context<'_>) -> Step {
+    first_check_the_ack_bit(tcb, seg, cx)?;
+    second_check_the_rst_bit(tcb, seg, cx)?;
     // Third, security: there is nothing to compare.
     fourth_check_the_syn_bit(tcb, seg, cx)
 }
@@ -45,38 +45,33 @@ fn second_check_the_rst_bit(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) 
     ControlFlow::Break(())
 }
 
-fn fourth_check_the_syn_bit(tcb: &mut Tcb, seg: Segment, cx: &mut Context<'_>) -> Step {
+fn fourth_check_the_syn_bit(tcb: &mut Tcb, seg: &mut Segment, cx: &mut Context<'_>) -> Step {
     if !seg.has(Flags::SYN) {
         // Fifth: neither SYN nor RST.
         return drop_segment(DropReason::NoSyn, cx);
     }
     tcb.negotiated.on_syn(&seg.options, cx.now);
-    tcb.take_ecn_of_syn(&seg, cx.config.ecn);
+    tcb.take_ecn_of_syn(seg, cx.config.ecn);
     tcb.irs = seg.seq;
     tcb.rcv.nxt = seg.seq + 1;
     if seg.has(Flags::ACK) {
         tcb.begin_congestion_control(cx);
-        tcb.acknowledge(&seg, false, cx);
-        tcb.take_window(&seg, cx);
+        tcb.acknowledge(seg, false, cx);
+        tcb.take_window(seg, cx);
         tcb.acks.now = true;
         tcb.enter(State::Established, Cause::SynAckArrived, cx);
         tcb.on_established(cx);
-        let mut rest = without_syn(seg);
-        cut_to_window(tcb, &mut rest);
-        return from_sixth_step(tcb, &mut rest, cx);
+        // What is left is the rest behind its SYN.
+        seg.flags.remove(Flags::SYN);
+        seg.seq += 1;
+        cut_to_window(tcb, seg);
+        return from_sixth_step(tcb, seg, cx);
     }
     // Simultaneous open: our SYN goes again, now with an ACK. What came with the peer's SYN is left for
     // it to send again.
-    tcb.take_window(&seg, cx);
+    tcb.take_window(seg, cx);
     tcb.begin_congestion_control(cx);
     tcb.enter(State::SynReceived, Cause::SynArrived, cx);
     tcb.flight.mark_first_lost(Retransmission::Handshake, u32::MAX);
     ControlFlow::Break(())
-}
-
-/// The rest of a segment behind its SYN.
-fn without_syn(mut seg: Segment) -> Segment {
-    seg.flags.remove(Flags::SYN);
-    seg.seq += 1;
-    seg
 }

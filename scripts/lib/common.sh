@@ -14,6 +14,7 @@ fail() {
 package_of() {
     case $1 in
         cc) echo gcc libc6-dev ;;
+        c++) echo g++ ;;
         ip | ss) echo iproute2 ;;
         nc) echo netcat-openbsd ;;
         ping) echo iputils-ping ;;

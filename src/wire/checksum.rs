@@ -65,7 +65,7 @@ impl Checksum {
     }
 }
 
-/// The sum of `bytes` as words in the byte order of memory, with zeros behind the last, folded to 33 bits:
+/// The sum of `bytes` as words in the byte order of memory, with a zero behind an odd octet, folded to 33 bits:
 /// words of any size that 16 bits divide will do (RFC 1071 2). Two sums, for an addition waits for the one
 /// before it.
 fn sum_of(bytes: &[u8]) -> u64 {
@@ -79,13 +79,21 @@ fn sum_of(bytes: &[u8]) -> u64 {
     }
     let (words, rest) = rest.as_chunks::<WORD>();
     words.iter().for_each(|octets| even += word(*octets));
-    let mut last = [0; WORD];
-    last[..rest.len()].copy_from_slice(rest);
-    let sum = even + odd + word(last);
+    let sum = even + odd + u128::from(last_word(rest));
     // What is carried out of 64 bits is worth as much at the low end.
     let (sum, carry) = low_half(sum).overflowing_add(low_half(sum >> 64));
     let sum = sum + u64::from(carry);
     (sum & 0xffff_ffff) + (sum >> 32)
+}
+
+/// Up to seven octets, summed as words of 32 and 16 bits.
+fn last_word(octets: &[u8]) -> u64 {
+    let (words, rest) = octets.as_chunks::<4>();
+    let (halves, rest) = rest.as_chunks::<2>();
+    let words = words.first().map_or(0, |octets| u64::from(u32::from_ne_bytes(*octets)));
+    let half = halves.first().map_or(0, |octets| u64::from(u16::from_ne_bytes(*octets)));
+    let last = rest.first().map_or(0, |octet| u64::from(u16::from_ne_bytes([*octet, 0])));
+    words + half + last
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the lower half is asked for")]

@@ -10,6 +10,8 @@ mod accounts;
 mod client;
 #[path = "crowd/counted.rs"]
 mod counted;
+#[path = "crowd/packets.rs"]
+mod packets;
 #[path = "crowd/report.rs"]
 mod report;
 #[path = "crowd/server.rs"]
@@ -18,7 +20,6 @@ mod server;
 mod side;
 
 use std::io;
-use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -30,8 +31,9 @@ use tokio::time::{Instant, sleep, timeout};
 pub(crate) use report::Report;
 pub(crate) use server::Responder;
 
+use packets::Costs;
 use server::Server;
-use side::{Side, cidr};
+use side::Side;
 
 /// What opening, or fetching, may take.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -51,6 +53,10 @@ pub(crate) struct Options {
     /// How long all of them are idle, in seconds, before the fetch and after it
     #[arg(long, default_value_t = 3)]
     pub(crate) idle: u64,
+    /// Instead of memory, measure what a request costs on ten connections, alone and among many, and on any
+    /// of the many
+    #[arg(long)]
+    pub(crate) packets: bool,
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub(crate) json: bool,
@@ -71,6 +77,8 @@ pub(crate) fn main() -> ExitCode {
     let options = Options::parse();
     let result = if options.serve {
         serve(&options)
+    } else if options.packets {
+        measure_packets(&options).map(|costs| print(&options, &costs))
     } else {
         measure(&options).map(|report| print(&options, &report))
     };
@@ -85,7 +93,9 @@ pub(crate) fn main() -> ExitCode {
 
 /// Be the server of a process that measures.
 pub(crate) fn serve(options: &Options) -> io::Result<()> {
-    accounts::begin();
+    if !options.packets {
+        accounts::begin();
+    }
     runtime()?.block_on(server::serve(options))
 }
 
@@ -96,6 +106,15 @@ pub(crate) fn measure(options: &Options) -> io::Result<Report> {
     runtime()?.block_on(run(options))
 }
 
+/// The same for what a packet costs: nothing is counted that would cost something itself.
+fn measure_packets(options: &Options) -> io::Result<Costs> {
+    namespace::enter().map_err(io::Error::other)?;
+    runtime()?.block_on(async {
+        setup::loopback_up().await?;
+        packets::measure(options, &mut Server::start(options)?).await
+    })
+}
+
 fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
@@ -104,8 +123,7 @@ async fn run(options: &Options) -> io::Result<Report> {
     setup::loopback_up().await?;
     let mut server = Server::start(options)?;
     let addrs = client::addresses(options.connections);
-    let host = cidr(Ipv4Addr::new(198, 51, 100, 0), 1);
-    let client = Side::start("glass1", host, addrs.clone()).await?;
+    let client = Side::start("glass1", client::host(), addrs.clone()).await?;
     let mut held = Vec::new();
     held.push((client.held()?, server.held()?));
 
@@ -131,7 +149,7 @@ async fn in_time<T>(work: impl Future<Output = io::Result<T>>, what: &str) -> io
     timeout(PATIENCE, work).await.map_err(late)?
 }
 
-fn print(options: &Options, report: &Report) {
+fn print(options: &Options, report: &(impl serde::Serialize + std::fmt::Display)) {
     if options.json {
         println!("{}", serde_json::to_string(report).expect("numbers and words"));
     } else {

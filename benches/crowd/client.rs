@@ -4,16 +4,23 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use glasstack::device::Cidr;
 use glasstack::runtime::{Net, TcpSocket, TcpStream};
 use tokio::io::AsyncWriteExt;
 
 use super::server::ADDR;
+use super::side::cidr;
 
 /// Connections from one address: there are ports for some more.
 const PER_ADDRESS: usize = 20_000;
 /// Octets of the page.
 const PAGE: usize = 1000;
 const REQUEST: &[u8] = b"GET /bytes/1000 HTTP/1.1\r\nHost: 192.0.2.2\r\n\r\n";
+
+/// The kernel's address on its TUN.
+pub(crate) fn host() -> Cidr {
+    cidr(Ipv4Addr::new(198, 51, 100, 0), 1)
+}
 
 /// The addresses that so many connections need.
 pub(crate) fn addresses(connections: usize) -> Vec<IpAddr> {

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use glasstack::http;
 use glasstack::runtime::TcpListener;
 use glasstack::serving::{Limits, stop};
+use serde::de::DeserializeOwned;
 use tokio::io::AsyncBufReadExt;
 
 use super::Options;
@@ -50,6 +51,7 @@ impl Server {
         let mut child = Command::new(std::env::current_exe()?)
             .args(["--serve", "--responder", options.responder.name()])
             .args(["--connections", &options.connections.to_string()])
+            .args(options.packets.then_some("--packets"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -60,7 +62,16 @@ impl Server {
 
     /// Asks what it holds. Before it has a TUN it does not answer.
     pub(crate) fn held(&mut self) -> io::Result<Held> {
-        self.questions.write_all(b"held\n")?;
+        self.ask("held")
+    }
+
+    /// Asks what CPU time it has spent, in microseconds.
+    pub(crate) fn cpu_us(&mut self) -> io::Result<u64> {
+        self.ask("cpu")
+    }
+
+    fn ask<T: DeserializeOwned>(&mut self, question: &str) -> io::Result<T> {
+        writeln!(self.questions, "{question}")?;
         let mut line = String::new();
         self.answers.read_line(&mut line)?;
         serde_json::from_str(&line).map_err(|_| io::Error::other("the server has ended"))
@@ -77,7 +88,12 @@ impl Drop for Server {
 /// What the process does: answers, until its stdin ends.
 pub(crate) async fn serve(options: &Options) -> io::Result<()> {
     let host = cidr(Ipv4Addr::new(192, 0, 2, 0), 1);
-    let side = Side::start("glass0", host, vec![ADDR.ip()]).await?;
+    let addrs = vec![ADDR.ip()];
+    let side = if options.packets {
+        Side::start_plain("glass0", host, addrs).await?
+    } else {
+        Side::start("glass0", host, addrs).await?
+    };
     let listener = TcpListener::bind(&side.net, ADDR)?;
     let (_stopper, stop) = stop();
     let most = options.connections;
@@ -91,8 +107,18 @@ pub(crate) async fn serve(options: &Options) -> io::Result<()> {
         Responder::ByHand => tokio::spawn(http::by_hand::serve(listener, most, true, stop)),
     };
     let mut questions = tokio::io::BufReader::new(tokio::io::stdin()).lines();
-    while questions.next_line().await?.is_some() {
-        println!("{}", serde_json::to_string(&side.held()?)?);
+    while let Some(question) = questions.next_line().await? {
+        let answer = match question.as_str() {
+            "cpu" => serde_json::to_string(&cpu_us()),
+            _ => serde_json::to_string(&side.held()?),
+        };
+        println!("{}", answer?);
     }
     Ok(())
+}
+
+/// Of this process, in the kernel and outside of it.
+fn cpu_us() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    u64::try_from(time.tv_sec * 1_000_000 + time.tv_nsec / 1_000).expect("it grows from zero")
 }

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::{fs, io};
 
 use glasstack::device::{Cidr, LinkSetup, OffloadMode, Tun};
+use glasstack::engine::Engine;
 use glasstack::runtime::{Net, secret};
-use glasstack::stack::Config;
+use glasstack::stack::{Config, Stack};
 use glasstack::tcp::State;
 use serde::{Deserialize, Serialize};
 
@@ -45,13 +46,33 @@ impl Side {
         host: Cidr,
         addrs: Vec<IpAddr>,
     ) -> io::Result<Side> {
-        let offload = OffloadMode::Off;
-        let link = LinkSetup { addresses: vec![host], offload, ..LinkSetup::default() };
-        let device = Tun::create(tun, &link).await.map_err(io::Error::other)?;
         let account = Arc::new(Mutex::new(Account::open()));
         let config = Config { addrs, ..Config::default() };
         let stack = Counted::new(config, secret()?, &account);
-        let (net, driver) = Net::new(Box::new(stack), Box::new(device), Vec::new())?;
+        Side::run(tun, host, Box::new(stack), account).await
+    }
+
+    /// The same with nothing counted.
+    pub(crate) async fn start_plain(
+        tun: &'static str,
+        host: Cidr,
+        addrs: Vec<IpAddr>,
+    ) -> io::Result<Side> {
+        let config = Config { addrs, ..Config::default() };
+        let stack = Stack::new(config, secret()?);
+        Side::run(tun, host, Box::new(stack), Arc::new(Mutex::new(Account::open()))).await
+    }
+
+    async fn run(
+        tun: &'static str,
+        host: Cidr,
+        engine: Box<dyn Engine>,
+        account: Arc<Mutex<Account>>,
+    ) -> io::Result<Side> {
+        let offload = OffloadMode::Off;
+        let link = LinkSetup { addresses: vec![host], offload, ..LinkSetup::default() };
+        let device = Tun::create(tun, &link).await.map_err(io::Error::other)?;
+        let (net, driver) = Net::new(engine, Box::new(device), Vec::new())?;
         tokio::spawn(async move {
             if let Err(error) = driver.run().await {
                 eprintln!("bench_crowd: the device has failed: {error}");

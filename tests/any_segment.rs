@@ -56,6 +56,7 @@ fn run(seed: u64, step: &Cell<u32>, recorder: Option<LadderRecorder>, coverage: 
     harness.end();
 }
 
+// MUST-7
 #[test]
 fn anything_at_any_time_in_any_state() {
     let seeds = seeds(3_300);

@@ -33,7 +33,7 @@ fn cwnd(p: &Prober) -> u32 {
     p.status().expect("it stands").cwnd
 }
 
-// 6.1.1
+// 6.1.1; SHLD-8
 #[test]
 fn a_peer_that_asks_is_answered_and_one_that_does_not_is_not() {
     assert!(is_in_use(&capable()));
@@ -164,7 +164,7 @@ fn resets_and_keep_alives_may_not_be_marked() {
     p.abort().expect(rst_ack().ecn(Ecn::NotEct));
 }
 
-// 6.1.3
+// 6.1.3; SHLD-8
 #[test]
 fn a_mark_is_echoed_until_the_peer_says_that_it_slows_down() {
     let mut p = capable();
@@ -221,7 +221,7 @@ fn without_agreement_marks_and_flags_mean_nothing() {
     p.check(after >= before, "the window should not shrink");
 }
 
-// 6.1.2
+// 6.1.2; SHLD-8
 #[test]
 fn an_echo_halves_the_window_once_for_what_is_out() {
     let mut p = capable();

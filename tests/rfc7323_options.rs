@@ -62,6 +62,17 @@ fn a_shift_beyond_14_counts_as_14() {
     p.expect_eq(window, 1 << 14, "SND.WND");
 }
 
+// REC-1: one gibioctet, which has no room in 16 bits.
+#[test]
+fn the_largest_window_fits_into_32_bits() {
+    let mut p = Prober::new();
+    p.send(syn().options(Options { window_scale: Some(14), ..mss(1460) })).expect(syn_ack());
+    p.send(ack()).accept();
+    let window = p.status().expect("it stands").send_window;
+    p.expect_eq(window, 65_535 << 14, "SND.WND");
+    p.write(pattern(1, 14_600)).expect_segments(10);
+}
+
 #[test]
 fn options_may_be_turned_off() {
     let mut p = Prober::with(|config| {
@@ -72,7 +83,7 @@ fn options_may_be_turned_off() {
     p.send(syn().options(all_options(1))).expect(syn_ack().options(mss(1460)));
 }
 
-// RFC 7323 3.2
+// RFC 7323 3.2; MUST-5
 #[test]
 fn every_segment_echoes_the_peers_timestamp() {
     let mut p = modern();

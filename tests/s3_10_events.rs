@@ -41,6 +41,7 @@ fn open_of_a_connection_that_exists_is_refused() {
     }
 }
 
+// MUST-46
 #[test]
 fn open_needs_a_remote_socket_that_can_be_reached() {
     let mut p = Prober::new();
@@ -48,6 +49,9 @@ fn open_needs_a_remote_socket_that_can_be_reached() {
         ("0.0.0.0:80", Error::RemoteSocketUnspecified),
         ("192.0.2.1:0", Error::RemoteSocketUnspecified),
         ("224.0.0.1:80", Error::RemoteSocketUnspecified),
+        ("255.255.255.255:80", Error::RemoteSocketUnspecified),
+        ("127.0.0.1:80", Error::RemoteSocketUnspecified),
+        ("[ff02::1]:80", Error::RemoteSocketUnspecified),
         ("[2001:db8::1]:80", Error::AddressNotAvailable),
     ] {
         let opened = p.stack.connect(None, remote.parse().expect("an address"), p.now);
@@ -69,7 +73,7 @@ fn send_is_taken_until_we_close() {
     }
 }
 
-// 3.10.3
+// 3.10.3; MUST-12
 #[test]
 fn receive_waits_until_the_peer_closes() {
     for state in HELD {
@@ -161,6 +165,18 @@ fn a_reset_elsewhere_in_the_window_is_challenged() {
     });
 }
 
+// SHLD-2
+#[test]
+fn a_reset_may_carry_data_which_nobody_reads() {
+    each_open_state(|p, state| {
+        let next = p.conn.next;
+        p.send(rst().data(b"why I went").seq(next)).expect_silence();
+        let left = if state == State::TimeWait { state } else { State::Closed };
+        p.expect_state(left);
+        p.expect_eq(p.status().map_or(0, |status| status.receive_queue), 0, "octets to read");
+    });
+}
+
 #[test]
 fn a_reset_outside_the_window_is_ignored() {
     each_open_state(|p, state| {
@@ -200,7 +216,7 @@ fn an_ack_of_what_was_never_sent_is_answered_and_dropped() {
     }
 }
 
-// RFC 5961 5.2
+// RFC 5961 5.2; MAY-12
 #[test]
 fn an_ack_from_before_the_largest_window_is_answered_and_dropped() {
     let mut p = Prober::in_state(State::Established);

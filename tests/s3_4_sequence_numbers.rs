@@ -39,7 +39,7 @@ fn a_segment_is_taken_when_its_first_or_last_octet_lies_in_the_window() {
     }
 }
 
-// 3.10.7.4, the third row of the table; MUST-66
+// 3.10.7.4, the third row of the table
 #[test]
 fn a_closed_window_takes_no_text_but_the_ack_at_its_edge() {
     let mut p = window_of_1000();
@@ -49,6 +49,25 @@ fn a_closed_window_takes_no_text_but_the_ack_at_its_edge() {
     let left = p.status().expect("it stands").send_queue;
     p.expect_eq(left, 0, "what is not acknowledged");
     p.send(ack().seq(1002)).expect(ack().ack(1001));
+}
+
+// MUST-66: a RST and an urgent pointer count though the window is closed, whatever text comes with them.
+#[test]
+fn a_closed_window_hears_of_urgent_data_and_of_a_reset() {
+    let closed = || {
+        let mut p = window_of_1000();
+        p.send(octets(1000)).expect_after(ms(40), ack().ack(1001).wnd(0));
+        p
+    };
+    let mut p = closed();
+    p.send(octets(5).seq(1001).urgent(5)).expect(ack().ack(1001).wnd(0));
+    let urgent = p.status().expect("it stands").urgent;
+    p.expect_eq(urgent, 1005, "octets to the end of the urgent data");
+    for text in [0, 5] {
+        let mut p = closed();
+        p.send(octets(text).seq(1001).flag(Flags::RST)).expect_silence();
+        p.expect_state(State::Closed);
+    }
 }
 
 // 3.10.7.4, first: an unacceptable segment is answered with an ACK and dropped.
@@ -110,6 +129,7 @@ fn data_goes_round_the_circle_in_both_directions() {
     }
 }
 
+// SHLD-31
 #[test]
 fn data_out_of_order_across_the_wrap_is_put_together() {
     let mut p = Prober::new();

@@ -58,7 +58,7 @@ fn a_lost_syn_ack_of_a_simultaneous_open_is_sent_again() {
     p.send(syn_ack().seq(0).ack(1)).expect_state(State::Established);
 }
 
-// 3.5, figure 8
+// 3.5, figure 8; MUST-11
 #[test]
 fn an_old_duplicate_syn_is_ended_by_the_reset_of_its_sender() {
     let mut p = Prober::new();
@@ -131,6 +131,7 @@ fn a_reset_that_does_not_acknowledge_our_syn_is_no_refusal() {
     p.expect_silence().expect_state(State::SynSent);
 }
 
+// MUST-11
 #[test]
 fn a_reset_refuses_a_simultaneous_open() {
     let mut p = Prober::active_in_state(State::SynReceived);

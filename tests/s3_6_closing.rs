@@ -51,6 +51,7 @@ fn a_prompt_server_closes_with_the_ack_of_the_fin() {
     p.close().expect(fin().seq(1).ack(2)).expect_silence().expect_state(State::LastAck);
 }
 
+// MAY-1
 // 3.6.1: half-close
 #[test]
 fn after_our_close_we_go_on_receiving() {
@@ -191,7 +192,7 @@ fn letting_go_with_data_beyond_a_gap_resets() {
     p.send(data(b"xyz").seq(10)).expect(ack().ack(1)).release().expect(rst_ack().seq(1));
 }
 
-// 3.6.1, SHLD-3
+// 3.6.1, SHLD-3, MAY-1
 #[test]
 fn data_after_the_application_let_go_is_answered_with_a_reset() {
     for acked in [1, 2] {
@@ -274,6 +275,21 @@ fn a_syn_above_the_old_numbers_opens_anew_out_of_time_wait() {
     p.conn.isn += 1000;
     p.conn.next = 1;
     p.send(ack().ack(1)).accept().expect_state(State::Established);
+}
+
+// SHLD-4; RFC 6191: a newer timestamp tells a new connection as well as a higher number does, and an older
+// one does not.
+#[test]
+fn a_newer_timestamp_opens_anew_out_of_time_wait() {
+    for (later, opens) in [(100, true), (50, false), (40, false)] {
+        let mut p = Prober::new();
+        p.send(syn().options(all_options(10))).expect(syn_ack()).send(ack().options(ts(20, 0)));
+        p.accept().close().expect(fin());
+        p.send(fin().options(ts(50, 0))).expect(ack()).expect_state(State::TimeWait);
+        p.advance(secs(1)).send(syn().seq(0).options(all_options(later)));
+        let answer = if opens { syn_ack() } else { ack() };
+        p.expect(answer).expect_silence();
+    }
 }
 
 #[test]

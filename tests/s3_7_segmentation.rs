@@ -18,13 +18,33 @@ fn with_syn_options(options: Options) -> Prober {
     p
 }
 
-// MUST-14, SHLD-5
+// MUST-14, SHLD-5, MUST-67, SHLD-6
 #[test]
 fn our_syn_names_our_segment_size() {
     let mut p = Prober::with(|config| config.mtu = 9000);
     p.connect();
     let sizes: Vec<_> = p.take_sent().iter().map(|seg| seg.options.and_then(|o| o.mss)).collect();
     p.expect_eq(sizes, vec![Some(8960)], "the MSS");
+}
+
+// MAY-3
+#[test]
+fn the_segment_size_is_named_even_where_it_is_the_default() {
+    let mut p = Prober::with(|config| config.mtu = 576);
+    p.send(syn().options(Options::default())).expect(syn_ack().options(mss(536)));
+}
+
+// MUST-65
+#[test]
+fn only_syns_name_a_segment_size() {
+    let mut p = Prober::in_state(State::Established);
+    p.write(pattern(1, 3000)).send(octets(1460)).send(octets(1460)).close().advance(secs(2));
+    p.abort();
+    let sent = p.take_sent();
+    let kinds = sent.iter().fold(Flags::empty(), |all, seg| all | seg.flags);
+    p.check(kinds.contains(Flags::FIN | Flags::RST | Flags::PSH), "all kinds should have left");
+    let named = sent.iter().filter(|seg| seg.options.is_some_and(|o| o.mss.is_some())).count();
+    p.expect_eq(named, 0, "segments that name a size");
 }
 
 // MUST-15
@@ -36,7 +56,7 @@ fn a_peer_that_names_no_segment_size_gets_536() {
     p.expect_eq(sent, vec![536, 536], "the segments");
 }
 
-// MUST-16
+// MUST-16, MUST-14
 #[test]
 fn the_peers_segment_size_is_honoured() {
     let mut p = with_syn_options(mss(1000));
@@ -45,6 +65,7 @@ fn the_peers_segment_size_is_honoured() {
     p.expect_eq(sent, vec![1000, 1000, 1000], "the segments");
 }
 
+// MUST-16
 #[test]
 fn a_segment_is_no_larger_than_our_link_carries() {
     let mut p = with_syn_options(mss(9000));
@@ -61,6 +82,7 @@ fn a_tiny_segment_size_is_not_taken_at_its_word() {
     p.expect_eq(sent, vec![48, 48], "the segments");
 }
 
+// MUST-16
 // RFC 6691 2: the MSS counts no options, the segment does.
 #[test]
 fn options_take_their_room_from_the_data() {
@@ -70,7 +92,7 @@ fn options_take_their_room_from_the_data() {
     p.expect_eq(sent, vec![1448, 1448], "the segments");
 }
 
-// SHLD-7: Nagle
+// SHLD-7, MUST-60, SHLD-27, MAY-16: Nagle
 #[test]
 fn a_small_write_waits_while_something_is_in_flight() {
     let mut p = Prober::in_state(State::Established);
@@ -78,6 +100,7 @@ fn a_small_write_waits_while_something_is_in_flight() {
     p.send(ack()).expect(data(b"bc").seq(2)).expect_silence();
 }
 
+// SHLD-28
 #[test]
 fn a_full_segment_does_not_wait() {
     let mut p = Prober::in_state(State::Established);
@@ -124,6 +147,7 @@ fn after_a_lost_syn_the_first_flight_is_one_segment() {
     p.expect_eq(sent, vec![1460], "the segments");
 }
 
+// MUST-19; RFC 3465: one ACK counts for all its octets
 #[test]
 fn slow_start_sends_two_for_one() {
     let mut p = Prober::in_state(State::Established);

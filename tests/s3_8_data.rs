@@ -31,7 +31,7 @@ fn cwnd(p: &Prober) -> u32 {
 
 // --- 3.8.1: the retransmission timeout ---
 
-// RFC 6298 2.2, 5.5; MUST-18
+// RFC 6298 2.2, 5.5; MUST-18, MUST-19
 #[test]
 fn the_timeout_follows_the_round_trip_and_doubles() {
     let mut p = with_rtt(ms(100));
@@ -65,6 +65,7 @@ fn after_a_lost_syn_the_timeout_begins_with_3_seconds() {
     p.write(b"x").expect(data(b"x")).expect_after(secs(3), data(b"x"));
 }
 
+// MUST-18
 // Karn: RFC 6298 3
 #[test]
 fn what_was_sent_twice_is_not_measured() {
@@ -131,7 +132,81 @@ fn data_is_given_up_after_r2() {
     p.expect_eq(sent, Err(Error::UserTimeout), "what SEND says");
 }
 
-// 3.9.1.1, 3.10.8
+/// What the events say of a peer that does not answer: after how many timeouts.
+fn told_of_silence(p: &Prober) -> Vec<u32> {
+    let told = p.events.iter().filter_map(|event| match event.what {
+        glasstack::trace::What::Unanswered { timeouts } => Some(timeouts),
+        _ => None,
+    });
+    told.collect()
+}
+
+// MUST-20, MUST-47, SHLD-9, SHLD-10: R1
+#[test]
+fn the_third_timeout_in_a_row_is_told_and_the_connection_lives_on() {
+    let mut p = with_rtt(ms(100));
+    p.write(b"lost").expect(data(b"lost"));
+    p.expect_after(ms(300), data(b"lost")).expect_after(ms(600), data(b"lost"));
+    assert_eq!(told_of_silence(&p), [0; 0]);
+    p.expect_after(ms(1200), data(b"lost")).expect_after(ms(2400), data(b"lost"));
+    assert_eq!(told_of_silence(&p), [3]);
+    p.expect_state(State::Established).send(ack()).write(b"more").expect(data(b"more").seq(5));
+    let rto = p.status().expect("it stands").rto;
+    p.advance(rto * 8);
+    assert_eq!(told_of_silence(&p), [3, 3], "once for each time that it falls silent");
+}
+
+// MUST-22: R1 and R2 hold for SYNs too.
+#[test]
+fn a_syn_that_nobody_answers_is_told_as_well() {
+    for state in [State::SynSent, State::SynReceived] {
+        let mut p = Prober::in_state(state);
+        p.advance(ms(6999)).expect_segments(2);
+        assert_eq!(told_of_silence(&p), [0; 0]);
+        p.advance(ms(1)).expect_segments(1);
+        assert_eq!(told_of_silence(&p), [3]);
+        p.advance(secs(300)).expect_state(State::Closed);
+    }
+}
+
+// SHLD-20
+#[test]
+fn who_does_not_want_to_be_told_is_not() {
+    use glasstack::trace::Mask;
+    let mut p = Prober::with(|config| config.events = Mask::all() - Mask::REPORTS);
+    p.reach(State::Established).send(data(b"abc!").urgent(4)).write(b"lost").advance(secs(60));
+    assert_eq!(told_of_silence(&p), [0; 0]);
+    assert_eq!(urgent_ends(&p), [0; 0]);
+    assert!(p.events.len() > 20, "all else is told");
+}
+
+// MUST-21: R2 of one connection, in timeouts; the other keeps the default.
+#[test]
+fn r2_can_be_set_for_one_connection() {
+    let mut p = Prober::in_state(State::Established);
+    p.on_port(PEER_PORT + 1).reach(State::Established);
+    let mut settings = p.stack.settings(p.handle());
+    settings.tcp.data_retries = 2;
+    p.stack.configure(p.handle(), settings, p.now);
+    p.write(b"lost").expect(data(b"lost")).advance(secs(10)).expect_segments(2);
+    p.expect_state(State::Closed);
+    let left: Vec<_> = p.stack.states().filter(|(_, state)| *state != State::Closed).collect();
+    p.expect_eq(left.len(), 1, "the connections that are left");
+}
+
+// MAY-4, RFC 6864 4.1: packets that are never cut into pieces all have the same identification.
+#[test]
+fn what_goes_again_is_the_same_packet() {
+    let mut p = Prober::in_state(State::Established);
+    p.write(b"lost").advance(secs(1));
+    let packets = p.take_packets();
+    p.check(packets.len() >= 2, "it should have gone again");
+    let ids: Vec<_> = packets.iter().map(|packet| (packet[4], packet[5], packet[6])).collect();
+    p.check(ids.iter().all(|id| *id == (0, 0, 0x40)), &format!("{ids:?}: number 0, not to be cut"));
+    p.check(packets[0] == packets[1], "both should be the same");
+}
+
+// 3.9.1.1, 3.10.8; MUST-21
 #[test]
 fn the_users_timeout_ends_the_wait_early() {
     let mut p = with_rtt(ms(100));
@@ -220,6 +295,13 @@ fn an_ack_waits_40_ms_for_company() {
     p.expect_silence_for(secs(10));
 }
 
+// MUST-40
+#[test]
+fn an_ack_waits_less_than_half_a_second_whatever_is_set() {
+    let mut p = Prober::with(|config| config.tcp.delayed_ack = secs(3));
+    p.reach(State::Established).send(data(b"GET")).expect_after(ms(499), ack().ack(4));
+}
+
 #[test]
 fn an_answer_takes_the_ack_along() {
     let mut p = Prober::in_state(State::Established);
@@ -244,7 +326,7 @@ fn a_batch_is_answered_by_one_ack() {
     p.send_batch((0..10).map(|_| octets(1460))).expect(ack().ack(14_601)).expect_silence();
 }
 
-// RFC 5681 4.2
+// RFC 5681 4.2; MAY-13
 #[test]
 fn each_segment_beyond_a_gap_draws_its_own_ack_even_in_a_batch() {
     let mut p = Prober::in_state(State::Established);
@@ -259,6 +341,7 @@ fn data_with_a_fin_beyond_a_gap_draws_one_ack() {
     p.expect(ack().ack(1)).expect_silence();
 }
 
+// RFC 5681 4.2
 #[test]
 fn a_gap_that_fills_is_acknowledged_at_once() {
     let mut p = Prober::in_state(State::Established);
@@ -325,6 +408,7 @@ fn probes_that_nobody_answers_are_given_up() {
     p.expect_eq(p.error(), Some(Error::UserTimeout), "the error");
 }
 
+// SHLD-28
 #[test]
 fn an_opened_window_sends_whole_segments() {
     let mut p = closed_window();
@@ -352,6 +436,7 @@ fn an_accepted_probe_and_the_opening_may_come_in_two_acks_at_once() {
     p.expect_eq(sent, vec![(2, 1460), (1462, 1460)], "the segments");
 }
 
+// MUST-35
 #[test]
 fn a_window_that_closes_over_data_in_flight_is_probed_with_its_first_octet() {
     let mut p = with_rtt(ms(100));
@@ -375,7 +460,7 @@ fn an_ack_sent_into_a_closed_window_lies_where_the_peer_takes_it() {
     p.send(octets(1460).ack(1).wnd(0)).send(octets(1460).ack(1).wnd(0)).expect(ack().seq(1));
 }
 
-// 3.8.6.2.1, MUST-38: the sender
+// 3.8.6.2.1, MUST-38, MUST-60: the sender
 #[test]
 fn a_silly_window_is_not_used_until_half_of_the_largest_is_open() {
     let mut p = with_rtt(ms(100));
@@ -398,6 +483,7 @@ fn a_window_reopens_by_a_worthwhile_step_only() {
     p.expect_read(pattern(2000, 1)).expect(ack().ack(4001).wnd(2000));
 }
 
+// SHLD-14
 #[test]
 fn the_right_edge_of_our_window_never_moves_back() {
     let mut p = Prober::with(|config| config.tcp.receive_buffer = 20_000);
@@ -440,6 +526,60 @@ fn a_shrunken_window_is_borne() {
     p.expect_eq(left, 0, "what is not acknowledged");
 }
 
+// SHLD-15
+#[test]
+fn into_a_window_that_shrank_no_new_data_goes() {
+    let mut p = with_rtt(ms(100));
+    p.write(pattern(1, 20_000));
+    let sent = sent_data(&mut p).len();
+    p.expect_eq(sent, 10, "the first flight");
+    // Three segments are acknowledged, and the window ends in the middle of what is out.
+    p.send(ack().ack(4381).wnd(5000)).expect_silence();
+    p.send(ack().ack(14_601).wnd(5000));
+    let next = sent_data(&mut p);
+    p.expect_eq(next, vec![(14_601, 1460), (16_061, 1460), (17_521, 1460)], "what goes then");
+}
+
+// SHLD-17: what lies beyond the window is no reason to give up, while the rest is acknowledged.
+#[test]
+fn a_window_that_shrank_ends_no_connection() {
+    for wnd in [0, 100] {
+        let mut p = with_rtt(ms(100));
+        p.write(pattern(1, 14_600));
+        p.take_sent();
+        let mut acked = 1;
+        for _ in 0..3000 {
+            p.send(ack().ack(acked).wnd(wnd)).advance(secs(1));
+            // The peer takes what fits, and the window stays as small as it is.
+            let fits = |seg: &Seg| seg.seq == Some(acked) && seg.data.len() <= usize::from(wnd);
+            let sent = p.take_sent();
+            let taken = sent.iter().filter(|seg| fits(seg)).map(|seg| seg.data.len()).max();
+            acked += u32::try_from(taken.unwrap_or(0)).expect("it is short");
+        }
+        p.expect_state(State::Established);
+    }
+}
+
+// MAY-8: nobody reads, and the peer has to wait.
+#[test]
+fn our_window_may_stay_closed_for_a_day() {
+    let mut p = Prober::with(|config| config.tcp.receive_buffer = 1000);
+    p.reach(State::Established).send(octets(1000)).expect_after(ms(40), ack().ack(1001).wnd(0));
+    for _ in 0..24 * 60 {
+        p.advance(secs(60)).send(octets(1).seq(1001)).expect(ack().ack(1001).wnd(0));
+    }
+    p.expect_read(pattern(1, 1000)).expect(ack().ack(1001).wnd(1000));
+}
+
+// MUST-1: with a sign it would be less than nothing.
+#[test]
+fn a_large_window_is_a_large_number() {
+    let mut p = with_rtt(ms(100));
+    p.send(ack().wnd(0x8000)).write(pattern(1, 14_600));
+    let sent = sent_data(&mut p).len();
+    p.expect_eq(sent, 10, "the first flight");
+}
+
 #[test]
 fn an_old_segment_does_not_change_the_window() {
     let mut p = with_rtt(ms(100));
@@ -459,7 +599,7 @@ fn urgent_ends(p: &Prober) -> Vec<u32> {
     ends.collect()
 }
 
-// MUST-30, MUST-31, MUST-32
+// MUST-30, MUST-31, MUST-32, MUST-47
 #[test]
 fn an_urgent_pointer_is_told_and_its_data_stays_in_the_stream() {
     let mut p = Prober::in_state(State::Established);
@@ -474,6 +614,7 @@ fn an_urgent_pointer_is_told_and_its_data_stays_in_the_stream() {
     assert_eq!(urgent_ends(&p), [5]);
 }
 
+// MUST-32
 #[test]
 fn an_urgent_pointer_may_lie_ahead_of_the_data_and_of_no_data() {
     let mut p = Prober::in_state(State::Established);
@@ -495,6 +636,43 @@ fn an_urgent_pointer_into_the_past_is_no_news() {
     assert!(urgent_ends(&p).is_empty());
 }
 
+// MUST-33
+#[test]
+fn how_much_urgent_data_is_left_can_be_asked() {
+    let mut p = Prober::in_state(State::Established);
+    let left = |p: &Prober| p.status().expect("it stands").urgent;
+    p.send(data(b"abc").urgent(5));
+    assert_eq!(left(&p), 5, "of which three are there");
+    p.expect_read(b"abc").send(data(b"d!e"));
+    assert_eq!(left(&p), 2);
+    p.expect_read(b"d");
+    assert_eq!(left(&p), 1);
+    p.expect_read(b"!e");
+    assert_eq!(left(&p), 0);
+}
+
+// MUST-31, MUST-62: the pointer has 16 bits, and says so for as long as the end is further away.
+#[test]
+fn our_urgent_data_may_be_of_any_length() {
+    let mut p = with_rtt(ms(100));
+    p.write(pattern(1, 100_000));
+    p.stack.mark_urgent(p.handle(), p.now).expect("it is open");
+    let (mut end, mut furthest) = (1, 0);
+    while end < 100_001 {
+        let sent = p.settle().take_sent();
+        p.check(!sent.is_empty(), "there should be more");
+        for seg in sent {
+            let (seq, up) = (seg.seq.expect("filled in"), u32::from(seg.up.unwrap_or(0)));
+            // What left before the mark was set does not know of it.
+            p.check(up == 0 || up == (100_001 - seq).min(65_535), &format!("{up} at {seq}"));
+            furthest = furthest.max(seq + up);
+            end = end.max(seq + u32::try_from(seg.data.len()).expect("it is short"));
+        }
+        p.send(ack().ack(end));
+    }
+    p.expect_eq(furthest, 100_001, "where the last pointer stands");
+}
+
 // --- 3.8.4: keep-alive ---
 
 fn with_keepalive() -> Prober {
@@ -512,7 +690,7 @@ fn keep_alive_is_off_by_default() {
     Prober::in_state(State::Established).expect_silence_for(secs(1_000_000));
 }
 
-// MUST-24, MUST-26, MUST-27
+// MUST-24, MUST-26, MUST-27, MAY-5, SHLD-12
 #[test]
 fn a_silent_peer_is_asked_and_given_up_after_the_last_question() {
     let mut p = with_keepalive();
@@ -530,11 +708,39 @@ fn an_answer_puts_the_questions_off() {
     p.expect_after(secs(60), ack().seq(0)).expect_state(State::Established);
 }
 
+// MUST-26
 #[test]
 fn traffic_puts_the_questions_off() {
     let mut p = with_keepalive();
     p.advance(secs(50)).send(data(b"x")).expect_after(ms(40), ack());
     p.expect_silence_for(secs(59)).advance(secs(1)).expect(ack().seq(0));
+}
+
+// MUST-24
+#[test]
+fn the_questions_can_be_turned_off_again() {
+    let mut p = with_keepalive();
+    p.expect_after(secs(60), ack().seq(0));
+    p.stack.set_keepalive(p.handle(), None, p.now);
+    p.settle().expect_silence_for(secs(10_000)).expect_state(State::Established);
+}
+
+// MUST-28
+#[test]
+fn by_default_two_hours_pass_before_the_first_question() {
+    let mut p = Prober::in_state(State::Established);
+    p.stack.set_keepalive(p.handle(), Some(Keepalive::default()), p.now);
+    p.settle().expect_after(secs(7200), ack().seq(0));
+}
+
+// MUST-26: the retransmission timer finds out.
+#[test]
+fn no_question_is_asked_while_data_is_out() {
+    let mut p = with_keepalive();
+    p.write(b"lost").advance(secs(200));
+    let sent = p.take_sent();
+    p.check(sent.len() > 5, "it should have gone again and again");
+    p.check(sent.iter().all(|seg| seg.data == b"lost"[..]), "nothing else should have gone");
 }
 
 // RFC 1122 4.2.3.6: we answer the questions of others, with and without an octet.

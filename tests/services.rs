@@ -1,4 +1,4 @@
-//! echo, discard, daytime and chargen, over the kernel's loopback and over pipes.
+//! echo (RFC 862), discard (RFC 863), daytime (RFC 867) and chargen (RFC 864), over the kernel's loopback and over pipes.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, SystemTime};

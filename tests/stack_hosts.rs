@@ -115,6 +115,7 @@ fn a_released_connection_leaves_nothing_behind() {
     p.expect_eq(p.stack.next_deadline(), None, "the next deadline");
 }
 
+// MUST-41
 #[test]
 fn an_address_can_be_listened_on_once_and_has_to_be_ours() {
     let mut p = Prober::new();
@@ -171,7 +172,73 @@ fn a_port_may_listen_while_a_connection_of_ours_uses_it() {
     assert_eq!(p.stack.state(handle), State::SynSent);
 }
 
-// MUST-63
+// MUST-43, MUST-44, MUST-45: the application names its address, or the stack chooses one; what follows comes
+// from the same.
+#[test]
+fn a_host_of_two_addresses_speaks_from_the_one_that_the_connection_has() {
+    let second = IpAddr::from([192, 0, 2, 3]);
+    for (wanted, expected) in [(None, US), (Some(US), US), (Some(second), second)] {
+        let mut p = Prober::with(|config| config.addrs = vec![US, second]);
+        let local = wanted.map(|ip| SocketAddr::new(ip, 0));
+        let remote = SocketAddr::new(PEER, 8000);
+        let handle = p.stack.connect(local, remote, p.now).expect("the addresses are ours");
+        p.settle().advance(secs(8));
+        p.stack.abort(handle, p.now);
+        let packets = p.settle().take_packets();
+        assert_eq!(packets.len(), 4, "a SYN, and three again");
+        for packet in packets {
+            assert_eq!(ip::parse(&packet).expect("a sound packet").src, expected);
+        }
+        let tuple = p.stack.tuple(handle).expect("it exists");
+        assert_eq!(tuple.local.ip(), expected);
+    }
+    let mut p = Prober::with(|config| config.addrs = vec![US, second]);
+    let theirs = Some(SocketAddr::new(IpAddr::from([192, 0, 2, 9]), 0));
+    let refused = p.stack.connect(theirs, SocketAddr::new(PEER, 8000), p.now);
+    assert_eq!(refused, Err(Error::AddressNotAvailable));
+}
+
+// MUST-45
+#[test]
+fn whoever_calls_the_second_address_is_answered_from_there() {
+    let second = [192, 0, 2, 3];
+    let mut p = Prober::with(|config| config.addrs = vec![US, IpAddr::from(second)]);
+    p.stack.listen("192.0.2.3:80".parse().expect("an address"), 4).expect("it is free");
+    let mut packet = Vec::new();
+    let to_second = from_to(octets_of(PEER), second).tcp(4000, 80, 77, 9000).syn();
+    to_second.write(&mut packet, &[]).expect("a vector takes it");
+    p.send_packet(&packet.into()).advance(secs(10));
+    let packets = p.take_packets();
+    assert!(packets.len() > 2, "a SYN,ACK, again and again");
+    for packet in packets {
+        assert_eq!(ip::parse(&packet).expect("a sound packet").src, IpAddr::from(second));
+    }
+}
+
+// MUST-50: record route, timestamp, router alert, one of an impossible length, one that nobody knows.
+#[test]
+fn ip_options_mean_nothing_to_tcp() {
+    for options in [
+        &[7, 7, 4, 0, 0, 0, 0, 0][..],
+        &[68, 8, 5, 0, 0, 0, 0, 0],
+        &[148, 4, 0, 0],
+        &[7, 0, 4, 0],
+        &[222, 4, 1, 2],
+        &[1, 1, 1, 0],
+    ] {
+        let mut p = Prober::new();
+        let plain = p.packet(syn());
+        let mut header = etherparse::Ipv4Header::from_slice(&plain).expect("a sound header").0;
+        header.options = options.try_into().expect("whole words");
+        header.set_payload_len(plain.len() - 20).expect("it is short");
+        header.header_checksum = header.calc_header_checksum();
+        let packet = [&header.to_bytes()[..], &plain[20..]].concat();
+        p.send_packet(&packet.into()).expect(syn_ack()).send(ack()).accept();
+        p.expect_state(State::Established);
+    }
+}
+
+// MUST-63; RFC 1122 3.2.1.3
 #[test]
 fn packets_from_impossible_senders_are_not_answered() {
     let mut p = Prober::new();
@@ -210,6 +277,7 @@ fn rubbish_is_counted() {
     assert_eq!(p.drops(Why::Malformed(ParseError::Truncated)), whole.len() as u64);
 }
 
+// RFC 792; RFC 1122 3.2.2.6
 #[test]
 fn a_ping_is_answered_with_its_own_data() {
     let mut p = Prober::new();
@@ -223,6 +291,7 @@ fn a_ping_is_answered_with_its_own_data() {
     assert_eq!(&datagram.payload[4..], b"\0\x07\0\x09how are you");
 }
 
+// RFC 792; RFC 1122 3.2.2.1
 #[test]
 fn a_udp_datagram_is_told_that_nobody_listens() {
     let mut p = Prober::new();
@@ -233,6 +302,7 @@ fn a_udp_datagram_is_told_that_nobody_listens() {
     assert_eq!(answer.payload[8..], packet);
 }
 
+// RFC 1812 4.3.2.8
 #[test]
 fn only_a_hundred_such_answers_leave_in_a_second() {
     let mut p = Prober::new();

@@ -29,7 +29,7 @@ impl Profile {
             Profile::Freebsd => OptionOrder::Bsd,
         };
         let header = HeaderStyle { options, ..HeaderStyle::default() };
-        Settings { tcp: self.tcp(), header }
+        Settings { tcp: self.tcp(), header, route: None }
     }
 
     fn tcp(self) -> Config {

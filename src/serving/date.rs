@@ -29,6 +29,7 @@ mod tests {
 
     use super::*;
 
+    // RFC 9110 5.6.7
     #[test]
     fn each_second_has_its_own_date() {
         let at = |seconds: u64, millis| {

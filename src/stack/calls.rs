@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::tcp::{Algorithm, Context, Keepalive, Received};
 use crate::time::Instant;
 use crate::trace::Role;
+use crate::wire::ip;
 
 /// Opening.
 impl Stack {
@@ -90,8 +91,8 @@ impl Stack {
     ///
     /// # Errors
     ///
-    /// `local` is not ours, `remote` cannot be reached from here or is itself unspecified, the
-    /// four-tuple is in use, or ports or connections have run out.
+    /// `local` is not ours, `remote` cannot be reached from here or is no address of one host (RFC 9293
+    /// 3.9.1.1, MUST-46), the four-tuple is in use, or ports or connections have run out.
     pub fn connect(
         &mut self,
         local: Option<SocketAddr>,
@@ -114,7 +115,8 @@ impl Stack {
         now: Instant,
     ) -> Result<Handle, Error> {
         self.note(now, || Input::Connect { local, remote, settings: settings.clone() });
-        if remote.ip().is_unspecified() || remote.ip().is_multicast() || remote.port() == 0 {
+        // Where no host may send from, none can be called.
+        if !ip::may_be_source(remote.ip()) || remote.port() == 0 {
             return Err(Error::RemoteSocketUnspecified);
         }
         if self.connections.len() >= self.config.max_connections {

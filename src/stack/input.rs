@@ -58,6 +58,8 @@ impl Stack {
             DropReason::NotForUs
         } else if !ip::may_be_source(datagram.src) || self.is_own(datagram.src) {
             DropReason::BadSource
+        } else if self.refuses_route(datagram) {
+            DropReason::SourceRoute
         } else if datagram.is_fragment {
             DropReason::Fragment
         } else {
@@ -119,12 +121,16 @@ impl Stack {
                 segment.segment_size = packet.segment_size;
                 segment.ecn = datagram.ecn;
                 let tuple = FourTuple::of(datagram, ports);
+                let route = self.route_back(datagram, &tuple, &segment);
                 match self.connections.find(&tuple) {
                     Some(slot) => self.on_segment_of(slot, tuple, segment, now),
                     None if self.may_be_a_siblings(&tuple, &segment) => {
                         self.put_aside(tuple, packet, now);
                     }
                     None => self.on_segment_for_listener(tuple, segment, None, now),
+                }
+                if let Some(route) = route {
+                    self.learn_route(&tuple, route);
                 }
             }
             Err(error) => {

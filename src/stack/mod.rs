@@ -12,6 +12,7 @@ mod input;
 mod journal;
 mod listeners;
 mod output;
+mod routes;
 mod secret;
 mod settings;
 mod strays;
@@ -52,6 +53,10 @@ pub struct Config {
     pub header: HeaderStyle,
     /// What its link does for it.
     pub features: Features,
+    /// Take packets that came by a source route, and answer them by the same way (RFC 9293 3.9.2.1, MUST-53).
+    /// Default false: they are dropped, for whoever can choose the way of our answers can speak for anybody
+    /// (RFC 7126 4.3, 4.4).
+    pub source_routes: bool,
     /// Connections it holds at most, in all states. Default 1,000,000.
     pub max_connections: usize,
     /// Its place among stacks that share its addresses. Default: it is the only one.
@@ -70,6 +75,7 @@ impl Default for Config {
             tcp: tcp::Config::default(),
             header: HeaderStyle::default(),
             features: Features::default(),
+            source_routes: false,
             max_connections: 1_000_000,
             place: Place::default(),
             events: Mask::empty(),

@@ -7,7 +7,7 @@ use super::{Input, Stack, checksum};
 use crate::tcp::{Deadline, Output, State};
 use crate::time::Instant;
 use crate::trace::{Mask, What};
-use crate::wire::{Frame, tcp as tcp_wire};
+use crate::wire::{Features, Frame, tcp as tcp_wire};
 
 /// A timer that moves later by less stays where it is.
 const WORTH_A_MOVE: Duration = Duration::from_millis(100);
@@ -40,9 +40,14 @@ impl Stack {
                     let wait = connection.tcb.poll_wait(&mut cx);
                     self.counters.packets_sent += 1;
                     let (src, dst) = (tuple.local.ip(), tuple.remote.ip());
-                    let style = self.header_style(slot);
-                    let features = self.config.features;
-                    let frame = tcp_wire::emit_as(style, features, ports, (src, dst), segment);
+                    let own = self.own_settings.of(slot);
+                    let style = own.map_or(self.config.header, |own| own.header);
+                    let route = own.and_then(|own| own.route.as_ref());
+                    let features = route.map_or(self.config.features, |_| Features::default());
+                    let mut frame = tcp_wire::emit_as(style, features, ports, (src, dst), segment);
+                    if let Some(route) = route {
+                        route.lead(&mut frame);
+                    }
                     match wait {
                         Some(deadline) => self.sleep(slot, deadline, now),
                         None => self.dirty.push_back(slot),

@@ -111,6 +111,7 @@ mod tests {
         }
     }
 
+    // MUST-9
     #[test]
     fn sequence_numbers_follow_the_clock_and_differ_by_connection() {
         let secret = Secret([7; 32]);

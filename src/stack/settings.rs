@@ -3,7 +3,7 @@
 use super::{Handle, Input, ListenerId, Stack};
 use crate::tcp;
 use crate::time::Instant;
-use crate::wire::HeaderStyle;
+use crate::wire::{HeaderStyle, SourceRoute};
 
 /// The settings of one connection, or of those that a listener takes on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -12,6 +12,9 @@ pub struct Settings {
     pub tcp: tcp::Config,
     /// Of the headers it sends.
     pub header: HeaderStyle,
+    /// The hosts that its packets pass on their way, over IPv4 (RFC 9293 3.9.2.1, MUST-51). What is chosen
+    /// here comes before what arrives (MUST-52). Default none.
+    pub route: Option<SourceRoute>,
 }
 
 /// Settings by slot, for the connections that have their own.
@@ -25,7 +28,8 @@ impl OwnSettings {
         self.by_slot.get(slot as usize)?.as_deref()
     }
 
-    pub(super) fn set(&mut self, slot: u32, settings: Box<Settings>) {
+    pub(super) fn set(&mut self, slot: u32, mut settings: Box<Settings>) {
+        settings.tcp.ip_options = settings.route.as_ref().map_or(0, SourceRoute::octets);
         let slot = slot as usize;
         if self.by_slot.len() <= slot {
             self.by_slot.resize_with(slot + 1, || None);
@@ -46,7 +50,7 @@ impl Stack {
     /// What connections start from that are given no settings of their own.
     #[must_use]
     pub fn default_settings(&self) -> Settings {
-        Settings { tcp: self.config.tcp.clone(), header: self.config.header }
+        Settings { tcp: self.config.tcp.clone(), header: self.config.header, route: None }
     }
 
     /// The settings of a connection; the stack's for a handle that means nothing any more.
@@ -94,10 +98,6 @@ impl Stack {
     /// The settings of the TCP machine for the connection in `slot`.
     pub(super) fn tcp_config(&self, slot: u32) -> &tcp::Config {
         self.own_settings.of(slot).map_or(&self.config.tcp, |own| &own.tcp)
-    }
-
-    pub(super) fn header_style(&self, slot: u32) -> HeaderStyle {
-        self.own_settings.of(slot).map_or(self.config.header, |own| own.header)
     }
 }
 

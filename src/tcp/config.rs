@@ -13,6 +13,9 @@ pub struct Config {
     /// The largest segment to announce to peers, in octets of data (RFC 9293 3.7.1). The stack sets
     /// it from the MTU. Default 536, what every IPv4 host takes.
     pub mss: u16,
+    /// Octets of IP options in front of each segment, which the data has to leave room for. The stack sets it
+    /// from the route of a connection. Default 0.
+    pub ip_options: u16,
     /// RCV.BUFF: octets a peer may send ahead of the application. Default 1 MiB.
     pub receive_buffer: u32,
     /// What it may grow to where windows turn out too small for the path. Default 0: it does not grow.
@@ -48,8 +51,8 @@ pub struct Config {
     pub ecn: EcnMode,
     /// Nagle's algorithm (RFC 9293 3.7.4, SHLD-7). Default true.
     pub nagle: bool,
-    /// How long an acknowledgment may wait for company. Default 40 ms; at most 500 ms by RFC 9293
-    /// 3.8.6.3 (MUST-40).
+    /// How long an acknowledgment may wait for company. Default 40 ms; longer than
+    /// [`Config::LONGEST_ACK_DELAY`] counts as that.
     pub delayed_ack: Duration,
     /// So many segments at the beginning of a connection are acknowledged at once, as on Linux, to help
     /// the peer's slow start. Default 0.
@@ -136,6 +139,7 @@ impl Default for Config {
         Config {
             msl: Duration::from_secs(30),
             mss: 536,
+            ip_options: 0,
             receive_buffer: 1 << 20,
             receive_buffer_max: 0,
             whole_segment_buffer: false,
@@ -176,6 +180,9 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Half a second is too long for an acknowledgment to wait (RFC 9293 3.8.6.3, MUST-40).
+    pub const LONGEST_ACK_DELAY: Duration = Duration::from_millis(499);
+
     /// The shift that lets the whole receive buffer be announced (RFC 7323 2.2); at most 14 (2.3).
     #[must_use]
     pub(super) fn shift_to_announce(&self) -> u8 {

@@ -2,6 +2,7 @@
 //! queue, a window that opens or closes changes what is waited for. And what congestion control is begun
 //! with and told of the connection. The RFC's steps in `segment_arrives` call these.
 
+use super::config::Config;
 use super::congestion::{CongestionControl, Control, Path};
 use super::context::Context;
 use super::recovery::Prr;
@@ -51,7 +52,8 @@ impl Tcb {
         if had_gap || enough {
             self.acks.now = true;
         } else if !self.timers.is_armed(Timer::DelayedAck) {
-            self.arm(Timer::DelayedAck, cx.config.delayed_ack, cx);
+            let delay = cx.config.delayed_ack.min(Config::LONGEST_ACK_DELAY);
+            self.arm(Timer::DelayedAck, delay, cx);
         }
     }
 

@@ -265,7 +265,8 @@ impl Tcb {
     fn burst(&self, mss: u32, cx: &Context<'_>) -> u32 {
         // The urgent pointer counts from the beginning of each segment, and a D-SACK block is sent once.
         let one_by_one = self.snd.up.is_some() || self.rcv.duplicate.is_due();
-        if one_by_one || cx.config.burst <= mss {
+        // No device cuts packets that have IP options.
+        if one_by_one || cx.config.ip_options > 0 || cx.config.burst <= mss {
             return mss;
         }
         let burst = cx.config.burst.min(self.congestion.send_quantum());

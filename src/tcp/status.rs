@@ -70,6 +70,9 @@ pub struct Status {
     pub unsent: usize,
     /// Received in order and not yet read by the application.
     pub receive_queue: usize,
+    /// Of what was received or is still to come, octets up to the end of the peer's urgent data, as far as
+    /// it has announced any; 0 behind that (RFC 9293 3.8.5, MUST-33).
+    pub urgent: u32,
     /// Received out of order.
     pub out_of_order: usize,
     /// Octets the peer has acknowledged, SYN and FIN not counted.
@@ -202,6 +205,7 @@ impl Tcb {
             send_queue: self.snd.queue.len(),
             unsent: self.unsent(),
             receive_queue: self.rcv.queue.ready_len(),
+            urgent: self.urgent_octets(),
             out_of_order: self.rcv.queue.out_of_order_len(),
             octets_acknowledged: self.counters.octets_acknowledged,
             octets_received: self.rcv.delivered,

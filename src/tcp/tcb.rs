@@ -282,10 +282,11 @@ impl Tcb {
         self.error
     }
 
-    /// Eff.snd.MSS without options: the smaller of what the peer takes and what our link carries
-    /// (RFC 9293 3.7.1, MUST-16).
+    /// Eff.snd.MSS without options of TCP: the smaller of what the peer takes and what our link carries, less
+    /// the options of IP (RFC 9293 3.7.1, MUST-16).
     pub(super) fn send_mss(&self, config: &Config) -> u32 {
-        u32::from(self.negotiated.peer_mss.min(config.mss))
+        let both_take = self.negotiated.peer_mss.min(config.mss);
+        u32::from(both_take.saturating_sub(config.ip_options).max(1))
     }
 
     /// The last transitions, oldest first.

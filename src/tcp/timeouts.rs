@@ -10,6 +10,10 @@ use crate::error::Error;
 use crate::time::Instant;
 use crate::trace::{Mask, Retransmission, TimerChange, What};
 
+/// R1 (RFC 9293 3.8.3, SHLD-10: at least 3 retransmissions): so many timeouts in a row are told to the
+/// application. The layer below has one link and no gateways to choose from, so it needs no advice.
+const R1: u32 = 3;
+
 impl Tcb {
     /// Time has passed: acts on every timer that has run out at `cx.now`. Calling it too often does no
     /// harm, calling it late neither.
@@ -75,13 +79,17 @@ impl Tcb {
         self.rtt.back_off();
     }
 
-    /// Counts towards R2; gives up beyond it and says `false` (RFC 9293 3.8.3, MUST-20).
+    /// Counts towards R1, which is told (SHLD-9), and R2; gives up beyond that and says `false` (RFC 9293
+    /// 3.8.3, MUST-20). SYNs are counted like all else (MUST-22).
     fn count_retry(&mut self, cx: &mut Context<'_>) -> bool {
         let most = if self.snd.syn { cx.config.syn_retries } else { cx.config.data_retries };
         self.retries += 1;
         if self.retries > most {
             self.give_up(cx);
             return false;
+        }
+        if self.retries == R1 {
+            cx.raise(Mask::REPORTS, || What::Unanswered { timeouts: R1 });
         }
         true
     }

@@ -27,6 +27,12 @@ impl Tcb {
         self.rcv.up == Some(self.read_place() + 1)
     }
 
+    /// Octets that the reader still has to read, or to wait for, to the end of the peer's urgent data; 0 when
+    /// there is none, or it lies behind (MUST-33).
+    pub(super) fn urgent_octets(&self) -> u32 {
+        self.rcv.up.map_or(0, |up| up.since(self.read_place()))
+    }
+
     /// A read ends at the mark, so that whoever reads can find it.
     pub(super) fn up_to_mark(&self, most: usize) -> usize {
         let mark = self.rcv.up.map(|up| up - 1);

@@ -34,6 +34,9 @@ bitflags! {
         const CALLS = 1 << 7;
         /// What faults, made on purpose, did to packets.
         const FAULTS = 1 << 8;
+        /// What an application is to be told without asking, unless it does not want to (RFC 9293 3.9.1.8,
+        /// MUST-47, SHLD-20): urgent data, a peer that does not answer.
+        const REPORTS = 1 << 9;
     }
 }
 
@@ -159,6 +162,12 @@ pub enum What {
         /// RCV.UP.
         pointer: Seq,
     },
+    /// The peer does not answer: what was sent has gone again so often in vain that the application may
+    /// want to know (R1 of RFC 9293 3.8.3). The connection lives on until R2.
+    Unanswered {
+        /// Timeouts in a row without an acknowledgment.
+        timeouts: u32,
+    },
     /// The application made a call.
     Call {
         /// Which.
@@ -183,7 +192,8 @@ impl What {
             What::Received { .. } | What::Sent { .. } => Mask::SEGMENTS,
             What::Dropped { .. } => Mask::DROPS,
             What::Timer { .. } => Mask::TIMERS,
-            What::Acknowledged { .. } | What::Delivered { .. } | What::Urgent { .. } => Mask::DATA,
+            What::Acknowledged { .. } | What::Delivered { .. } => Mask::DATA,
+            What::Urgent { .. } | What::Unanswered { .. } => Mask::REPORTS,
             What::SendWindow { .. } | What::CongestionWindow { .. } | What::Recovery { .. } => {
                 Mask::WINDOWS
             }
@@ -334,6 +344,8 @@ pub enum DropReason {
     NotForUs,
     /// From an address nobody may send from: multicast, broadcast, or our own.
     BadSource,
+    /// It came by a source route, which is not wanted here, or which goes on.
+    SourceRoute,
     /// A fragment.
     Fragment,
     /// A transport protocol nobody here speaks.

@@ -62,6 +62,9 @@ impl LogLines {
                 format!("{who}: {}", words_of_recovery(*change, *until))
             }
             What::Urgent { pointer } => format!("{who}: urgent data until {pointer}"),
+            What::Unanswered { timeouts } => {
+                format!("{who}: {timeouts} timeouts in a row: the peer does not answer")
+            }
             What::Call { call, error } => {
                 let error = error.map(|error| format!(": {error}")).unwrap_or_default();
                 format!("{who}: {}{error}", words_of_call(*call))
@@ -86,7 +89,7 @@ impl Sink for LogLines {
             wanted |= Mask::CONNECTIONS | Mask::STATES;
         }
         if log::log_enabled!(target: TARGET, Level::Debug) {
-            wanted |= Mask::SEGMENTS | Mask::DROPS | Mask::FAULTS;
+            wanted |= Mask::SEGMENTS | Mask::DROPS | Mask::FAULTS | Mask::REPORTS;
         }
         if log::log_enabled!(target: TARGET, Level::Trace) {
             wanted |= Mask::all();
@@ -108,11 +111,18 @@ impl Sink for LogLines {
     }
 }
 
+/// What is logged at `debug`.
+const DEBUG: Mask = Mask::CONNECTIONS
+    .union(Mask::SEGMENTS)
+    .union(Mask::DROPS)
+    .union(Mask::FAULTS)
+    .union(Mask::REPORTS);
+
 /// The level at which events of this kind are logged.
 fn level(kind: Mask) -> Level {
     if kind.intersects(Mask::STATES) {
         Level::Info
-    } else if kind.intersects(Mask::CONNECTIONS | Mask::SEGMENTS | Mask::DROPS | Mask::FAULTS) {
+    } else if kind.intersects(DEBUG) {
         Level::Debug
     } else {
         Level::Trace

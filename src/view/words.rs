@@ -11,6 +11,7 @@ pub(super) const fn dropped(why: DropReason) -> &'static str {
         DropReason::Ipv6 => "IPv6, not carried yet",
         DropReason::NotForUs => "addressed to somebody else",
         DropReason::BadSource => "impossible source address",
+        DropReason::SourceRoute => "came by a source route",
         DropReason::Fragment => "fragment",
         DropReason::UnknownProtocol => "unknown protocol",
         DropReason::Icmp => "ICMP that asks for nothing",

@@ -95,6 +95,7 @@ mod tests {
         assert_eq!(parse(&datagram.payload.slice(..7)), Err(ParseError::Truncated));
     }
 
+    // RFC 1812 4.3.2.3
     #[test]
     fn an_error_quotes_the_packet_and_stays_short() {
         let long = Bytes::from(vec![1; 1400]);

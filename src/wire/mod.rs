@@ -10,6 +10,7 @@ pub(crate) mod octets;
 mod options;
 mod packet;
 mod payload;
+mod route;
 mod segment;
 mod style;
 pub mod tcp;
@@ -22,6 +23,8 @@ pub use frame::{Frame, Head};
 pub use options::{Options, SackBlocks, Timestamps};
 pub use packet::{Features, Offload, Packet, SHARED_BELOW};
 pub use payload::Payload;
+pub(crate) use route::Arrival;
+pub use route::SourceRoute;
 pub use segment::{Flags, Segment};
 pub use style::{HeaderStyle, OptionOrder};
 

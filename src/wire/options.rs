@@ -293,6 +293,7 @@ mod tests {
         }
     }
 
+    // MUST-69
     #[test]
     fn the_bsd_order_ends_in_zeros() {
         let options = Options {
@@ -305,6 +306,7 @@ mod tests {
         assert_eq!(octets, [2, 4, 5, 180, 1, 3, 3, 6, 4, 2, 0, 0]);
     }
 
+    // MUST-68
     #[test]
     fn what_is_written_is_read_again_and_takes_the_length_it_says() {
         let mut sack = SackBlocks::default();
@@ -345,6 +347,7 @@ mod tests {
         }
     }
 
+    // MUST-6
     #[test]
     fn unknown_options_are_skipped() {
         // Kind 34 (TCP Fast Open) and kind 254 (experimental) around an MSS.
@@ -354,6 +357,17 @@ mod tests {
         assert!(options.sack_permitted);
     }
 
+    // MUST-4, MUST-64: end of list, no operation and segment size, wherever they begin.
+    #[test]
+    fn options_may_begin_at_any_octet() {
+        let octets = [1, 2, 4, 5, 180, 1, 1, 3, 3, 7, 0, 2, 4, 9, 9, 9];
+        let options = Options::parse(&octets);
+        assert_eq!((options.mss, options.window_scale), (Some(1460), Some(7)));
+        assert_eq!(Options::parse(&octets[1..]), options);
+        assert_eq!(Options::parse(&[0; 4]), Options::default());
+    }
+
+    // MUST-7
     #[test]
     fn impossible_lengths_end_the_reading() {
         for bad in [&[2, 4, 5, 180, 254, 0][..], &[2, 4, 5, 180, 254, 1], &[2, 4, 5, 180, 254, 9]] {

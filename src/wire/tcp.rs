@@ -156,6 +156,7 @@ mod tests {
         }
     }
 
+    // MUST-2
     #[test]
     fn what_is_emitted_parses_to_the_same() {
         let ports = Ports { src: 80, dst: 40_000 };
@@ -167,6 +168,7 @@ mod tests {
         assert_eq!(datagram.ecn, Ecn::Ect1);
     }
 
+    // SHLD-22
     #[test]
     fn the_segment_says_whether_it_may_be_marked_and_the_style_what_class_it_is_of() {
         let style = HeaderStyle { tos: 0xb9, ..HeaderStyle::default() };
@@ -180,6 +182,7 @@ mod tests {
         assert_eq!(tos(Segment { ecn: Ecn::NotEct, ..sample() }), 0xb8);
     }
 
+    // MUST-3
     #[test]
     fn every_flipped_bit_is_noticed() {
         let frame = emit(Ports { src: 1, dst: 2 }, SRC, DST, sample()).to_bytes();

@@ -262,6 +262,7 @@ fn established() -> Status {
         send_queue: 0,
         unsent: 0,
         receive_queue: 0,
+        urgent: 0,
         out_of_order: 0,
         octets_acknowledged: 0,
         octets_received: 78,

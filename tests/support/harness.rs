@@ -117,6 +117,7 @@ impl<C: Choices> Harness<C> {
             header: HeaderStyle::default(),
             // The device cuts long segments, but leaves checksums to us: they are looked at below.
             features: Features { checksum: false, segmentation: choices.once_in(4) },
+            source_routes: true,
             max_connections: MOST_CONNECTIONS,
             place: Place::default(),
             events: recorder.as_ref().map_or(Mask::empty(), Sink::wanted),

@@ -346,6 +346,7 @@ impl Smoltcp {
             send_queue: socket.send_queue(),
             unsent: 0,
             receive_queue: socket.recv_queue(),
+            urgent: 0,
             out_of_order: 0,
             octets_acknowledged: 0,
             octets_received: 0,

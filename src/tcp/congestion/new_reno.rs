@@ -172,6 +172,7 @@ mod tests {
         assert_eq!(reno.window(), MOST);
     }
 
+    // RFC 6928 2
     #[test]
     fn the_initial_window_is_that_of_rfc_6928() {
         assert_eq!(NewReno::new(10, 1460).window(), 14_600);

@@ -150,6 +150,15 @@ fn is_acceptable(tcb: &Tcb, seg: &Segment) -> bool {
     }
 }
 
+impl Tcb {
+    /// Whether its numbers are such as only the peer knows: in the window, with an ACK that may be true.
+    #[must_use]
+    pub fn believes(&self, seg: &Segment) -> bool {
+        let has_numbers = self.state.is_synchronized() || self.state == State::SynReceived;
+        has_numbers && seg.has(Flags::ACK) && is_acceptable(self, seg) && may_be_true(self, seg)
+    }
+}
+
 /// A zero window takes no data, but ACK, URG and RST of a segment at its edge (MUST-66).
 fn closed_window_allows(tcb: &Tcb, seg: &Segment) -> bool {
     tcb.rcv.wnd == 0 && seg.seq == tcb.rcv.nxt && !seg.has(Flags::SYN)
@@ -286,9 +295,7 @@ fn ack_in_syn_received(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> St
 
 /// ESTABLISHED, and what all later states do as well.
 fn ack_of_data(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> Step {
-    // RFC 5961 5.2: older than any window we were ever given is a guess.
-    let oldest = tcb.snd.una - tcb.snd.max_wnd.max(1);
-    if seg.ack.gt(tcb.snd.nxt) || seg.ack.lt(oldest) {
+    if !may_be_true(tcb, seg) {
         tcb.challenge(cx);
         return drop_segment(DropReason::BadAck, cx);
     }
@@ -310,6 +317,12 @@ fn ack_of_data(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> Step {
     ControlFlow::Continue(())
 }
 
+/// RFC 5961 5.2: an ACK of what was not sent, or older than any window we were ever given, is a guess.
+fn may_be_true(tcb: &Tcb, seg: &Segment) -> bool {
+    let oldest = tcb.snd.una - tcb.snd.max_wnd.max(1);
+    seg.ack.le(tcb.snd.nxt) && seg.ack.ge(oldest)
+}
+
 /// RFC 5681 2, the definition of a duplicate acknowledgment; the number is checked by the caller.
 fn is_duplicate(tcb: &Tcb, seg: &Segment, old_wnd: u32) -> bool {
     !tcb.flight.is_empty()
@@ -329,7 +342,7 @@ fn sixth_check_the_urg_bit(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) {
             let later = tcb.rcv.up.is_none_or(|up| up.lt(pointer));
             if later && pointer.gt(tcb.rcv.nxt) {
                 tcb.rcv.up = Some(pointer);
-                cx.raise(Mask::DATA, || What::Urgent { pointer });
+                cx.raise(Mask::REPORTS, || What::Urgent { pointer });
             }
         }
         // The peer has closed: it has nothing to say any more.

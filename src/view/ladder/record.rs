@@ -96,6 +96,7 @@ impl Record {
             | What::CongestionWindow { .. }
             | What::Recovery { .. }
             | What::Urgent { .. }
+            | What::Unanswered { .. }
             | What::Call { .. }
             | What::Fault(_) => (None, State::Closed),
         };
@@ -139,6 +140,7 @@ impl Record {
             | What::CongestionWindow { .. }
             | What::Recovery { .. }
             | What::Urgent { .. }
+            | What::Unanswered { .. }
             | What::Call { .. } => {}
         }
     }

@@ -1,4 +1,4 @@
-//! The bandwidth is found, kept, and followed.
+//! The bandwidth is found, kept, and followed (draft-ietf-ccwg-bbr).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! ProbeBW: the phases, their order, their gains, their time.
+//! ProbeBW (draft-ietf-ccwg-bbr): the phases, their order, their gains, their time.
 
 use super::super::State;
 use super::network::{Change, MSS, Network, mbit, ms};

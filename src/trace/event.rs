@@ -36,7 +36,7 @@ bitflags! {
         const FAULTS = 1 << 8;
         /// What an application is to be told without asking, unless it does not want to (RFC 9293 3.9.1.8,
         /// MUST-47, SHLD-20): urgent data, a peer that does not answer.
-        const REPORTS = 1 << 9;
+        const REPORTS = 1 << 10;
     }
 }
 

@@ -126,6 +126,9 @@ impl SourceRoute {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
     use crate::wire::HeaderStyle;
 
@@ -174,6 +177,25 @@ mod tests {
         route.lead(&mut frame);
         assert_eq!((frame.len(), frame.head[21]), (60, 137));
         ip::parse(&frame.to_bytes()).expect("a sound packet");
+    }
+
+    proptest! {
+        #[test]
+        fn any_options_are_read_and_any_way_back_fits(
+            mut options in vec(any::<u8>(), 0..=40),
+            kind in prop_oneof![Just(LOOSE), Just(STRICT), any::<u8>()],
+        ) {
+            if let Some(first) = options.first_mut() {
+                *first = kind;
+            }
+            if let Some(Arrival::Complete(route)) = of(&options) {
+                let head = ip::header(HeaderStyle::default(), US.into(), PEER.into(), 6, 0);
+                let mut frame = Frame { head, ..Frame::default() };
+                route.lead(&mut frame);
+                prop_assert!(ip::parse(&frame.to_bytes()).is_ok());
+                prop_assert_eq!(frame.len(), 20 + usize::from(route.octets()));
+            }
+        }
     }
 
     #[test]

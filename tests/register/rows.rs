@@ -73,6 +73,15 @@ pub fn names(text: &str, name: &str) -> bool {
     })
 }
 
+/// Whether the name of a function has `name` in it: `..._must_55`.
+pub fn is_named_for(function: &str, name: &str) -> bool {
+    let spelled = name.to_lowercase().replace(['-', ' '], "_");
+    function.split(&spelled).skip(1).zip(function.split(&spelled)).any(|(after, before)| {
+        let begins = before.is_empty() || before.ends_with('_');
+        begins && !after.starts_with(|c: char| c.is_ascii_digit())
+    })
+}
+
 /// All words in `text` that begin with one of `prefixes` and go on with a number: `MUST-36`, `RFC 793`.
 pub fn numbered<'a>(text: &'a str, prefixes: &[&str]) -> Vec<&'a str> {
     let mut found = Vec::new();

@@ -3,10 +3,10 @@
 
 mod kernel_common;
 
-use kernel_common::{Done, Running, User, command, needs, run};
+use kernel_common::{Done, EACH, Family, Running, User, command, needs, run, run_over};
 
 /// Starts python's server in the background and waits for it.
-const A_SERVER: &str = "python3 -m http.server 8000 >/dev/null 2>&1 &
+const A_SERVER: &str = "python3 -m http.server --bind :: 8000 >/dev/null 2>&1 &
                         until nc -z 192.0.2.1 8000; do sleep 0.05; done";
 
 /// `glass get` as root in a network namespace that `before` has set up.
@@ -17,8 +17,8 @@ fn get(before: &str, arguments: &[&str]) -> Done {
 #[test]
 fn our_stack_talks_to_our_stack() {
     needs(&[]);
-    for user in [User::Root, User::Ordinary] {
-        let done = run(user, &[], "glass get http://192.0.2.2/hello").ended_with(0);
+    for (user, family) in EACH {
+        let done = run_over(family, user, &[], "glass get http://192.0.2.2/hello").ended_with(0);
         assert_eq!(done.out(), "Hello from glasstack, a TCP/IP stack in userspace.\n", "{done}");
         // The client asks for the connection to be closed, so the server closes first.
         let server = done.ladder_of("(they opened)");
@@ -38,8 +38,8 @@ fn ten_megabytes_come_whole_from_a_server_of_the_kernel() {
          {A_SERVER}
          glass get http://192.0.2.1:8000/f | cmp - f"
     );
-    for user in [User::Root, User::Ordinary] {
-        let done = run(user, &[], &line).ended_with(0);
+    for (user, family) in EACH {
+        let done = run_over(family, user, &[], &line).ended_with(0);
         assert_eq!(done.ladder().states()[..3], ["CLOSED", "SYN_SEND", "ESTABLISHED"], "{done}");
     }
 }
@@ -75,16 +75,18 @@ fn several_at_once_have_networks_of_their_own() {
          for pid in $pids; do wait $pid || exit; done
          for i in 1 2 3 4; do cmp f got$i || exit; done"
     );
-    run(User::Root, &[], &line).ended_with(0);
+    run_over(Family::V6, User::Root, &[], &line).ended_with(0);
 }
 
 #[test]
 fn a_closed_port_refuses() {
     needs(&[]);
-    let done = run(User::Root, &[], "glass get http://192.0.2.1:81/").ended_with(1);
-    done.says("cannot connect to 192.0.2.1:81: connection refused");
-    let done = run(User::Root, &[], "glass get http://192.0.2.2:81/").ended_with(1);
-    done.says("connection refused");
+    for family in Family::BOTH {
+        let run = |line| run_over(family, User::Root, &[], line);
+        let done = run("glass get http://192.0.2.1:81/").ended_with(1);
+        done.says(&family.of("cannot connect to 192.0.2.1:81: connection refused"));
+        run("glass get http://192.0.2.2:81/").ended_with(1).says("connection refused");
+    }
 }
 
 #[test]
@@ -112,6 +114,14 @@ fn what_would_take_forwarding_comes_with_the_commands() {
     let done = get(network, &["http://10.9.0.2/"]).ended_with(69);
     done.says("10.9.0.2 is behind d0").says("sudo sysctl -w net.ipv4.ip_forward=1");
     done.says("-o d0 -j MASQUERADE");
+    let network = "ip link add d0 type veth peer name d1
+                   ip address add fd09::1/64 dev d0 nodad
+                   ip link set lo up; ip link set d0 up; ip link set d1 up";
+    let done = get(network, &["http://[fd09::2]/"]).ended_with(69);
+    done.says("fd09::2 is behind d0").says("sudo sysctl -w net.ipv6.conf.all.forwarding=1");
+    done.says("ip6tables -t nat -A POSTROUTING -s 2001:db8:1::/48 -o d0 -j MASQUERADE");
+    get(network, &["http://[fd0a::9]/"]).ended_with(69).says("no route to fd0a::9");
+    get(network, &["http://[::1]/"]).ended_with(69).says("loopback");
     get(network, &["http://10.9.9.9/"]).ended_with(69).says("no route to 10.9.9.9");
     get(network, &["http://127.0.0.1/"]).ended_with(69).says("loopback");
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::process::{Command, ExitCode};
 
 use glasstack::cli::namespace;
-use glasstack::device::setup::{forwards_ipv4, loopback_up};
+use glasstack::device::setup::{forwards, loopback_up};
 use glasstack::device::{LinkSetup, Tun};
 use nix::unistd::geteuid;
 
@@ -101,7 +101,9 @@ fn works_inside() {
     runtime.block_on(async {
         loopback_up().await.unwrap();
         let _tun = Tun::create("glass0", &LinkSetup::default()).await.unwrap();
-        assert!(forwards_ipv4().unwrap());
+        for dest in ["192.0.2.1", "2001:db8::1"] {
+            assert!(forwards(dest.parse().unwrap()).unwrap(), "{dest}");
+        }
         shell("test $(id -u) = 0; ping -c 1 -W 2 127.0.0.1 >/dev/null");
         shell("test \"$(cat /proc/sys/net/ipv4/ping_group_range | xargs)\" = '0 0'");
         shell("ip tuntap add dev nested mode tun; ip link show glass0 >/dev/null");

@@ -6,7 +6,9 @@ mod kernel_common;
 use std::fs::{self, File};
 use std::io::Write;
 
-use kernel_common::{Running, User, command, directory, ladders, needs, run};
+use kernel_common::{
+    EACH, Family, Running, User, command, directory, ladders, needs, run, run_over,
+};
 use nix::pty::openpty;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -23,13 +25,18 @@ const PATTERN: &str = "yes 0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq
 #[test]
 fn curl_gets_its_page_as_root_and_as_an_ordinary_user() {
     needs(&["curl"]);
-    for user in [User::Root, User::Ordinary] {
-        let done = run(user, &[], "curl -sS http://192.0.2.2/hello").ended_with(0);
-        assert_eq!(done.out(), HELLO, "{user:?}\n{done}");
+    for (user, family) in [User::Root, User::Ordinary]
+        .into_iter()
+        .flat_map(|user| Family::BOTH.map(|family| (user, family)))
+    {
+        let done = run_over(family, user, &[], "curl -sS http://192.0.2.2/hello").ended_with(0);
+        assert_eq!(done.out(), HELLO, "{user:?} over {family:?}\n{done}");
         let ladder = done.ladder();
-        assert_eq!(ladder.states(), THEY_CLOSE, "{user:?}\n{done}");
+        assert_eq!(ladder.states(), THEY_CLOSE, "{user:?} over {family:?}\n{done}");
         assert_eq!(ladder.sent("FIN,ACK"), 1, "the ACK of their FIN rides with ours\n{done}");
-        done.says("no DNS inside");
+        assert!(ladder.title.contains(&family.of("→  192.0.2.2:80  (they opened)")), "{done}");
+        assert!(ladder.title.contains(&family.of("192.0.2.1:")), "{done}");
+        done.says("no DNS inside").says("http://192.0.2.2/ and http://[2001:db8::2]/");
     }
 }
 
@@ -40,8 +47,8 @@ fn a_hundred_megabytes_come_down_whole() {
         "curl -sS http://192.0.2.2/bytes/100000000 >down
          wc -c <down; {PATTERN} | head -c 100000000 | cmp - down"
     );
-    for user in [User::Root, User::Ordinary] {
-        let done = run(user, &[], &line).ended_with(0);
+    for (user, family) in EACH {
+        let done = run_over(family, user, &[], &line).ended_with(0);
         assert_eq!(done.out(), "100000000\n", "{user:?}\n{done}");
         assert_eq!(done.ladder().states(), THEY_CLOSE, "{user:?}\n{done}");
     }
@@ -52,10 +59,28 @@ fn fifty_megabytes_come_back_as_they_went() {
     needs(&["curl"]);
     let line = "head -c 50000000 /dev/urandom >f
                 curl -sS --data-binary @f http://192.0.2.2/echo | cmp - f";
-    for user in [User::Root, User::Ordinary] {
-        let done = run(user, &[], line).ended_with(0);
+    for (user, family) in EACH {
+        let done = run_over(family, user, &[], line).ended_with(0);
         assert_eq!(done.out(), "", "{user:?}: cmp finds no difference\n{done}");
         assert_eq!(done.ladder().states(), THEY_CLOSE, "{user:?}\n{done}");
+    }
+}
+
+#[test]
+fn long_segments_go_both_ways_over_both_families() {
+    needs(&["curl"]);
+    let line = format!(
+        "head -c 20000000 /dev/urandom >f
+         curl -sS --data-binary @f http://192.0.2.2/echo | cmp - f &&
+         curl -sS http://192.0.2.2/bytes/50000000 >down &&
+         {PATTERN} | head -c 50000000 | cmp - down"
+    );
+    for (user, family) in EACH {
+        let done = run_over(family, user, &["--offload", "on"], &line).ended_with(0);
+        assert_eq!(done.out(), "", "{family:?}: cmp finds no difference\n{done}");
+        for ladder in ladders(&done.err) {
+            assert_eq!(ladder.states(), THEY_CLOSE, "{}\n{done}", ladder.title);
+        }
     }
 }
 
@@ -70,7 +95,7 @@ fn two_kinds_of_bulk_at_once_do_not_disturb_each_other() {
          wait $one && wait $two && wait $three && cmp f back && cmp down again &&
          {PATTERN} | head -c 50000000 | cmp - down"
     );
-    let done = run(User::Root, &[], &line).ended_with(0);
+    let done = run_over(Family::V6, User::Root, &[], &line).ended_with(0);
     let all = ladders(&done.err);
     assert_eq!(all.len(), 3, "{done}");
     for ladder in all {
@@ -82,8 +107,8 @@ fn two_kinds_of_bulk_at_once_do_not_disturb_each_other() {
 fn three_hundred_clients_fifty_at_a_time_are_all_served() {
     needs(&["curl"]);
     let line = "seq 300 | xargs -P 50 -I{} curl -sS -o /dev/null http://192.0.2.2/hello";
-    for user in [User::Root, User::Ordinary] {
-        let done = run(user, &[], line).ended_with(0);
+    for (user, family) in EACH {
+        let done = run_over(family, user, &[], line).ended_with(0);
         let all = ladders(&done.err);
         assert_eq!(all.len(), 300, "{user:?}");
         for ladder in all {
@@ -97,8 +122,9 @@ fn three_hundred_clients_fifty_at_a_time_are_all_served() {
 #[test]
 fn a_slow_close_sits_in_close_wait() {
     needs(&["curl"]);
-    for user in [User::Root, User::Ordinary] {
-        let done = run(user, &["--close-after", "500"], "curl -sS http://192.0.2.2/hello");
+    for (user, family) in EACH {
+        let done =
+            run_over(family, user, &["--close-after", "500"], "curl -sS http://192.0.2.2/hello");
         let done = done.ended_with(0);
         assert_eq!(done.out(), HELLO);
         let ladder = done.ladder();
@@ -116,8 +142,9 @@ fn a_slow_close_sits_in_close_wait() {
 fn who_closes_first_waits_for_two_msl() {
     needs(&["curl"]);
     let options = ["--close-after", "request", "--msl", "1"];
-    for user in [User::Root, User::Ordinary] {
-        let done = run(user, &options, "curl -sS http://192.0.2.2/hello; sleep 3").ended_with(0);
+    for (user, family) in EACH {
+        let done = run_over(family, user, &options, "curl -sS http://192.0.2.2/hello; sleep 3")
+            .ended_with(0);
         let ladder = done.ladder();
         let expected = ["LISTEN", "SYN_RCVD", "ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2"];
         assert_eq!(ladder.states()[..5], expected, "{user:?}\n{done}");
@@ -130,7 +157,12 @@ fn who_closes_first_waits_for_two_msl() {
 #[test]
 fn never_closing_leaves_it_in_close_wait() {
     needs(&["curl"]);
-    let done = run(User::Root, &["--close-after", "never"], "curl -sS http://192.0.2.2/hello");
+    let done = run_over(
+        Family::V6,
+        User::Root,
+        &["--close-after", "never"],
+        "curl -sS http://192.0.2.2/hello",
+    );
     let done = done.ended_with(0);
     assert_eq!(done.ladder().states().last(), Some(&"CLOSE_WAIT"), "{done}");
 }
@@ -138,13 +170,13 @@ fn never_closing_leaves_it_in_close_wait() {
 #[test]
 fn our_own_client_opens_to_a_server_of_the_kernel() {
     needs(&["python3", "nc"]);
-    let line = "python3 -m http.server 8000 >/dev/null 2>&1 &
+    let line = "python3 -m http.server --bind :: 8000 >/dev/null 2>&1 &
                 until nc -z 192.0.2.1 8000; do sleep 0.05; done
                 glass get http://192.0.2.1:8000/";
-    for user in [User::Root, User::Ordinary] {
-        let done = run(user, &[], line).ended_with(0);
+    for (user, family) in EACH {
+        let done = run_over(family, user, &[], line).ended_with(0);
         assert!(done.out().contains("Directory listing for /"), "{user:?}\n{done}");
-        let ladder = done.ladder_of("→  192.0.2.1:8000");
+        let ladder = done.ladder_of(&family.of("→  192.0.2.1:8000"));
         assert_eq!(ladder.states()[..3], ["CLOSED", "SYN_SEND", "ESTABLISHED"], "{done}");
         // Running::wait has seen that no process is left.
         done.says("ended what CMD left behind: python3");
@@ -156,8 +188,8 @@ fn a_client_that_half_closes_still_gets_its_answer() {
     needs(&["nc"]);
     let line =
         r#"printf "GET /delay/200 HTTP/1.1\r\nHost: x\r\n\r\n" | nc -N 192.0.2.2 80 | tr -d '\r'"#;
-    for user in [User::Root, User::Ordinary] {
-        let done = run(user, &[], line).ended_with(0);
+    for (user, family) in EACH {
+        let done = run_over(family, user, &[], line).ended_with(0);
         assert!(done.out().starts_with("HTTP/1.1 200 OK\n"), "{user:?}\n{done}");
         let ladder = done.ladder();
         assert_eq!(ladder.states(), THEY_CLOSE, "{user:?}\n{done}");
@@ -166,27 +198,32 @@ fn a_client_that_half_closes_still_gets_its_answer() {
     }
 }
 
+/// Pings of more than a packet come, and are answered, in parts.
 #[test]
 fn ping_is_answered() {
     needs(&["ping"]);
-    for user in [User::Root, User::Ordinary] {
-        let done = run(user, &[], "ping -c 3 -i 0.2 192.0.2.2").ended_with(0);
-        assert!(done.out().contains(" 3 received, 0% packet loss"), "{user:?}\n{done}");
-        assert_eq!(ladders(&done.err).len(), 0, "no connection, no ladder\n{done}");
+    for (user, family) in EACH {
+        for size in ["56", "1453", "5000", "60000"] {
+            let line = format!("ping -c 3 -i 0.2 -s {size} 192.0.2.2");
+            let done = run_over(family, user, &[], &line).ended_with(0);
+            assert!(done.out().contains(" 3 received, 0% packet loss"), "{user:?}\n{done}");
+            assert_eq!(ladders(&done.err).len(), 0, "no connection, no ladder\n{done}");
+        }
     }
 }
 
 #[test]
 fn echo_gives_back_and_daytime_closes_first() {
     needs(&["nc"]);
-    for user in [User::Root, User::Ordinary] {
-        let done = run(user, &[], "echo hi | nc -N 192.0.2.2 7; nc 192.0.2.2 13").ended_with(0);
+    for (user, family) in EACH {
+        let done = run_over(family, user, &[], "echo hi | nc -N 192.0.2.2 7; nc 192.0.2.2 13")
+            .ended_with(0);
         let out = done.out();
         let (hi, day) = out.split_once('\n').expect("two lines");
         assert_eq!(hi, "hi", "{user:?}\n{done}");
         assert!(day.trim_end().ends_with(" GMT"), "{user:?}\n{done}");
-        assert_eq!(done.ladder_of("192.0.2.2:7 ").states(), THEY_CLOSE, "{done}");
-        let states = done.ladder_of("192.0.2.2:13 ").states();
+        assert_eq!(done.ladder_of(&family.of("192.0.2.2:7 ")).states(), THEY_CLOSE, "{done}");
+        let states = done.ladder_of(&family.of("192.0.2.2:13 ")).states();
         assert_eq!(states[3..], ["FIN_WAIT_1", "FIN_WAIT_2", "TIME_WAIT"], "{user:?}\n{done}");
     }
 }
@@ -194,11 +231,13 @@ fn echo_gives_back_and_daytime_closes_first() {
 #[test]
 fn a_closed_port_refuses() {
     needs(&["curl", "nc"]);
-    run(User::Root, &[], "curl -sS http://192.0.2.2:81/").ended_with(7).says("connect");
-    run(User::Root, &[], "nc -v 192.0.2.2 81").ended_with(1).says("refused");
-    let line = "echo x | nc -u -w 5 192.0.2.2 9999; echo it ended";
-    let done = run(User::Root, &[], line).ended_with(0);
-    assert_eq!(done.out(), "it ended\n", "port unreachable ends nc\n{done}");
+    for family in Family::BOTH {
+        let run = |line| run_over(family, User::Root, &[], line);
+        run("curl -sS http://192.0.2.2:81/").ended_with(7).says("connect");
+        run("nc -v 192.0.2.2 81").ended_with(1).says("refused");
+        let done = run("echo x | nc -u -w 5 192.0.2.2 9999; echo it ended").ended_with(0);
+        assert_eq!(done.out(), "it ended\n", "port unreachable ends nc\n{done}");
+    }
 }
 
 #[test]
@@ -224,6 +263,9 @@ fn wrong_options_are_named() {
         (&["run", "--close-after", "later", "--", "true"], "--close-after"),
         (&["run", "--services", "finger", "--", "true"], "finger"),
         (&["run", "--addr", "10.0.0.1", "--", "true"], "neighbour"),
+        (&["run", "--addr", "2001:db8:7::2", "--", "true"], "neighbour"),
+        (&["run", "--addr", "192.0.2.3,192.0.2.4", "--", "true"], "two of one family"),
+        (&["run", "--mtu", "1000", "--host", "2001:db8::7/64", "--", "true"], "1280"),
         (&["run", "--dir", "/no/such", "--", "true"], "/no/such"),
         (&["run", "--events", "/no/such/file", "--", "true"], "/no/such/file"),
         (&["run", "--engine", "smoltcp", "--record", "f", "--", "true"], "--record"),
@@ -255,24 +297,33 @@ fn what_is_missing_is_named_with_the_remedy() {
 #[test]
 fn quiet_means_quiet() {
     needs(&["curl"]);
-    let done = run(User::Root, &["-q"], "curl -sS http://192.0.2.2/hello").ended_with(0);
-    assert_eq!((done.out().as_str(), done.err.as_str()), (HELLO, ""));
+    for family in Family::BOTH {
+        let line = "curl -sS http://192.0.2.2/hello";
+        let done = run_over(family, User::Root, &["-q"], line).ended_with(0);
+        assert_eq!((done.out().as_str(), done.err.as_str()), (HELLO, ""), "{family:?}");
+    }
 }
 
 #[test]
 fn every_transition_is_a_line_of_the_log_with_its_section() {
     needs(&["curl"]);
-    let line = "curl -sS http://192.0.2.2/hello";
-    let mut command = command(User::Root, "", &["run", "--", "sh", "-c", line]);
-    command.env("RUST_LOG", "info");
-    let done = Running::start(command).wait().ended_with(0);
-    let lines: Vec<_> = done.err.lines().filter(|line| line.contains(" -> ")).collect();
-    let arrows = THEY_CLOSE.windows(2).map(|pair| format!(" {} -> {} ", pair[0], pair[1]));
-    let expected: Vec<_> = [" CLOSED -> LISTEN ".to_owned()].into_iter().chain(arrows).collect();
-    assert_eq!(lines.len(), expected.len(), "one line per transition\n{done}");
-    for (line, arrow) in lines.iter().zip(expected) {
-        assert!(line.contains(&arrow), "{arrow} in {line}");
-        assert!(line.contains("#1 192.0.2.1:") && line.contains("; RFC 9293 3.10."), "{line}");
+    for family in Family::BOTH {
+        let line = family.of("curl -sS http://192.0.2.2/hello");
+        let mut command = command(User::Root, "", &["run", "--", "sh", "-c", &line]);
+        command.env("RUST_LOG", "info");
+        let done = Running::start(command).wait().ended_with(0);
+        let lines: Vec<_> = done.err.lines().filter(|line| line.contains(" -> ")).collect();
+        let arrows = THEY_CLOSE.windows(2).map(|pair| format!(" {} -> {} ", pair[0], pair[1]));
+        let expected: Vec<_> =
+            [" CLOSED -> LISTEN ".to_owned()].into_iter().chain(arrows).collect();
+        assert_eq!(lines.len(), expected.len(), "one line per transition\n{done}");
+        for (line, arrow) in lines.iter().zip(expected) {
+            assert!(line.contains(&arrow), "{arrow} in {line}");
+            assert!(
+                line.contains(&family.of("#1 192.0.2.1:")) && line.contains("; RFC 9293 3.10."),
+                "{line}"
+            );
+        }
     }
 }
 
@@ -281,7 +332,8 @@ fn events_are_lines_of_json_with_the_transitions_in_them() {
     needs(&["curl"]);
     let file = directory("events").join("events.jsonl");
     let path = file.to_str().expect("UTF-8");
-    run(User::Root, &["--events", path], "curl -sS http://192.0.2.2/hello").ended_with(0);
+    let line = "curl -sS http://192.0.2.2/hello";
+    run_over(Family::V6, User::Root, &["--events", path], line).ended_with(0);
     let text = fs::read_to_string(&file).expect("the events");
     assert!(text.ends_with('\n'), "whole lines only");
     let events: Vec<Value> = text
@@ -293,6 +345,9 @@ fn events_are_lines_of_json_with_the_transitions_in_them() {
     let states = events.iter().filter(|event| event["event"] == "state");
     let states: Vec<_> = states.map(|event| event["to"].as_str().unwrap()).collect();
     assert_eq!(states, THEY_CLOSE);
+    let opened = events.iter().find(|event| event["event"] == "opened").expect("one is");
+    assert_eq!(opened["local"], "[2001:db8::2]:80");
+    assert!(opened["remote"].as_str().unwrap().starts_with("[2001:db8::1]:"), "{opened}");
     for kind in ["opened", "received", "sent", "delivered", "acknowledged", "call", "timer"] {
         assert!(events.iter().any(|event| event["event"] == kind), "none is {kind}:\n{text}");
     }
@@ -301,14 +356,18 @@ fn events_are_lines_of_json_with_the_transitions_in_them() {
 #[test]
 fn a_connection_tells_of_itself() {
     needs(&["curl"]);
-    let done = run(User::Root, &["-q"], "curl -sS http://192.0.2.2/connection").ended_with(0);
-    let told: Value = serde_json::from_slice(&done.out).expect("JSON");
-    assert_eq!((&told["local"], &told["state"]), (&"192.0.2.2:80".into(), &"ESTABLISHED".into()));
-    let states = told["transitions"].as_array().expect("a list").iter();
-    let states: Vec<_> = states.map(|transition| transition["to"].as_str().unwrap()).collect();
-    assert_eq!(states, THEY_CLOSE[..3], "{done}");
-    assert!(told["remote"].as_str().unwrap().starts_with("192.0.2.1:"), "{done}");
-    assert!(told["srtt_us"].as_u64().is_some_and(|us| us < 1_000_000), "{done}");
+    for family in Family::BOTH {
+        let line = "curl -sS http://192.0.2.2/connection";
+        let done = run_over(family, User::Root, &["-q"], line).ended_with(0);
+        let told: Value = serde_json::from_slice(&done.out).expect("JSON");
+        let local = family.of("192.0.2.2:80");
+        assert_eq!((&told["local"], &told["state"]), (&local.into(), &"ESTABLISHED".into()));
+        let states = told["transitions"].as_array().expect("a list").iter();
+        let states: Vec<_> = states.map(|transition| transition["to"].as_str().unwrap()).collect();
+        assert_eq!(states, THEY_CLOSE[..3], "{done}");
+        assert!(told["remote"].as_str().unwrap().starts_with(&family.of("192.0.2.1:")), "{done}");
+        assert!(told["srtt_us"].as_u64().is_some_and(|us| us < 1_000_000), "{done}");
+    }
 }
 
 #[test]
@@ -332,7 +391,8 @@ fn the_responder_by_hand_answers_curl() {
          curl -sS http://192.0.2.2/bytes/100000000 >down &&
          {PATTERN} | head -c 100000000 | cmp - down"
     );
-    let done = run(User::Root, &["--responder", "by-hand"], &line).ended_with(0);
+    let options = ["--responder", "by-hand"];
+    let done = run_over(Family::V6, User::Root, &options, &line).ended_with(0);
     assert_eq!(done.out(), HELLO.repeat(2), "{done}");
     let all = ladders(&done.err);
     assert_eq!(all.len(), 3, "both pages by one connection\n{done}");
@@ -358,13 +418,13 @@ fn smoltcp_stands_behind_the_same_sockets() {
          glass get --engine smoltcp http://192.0.2.2/hello &&
          seq 300 | xargs -P 50 -I{{}} curl -sS -o /dev/null http://192.0.2.2/hello"
     );
-    for responder in ["axum", "by-hand"] {
+    for (responder, family) in [("axum", Family::V4), ("by-hand", Family::V6)] {
         let line = match responder {
             "axum" => line.clone(),
             _ => line.replace("/connection | grep -q ESTABLISHED", "/hello | grep -q Hello"),
         };
         let options = ["--engine", "smoltcp", "--responder", responder];
-        let done = run(User::Ordinary, &options, &line).ended_with(0);
+        let done = run_over(family, User::Ordinary, &options, &line).ended_with(0);
         assert_eq!(done.out(), HELLO.repeat(2), "{done}");
         assert_eq!(ladders(&done.err).len(), 0, "it raises no events\n{done}");
         assert!(!done.err.contains("have not ended"), "{done}");
@@ -411,4 +471,25 @@ fn an_interrupt_from_the_keyboard_is_cmds_alone() {
     File::from(pty.master).write_all(b"\x03").expect("the keyboard");
     let done = running.wait().ended_with(1);
     assert_eq!(done.ladder().states(), THEY_CLOSE, "{done}");
+}
+
+#[test]
+fn addresses_of_one_family_or_of_both_can_be_chosen() {
+    needs(&["curl"]);
+    let curl = |addr: &str| format!("curl -sS --connect-timeout 5 http://{addr}/hello");
+    for (options, addr) in [
+        (&["--addr", "fd00::7,10.7.0.7", "--host", "10.7.0.1/24,fd00::1/64"][..], "10.7.0.7"),
+        (&["--addr", "fd00::7,10.7.0.7", "--host", "10.7.0.1/24,fd00::1/64"], "[fd00::7]"),
+        (&["--addr", "2001:db8::9"], "[2001:db8::9]"),
+        (&["--host", "192.0.2.9/24"], "192.0.2.2"),
+        (&["--mtu", "1000"], "192.0.2.2"),
+    ] {
+        let done = run(User::Root, options, &curl(addr)).ended_with(0);
+        assert_eq!(done.out(), HELLO, "{options:?}\n{done}");
+    }
+    let done = run(User::Root, &["--addr", "192.0.2.2"], "cat /proc/net/if_inet6").ended_with(0);
+    assert!(!done.out().contains("glass0"), "nothing of IPv6 was asked for\n{done}");
+    let done = run(User::Root, &[], "cat /proc/net/if_inet6").ended_with(0);
+    let addresses = done.out().lines().filter(|line| line.ends_with("glass0")).count();
+    assert_eq!(addresses, 1, "ours, and none that the kernel made up\n{done}");
 }

@@ -4,7 +4,9 @@ mod kernel_common;
 
 use std::fs;
 
-use kernel_common::{Running, User, command, directory, ladders, needs, poll, shell_inside};
+use kernel_common::{
+    Family, Running, User, command, directory, ladders, needs, poll, shell_inside,
+};
 use rustix::process::Signal;
 
 /// What it says on stdout once it answers.
@@ -30,10 +32,10 @@ fn serve(user: User, before: &str, options: &[&str]) -> Running {
 #[test]
 fn it_answers_until_it_is_stopped() {
     needs(&["curl", "ping"]);
-    for signal in [Signal::TERM, Signal::INT] {
+    for (signal, family) in [(Signal::TERM, Family::V4), (Signal::INT, Family::V6)] {
         let serving = serve(User::Root, "", &[]);
-        let line = "curl -sS http://192.0.2.2/hello; ping -c 1 -W 5 192.0.2.2";
-        let client = shell_inside(&serving, line).ended_with(0);
+        let line = family.of("curl -sS http://192.0.2.2/hello; ping -c 1 -W 5 192.0.2.2");
+        let client = shell_inside(&serving, &line).ended_with(0);
         assert!(client.out().starts_with("Hello from glasstack"), "{client}");
         serving.signal(signal);
         let done = serving.wait().ended_with(0);
@@ -82,10 +84,12 @@ fn another_port_and_the_small_services() {
     needs(&["curl", "nc"]);
     let mut serving = start(User::Root, "", &["--port", "8080", "--services", "echo"]);
     serving.wait_for_out("http://192.0.2.2:8080/\n");
-    let line = "curl -sS http://192.0.2.2:8080/hello; echo hi | nc -N 192.0.2.2 7
-                ! nc -z 192.0.2.2 80";
-    let client = shell_inside(&serving, line).ended_with(0);
-    assert!(client.out().ends_with("\nhi\n"), "{client}");
+    for family in Family::BOTH {
+        let line = "curl -sS http://192.0.2.2:8080/hello; echo hi | nc -N 192.0.2.2 7
+                    ! nc -z 192.0.2.2 80";
+        let client = shell_inside(&serving, &family.of(line)).ended_with(0);
+        assert!(client.out().ends_with("\nhi\n"), "{client}");
+    }
     serving.signal(Signal::TERM);
     serving.wait().ended_with(0).says("echo on port 7");
 }
@@ -99,6 +103,27 @@ fn an_ordinary_user_serves_on_a_tun_of_theirs() {
     serving.signal(Signal::TERM);
     let done = serving.wait().ended_with(0);
     done.says("attached to mine, which was there already");
+    // Whoever made it did not think of IPv6.
+    done.says("only IPv4 on mine").says("sudo ip address add 2001:db8::1/64 dev mine");
+}
+
+#[test]
+fn a_tun_of_theirs_may_have_both_families() {
+    needs(&["curl", "ip"]);
+    let both = format!("{A_TUN_OF_NOBODYS}\nip address add 2001:db8::1/64 dev mine nodad");
+    let serving = serve(User::Ordinary, &both, &["--tun", "mine"]);
+    for family in Family::BOTH {
+        let line = family.of("curl -sS http://192.0.2.2/hello");
+        let client = shell_inside(&serving, &line).ended_with(0);
+        assert!(client.out().starts_with("Hello from glasstack"), "{client}");
+    }
+    serving.signal(Signal::TERM);
+    let done = serving.wait().ended_with(0);
+    assert!(!done.err.contains("only IPv4"), "{done}");
+    // Who asks for IPv6 gets it or nothing.
+    let options = ["--tun", "mine", "--addr", "192.0.2.2,2001:db8::2"];
+    let done = start(User::Ordinary, A_TUN_OF_NOBODYS, &options).wait().ended_with(69);
+    done.says("does not have the address 2001:db8::1/64");
 }
 
 #[test]
@@ -135,6 +160,11 @@ fn an_address_that_is_taken_is_named() {
     needs(&["ip"]);
     let other = "ip link add d0 type veth peer name d1; ip address add 192.0.2.9/24 dev d0";
     start(User::Root, other, &[]).wait().ended_with(69).says("d0 has 192.0.2.9/24");
+    let other = "ip link add d0 type veth peer name d1
+                 ip address add 2001:db8::9/64 dev d0 nodad; ip link set d0 up; ip link set d1 up";
+    let serving = serve(User::Root, other, &[]);
+    serving.signal(Signal::TERM);
+    serving.wait().ended_with(0).says("only IPv4 on glass0").says("d0 has 2001:db8::9/64");
 }
 
 #[test]
@@ -150,5 +180,25 @@ fn wrong_options_are_named() {
         let done = start(User::Root, "", options).wait();
         assert_eq!(done.code, 2, "{options:?}\n{done}");
         done.says(words);
+    }
+}
+
+#[test]
+fn without_ipv6_in_the_kernel_there_is_still_ipv4() {
+    needs(&["curl"]);
+    for (before, why) in [
+        // As in a kernel that was booted with ipv6.disable=1: nothing of it is to be seen.
+        ("mount -t tmpfs none /proc/sys/net/ipv6", "only IPv4: the kernel has no IPv6"),
+        ("echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6", "only IPv4: IPv6 is switched off"),
+    ] {
+        let serving = serve(User::Root, before, &[]);
+        let client = shell_inside(&serving, "curl -sS http://192.0.2.2/hello").ended_with(0);
+        assert!(client.out().starts_with("Hello from glasstack"), "{client}");
+        serving.signal(Signal::TERM);
+        let done = serving.wait().ended_with(0);
+        done.says(why);
+        assert_eq!(done.err.matches("IPv6").count(), why.matches("IPv6").count(), "once\n{done}");
+        let done = start(User::Root, before, &["--addr", "2001:db8::2"]).wait().ended_with(69);
+        done.says("there is no IPv6 here");
     }
 }

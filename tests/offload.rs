@@ -3,13 +3,13 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use etherparse::{IpNumber, Ipv4Header, Ipv4HeaderSlice, TcpHeader, TcpHeaderSlice};
+use etherparse::{IpHeaders, IpNumber, TcpHeader, TcpHeaderSlice};
 use glasstack::device::{Device, Pipe, pipe};
 use glasstack::runtime::{Net, TcpListener, TcpStream};
 use glasstack::stack::{Config, Secret, Stack};
@@ -17,7 +17,6 @@ use glasstack::wire::{Features, Frame, Packet};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const MTU: usize = 1500;
-const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 80);
 
 /// A wire that finishes checksums and cuts segments, and counts the long ones.
 struct Cutter {
@@ -78,10 +77,11 @@ impl Cutter {
 /// What a kernel makes of a long segment: such with `size` octets of data each, the numbers going on,
 /// PSH and FIN on the last alone, all checksums right.
 fn cut(whole: &Bytes, size: usize) -> Vec<Frame> {
-    let ip = Ipv4HeaderSlice::from_slice(whole).expect("an IPv4 header");
-    let tcp = TcpHeaderSlice::from_slice(&whole[20..]).expect("a TCP header").to_header();
-    check_partial_checksum(&ip.to_header(), &tcp, whole.len() - 20);
-    let data = &whole[20 + tcp.header_len()..];
+    let (ip, rest) = IpHeaders::from_slice(whole).expect("an IP header");
+    let start = whole.len() - rest.payload.len();
+    let tcp = TcpHeaderSlice::from_slice(rest.payload).expect("a TCP header").to_header();
+    check_partial_checksum(&ip, &tcp, rest.payload.len());
+    let data = &whole[start + tcp.header_len()..];
     assert!(size > 0 || whole.len() <= MTU, "{} octets that are not to be cut", whole.len());
     let size = if size == 0 { data.len().max(1) } else { size };
     let pieces = data.len().div_ceil(size).max(1);
@@ -93,11 +93,20 @@ fn cut(whole: &Bytes, size: usize) -> Vec<Frame> {
         tcp.sequence_number = tcp.sequence_number.wrapping_add(offset);
         tcp.psh &= is_last;
         tcp.fin &= is_last;
-        let length = u16::try_from(tcp.header_len() + data.len()).expect("64 KB");
-        let mut ip = Ipv4Header { total_len: 20 + length, ..ip.to_header() };
-        ip.header_checksum = ip.calc_header_checksum();
-        tcp.checksum = tcp.calc_checksum_ipv4(&ip, data).expect("64 KB");
-        let head = [&ip.to_bytes()[..], &tcp.to_bytes()].concat();
+        let mut ip = ip.clone();
+        ip.set_payload_len(tcp.header_len() + data.len()).expect("64 KB");
+        let mut head = Vec::new();
+        match &mut ip {
+            IpHeaders::Ipv4(header, _) => {
+                tcp.checksum = tcp.calc_checksum_ipv4(header, data).expect("64 KB");
+                header.header_checksum = header.calc_header_checksum();
+            }
+            IpHeaders::Ipv6(header, _) => {
+                tcp.checksum = tcp.calc_checksum_ipv6(header, data).expect("64 KB");
+            }
+        }
+        ip.write(&mut head).expect("a vector takes it");
+        head.extend_from_slice(&tcp.to_bytes());
         let payload = Bytes::copy_from_slice(data).into();
         Frame { head: head.as_slice().into(), payload, ..Frame::default() }
     };
@@ -105,10 +114,16 @@ fn cut(whole: &Bytes, size: usize) -> Vec<Frame> {
 }
 
 /// The field holds the sum of the pseudo-header, for the device to go on with.
-fn check_partial_checksum(ip: &Ipv4Header, tcp: &TcpHeader, length: usize) {
-    let sum = etherparse::checksum::Sum16BitWords::new()
-        .add_4bytes(ip.source)
-        .add_4bytes(ip.destination)
+fn check_partial_checksum(ip: &IpHeaders, tcp: &TcpHeader, length: usize) {
+    let sum = match ip {
+        IpHeaders::Ipv4(ip, _) => etherparse::checksum::Sum16BitWords::new()
+            .add_4bytes(ip.source)
+            .add_4bytes(ip.destination),
+        IpHeaders::Ipv6(ip, _) => etherparse::checksum::Sum16BitWords::new()
+            .add_16bytes(ip.source)
+            .add_16bytes(ip.destination),
+    };
+    let sum = sum
         .add_2bytes([0, IpNumber::TCP.0])
         .add_2bytes(u16::try_from(length).expect("64 KB").to_be_bytes());
     let expected = u16::from_be_bytes((!sum.ones_complement()).to_ne_bytes());
@@ -129,11 +144,21 @@ fn net(inner: Pipe, addr: IpAddr) -> (Net, Arc<AtomicUsize>) {
 
 #[tokio::test]
 async fn long_segments_are_cut_and_everything_arrives_both_ways() {
+    exchange("192.0.2.1", "192.0.2.2").await;
+}
+
+#[tokio::test]
+async fn long_segments_are_cut_over_ipv6_as_well() {
+    exchange("2001:db8::1", "2001:db8::2").await;
+}
+
+async fn exchange(client: &str, server: &str) {
+    let addr = SocketAddr::new(server.parse().unwrap(), 80);
     let (left, right) = pipe(MTU);
-    let (client, from_client) = net(left, Ipv4Addr::new(192, 0, 2, 1).into());
-    let (server, from_server) = net(right, SERVER.ip());
-    let listener = TcpListener::bind(&server, SERVER).unwrap();
-    let (ours, accepted) = tokio::join!(TcpStream::connect(&client, SERVER), listener.accept());
+    let (client, from_client) = net(left, client.parse().unwrap());
+    let (server, from_server) = net(right, addr.ip());
+    let listener = TcpListener::bind(&server, addr).unwrap();
+    let (ours, accepted) = tokio::join!(TcpStream::connect(&client, addr), listener.accept());
     let (mut ours, (mut theirs, _)) = (ours.unwrap(), accepted.unwrap());
     // Not a multiple of anything, so that the last segment is a short one.
     let sent: Vec<u8> = (0..=250).cycle().take(5_000_003).collect();

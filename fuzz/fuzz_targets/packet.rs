@@ -6,12 +6,12 @@
 use bytes::Bytes;
 use glasstack::stack::{Config, Secret, Stack};
 use glasstack::time::Instant;
-use glasstack::wire::{icmpv4, ip, tcp};
+use glasstack::wire::{icmpv4, icmpv6, ip, tcp};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     try_packet(Bytes::copy_from_slice(data));
-    if let Some(packet) = mended(data) {
+    for packet in [mended(data), mended_v6(data)].into_iter().flatten() {
         try_packet(packet.into());
     }
 });
@@ -19,6 +19,7 @@ fuzz_target!(|data: &[u8]| {
 fn try_packet(packet: Bytes) {
     if let Ok(datagram) = ip::parse(&packet) {
         let _ = icmpv4::parse(&datagram.payload);
+        let _ = icmpv6::parse(&datagram.payload, datagram.src, datagram.dst);
         if let Ok((ports, segment)) = tcp::parse(&datagram.payload, datagram.src, datagram.dst) {
             let frame = tcp::emit(ports, datagram.src, datagram.dst, segment.clone()).to_bytes();
             let again = ip::parse(&frame).expect("our own packet");
@@ -31,10 +32,13 @@ fn try_packet(packet: Bytes) {
         }
     }
     let mut stack = Stack::new(
-        Config { addrs: vec!["192.0.2.2".parse().unwrap()], ..Config::default() },
+        Config {
+            addrs: vec!["192.0.2.2".parse().unwrap(), "2001:db8::2".parse().unwrap()],
+            ..Config::default()
+        },
         Secret([0; 32]),
     );
-    stack.listen("192.0.2.2:80".parse().unwrap(), 4).expect("a fresh stack");
+    stack.listen("[::]:80".parse().unwrap(), 4).expect("a fresh stack");
     stack.on_packet(&packet, Instant::ZERO);
     while stack.poll_output(Instant::ZERO).is_some() {}
     stack.check_invariants();
@@ -67,6 +71,37 @@ fn mended(data: &[u8]) -> Option<Vec<u8>> {
     };
     packet[at..at + 2].fill(0);
     let sum = internet_sum(&packet[header..], pseudo);
+    packet[at..at + 2].copy_from_slice(&sum.to_be_bytes());
+    Some(packet)
+}
+
+/// An IPv6 packet from 2001:db8::1 to the stack. Behind the fixed header: extension headers as the fuzzer likes,
+/// and if these lead to TCP or ICMP, port 80 and a right sum.
+fn mended_v6(data: &[u8]) -> Option<Vec<u8>> {
+    const FIRST: [u8; 6] = [0, 43, 44, 60, 6, 58];
+    let mut packet = data.get(..65_535.min(data.len()))?.to_vec();
+    let payload_len = u16::try_from(packet.len().checked_sub(40)?).ok()?;
+    packet[0] = 0x60 | packet[0] & 15;
+    packet[4..6].copy_from_slice(&payload_len.to_be_bytes());
+    packet[6] = FIRST[usize::from(packet[6]) % FIRST.len()];
+    for (at, last) in [(8, 1), (24, 2)] {
+        packet[at..at + 16].fill(0);
+        packet[at..at + 4].copy_from_slice(&[0x20, 1, 0x0d, 0xb8]);
+        packet[at + 15] = last;
+    }
+    let Ok(read) = ip::parse(&Bytes::copy_from_slice(&packet)) else { return Some(packet) };
+    let (start, protocol) = (read.header.len(), u32::from(read.protocol));
+    let len = u32::try_from(packet.len() - start).ok()?;
+    let at = match protocol {
+        6 if len >= 20 => {
+            packet[start + 2..start + 4].copy_from_slice(&[0, 80]);
+            start + 16
+        }
+        58 if len >= 8 => start + 2,
+        _ => return Some(packet),
+    };
+    packet[at..at + 2].fill(0);
+    let sum = internet_sum(&packet[start..], 2 * (0x2001 + 0x0db8) + 1 + 2 + len + protocol);
     packet[at..at + 2].copy_from_slice(&sum.to_be_bytes());
     Some(packet)
 }

@@ -1,7 +1,7 @@
 //! `glass get`: fetches a URL through a stack of its own, by active open.
 
 use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use ::http::{Request, Uri, header};
@@ -20,17 +20,18 @@ use crate::runtime::TcpStream;
 
 /// How long the close may take after the body has come.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Networks of four addresses in 198.51.100.0/24, so many `glass get` at once.
+/// Networks of four addresses in 198.51.100.0/24, and of 2^64 in 2001:db8:1::/48: so many `glass get` at
+/// once.
 const NETWORKS: u8 = 64;
 
 /// Fetch a URL through a TCP stack of our own; the body goes to stdout
 ///
-/// Makes a TUN with a network of its own (198.51.100.0/30 or the next that is free), so it takes
-/// CAP_NET_ADMIN; inside glass run it needs nothing. Reaches addresses of this host, and others
+/// Makes a TUN with a network of its own (198.51.100.0/30 or the next that is free; for IPv6
+/// 2001:db8:1::/64 or the next), so it takes CAP_NET_ADMIN; inside glass run it needs nothing. Reaches addresses of this host, and others
 /// where this host forwards packets.
 #[derive(Args, Debug)]
 pub(super) struct Get {
-    /// What to fetch: http://ADDRESS[:PORT]/PATH
+    /// What to fetch: http://ADDRESS[:PORT]/PATH; an IPv6 address stands in brackets
     #[arg(value_name = "URL")]
     url: Uri,
     /// Give up connecting after so many seconds
@@ -55,9 +56,9 @@ impl Get {
 
     async fn fetch(self, target: Target, output: &Output) -> Result<(), Failure> {
         let remote = target.resolve().await?;
-        let (tun, addr) = make_tun(self.tcp.mtu).await?;
+        let (tun, addr) = make_tun(remote.ip(), self.tcp.mtu).await?;
         check_reach(remote.ip(), addr).await?;
-        let config = self.tcp.stack(addr);
+        let config = self.tcp.stack(vec![addr]);
         let ladders = (self.ladder || output.verbose > 0) && !output.quiet;
         let ladders = ladders && self.tcp.engine.has_ladders();
         let shard = Shard::start(tun, config, &self.tcp, ladders)?;
@@ -141,13 +142,16 @@ impl Target {
         })
     }
 
-    /// The system resolves names; the first IPv4 address counts.
+    /// The system resolves names; the first address counts, of IPv6 only where there is that.
     async fn resolve(&self) -> Result<SocketAddr, Failure> {
         let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await;
+        let no_ipv6 = setup::why_no_ipv6();
         let problem = match found {
-            Ok(mut addrs) => match addrs.find(SocketAddr::is_ipv4) {
+            Ok(mut addrs) => match addrs.find(|addr| addr.is_ipv4() || no_ipv6.is_none()) {
                 Some(addr) => return Ok(addr),
-                None => "has no IPv4 address".to_owned(),
+                None => {
+                    format!("has no IPv4 address ({})", no_ipv6.unwrap_or("it has none at all"))
+                }
             },
             Err(error) => format!("cannot be resolved ({error}); inside glass run there is no DNS"),
         };
@@ -195,18 +199,17 @@ async fn write_out(stdout: &mut Stdout, data: &[u8]) -> Result<(), Failure> {
         .map_err(|error| Failure::new(exit::FAILURE, format!("cannot write the body: {error}")))
 }
 
-/// Makes a TUN in the first network that is free; returns it with our address there.
-async fn make_tun(mtu: u16) -> Result<(Queue, IpAddr), Failure> {
+/// Makes a TUN in the first network that is free, of the family of `dest`; returns it with our address there.
+async fn make_tun(dest: IpAddr, mtu: u16) -> Result<(Queue, IpAddr), Failure> {
     let mut taken = None;
     for number in 0..NETWORKS {
-        let first = number * 4;
-        let host = IpAddr::from(Ipv4Addr::new(198, 51, 100, first + 1));
-        let addresses = vec![Cidr::new(host, 30).expect("30 bits fit into 32")];
-        let setup = LinkSetup { addresses, mtu: Some(u32::from(mtu)), ..LinkSetup::default() };
+        let (host, ours) = network(dest, number);
+        let setup =
+            LinkSetup { addresses: vec![host], mtu: Some(u32::from(mtu)), ..LinkSetup::default() };
         match Queue::create(&format!("glass-get{number}"), &setup).await {
             Ok(mut queues) => {
                 let queue = queues.pop().expect("one was asked for");
-                return Ok((queue, Ipv4Addr::new(198, 51, 100, first + 2).into()));
+                return Ok((queue, ours));
             }
             Err(
                 error @ (TunError::AddressTaken { .. }
@@ -219,6 +222,21 @@ async fn make_tun(mtu: u16) -> Result<(Queue, IpAddr), Failure> {
     Err(taken.expect("there is at least one network").into())
 }
 
+/// The host's address and ours in the network with this number.
+fn network(dest: IpAddr, number: u8) -> (Cidr, IpAddr) {
+    let (host, prefix, ours): (IpAddr, u8, IpAddr) = match dest {
+        IpAddr::V4(_) => {
+            let at = |last| Ipv4Addr::new(198, 51, 100, number * 4 + last).into();
+            (at(1), 30, at(2))
+        }
+        IpAddr::V6(_) => {
+            let at = |last| Ipv6Addr::new(0x2001, 0xdb8, 1, number.into(), 0, 0, 0, last).into();
+            (at(1), 64, at(2))
+        }
+    };
+    (Cidr::new(host, prefix).expect("a prefix is shorter than an address"), ours)
+}
+
 /// Refuses what packets from our TUN would not reach, with what would help.
 async fn check_reach(dest: IpAddr, addr: IpAddr) -> Result<(), Failure> {
     let unavailable = |message: String| Err(Failure::new(exit::UNAVAILABLE, message));
@@ -229,17 +247,24 @@ async fn check_reach(dest: IpAddr, addr: IpAddr) -> Result<(), Failure> {
         Reach::Local => Ok(()),
         Reach::Loopback => unavailable(format!(
             "{dest} is a loopback address, and no packet for it is taken from another interface: \
-             use another address of this host (a server on 0.0.0.0 answers there too)"
+             use another address of this host (a server on 0.0.0.0 or :: answers there too)"
         )),
         Reach::Unreachable => unavailable(format!("there is no route to {dest} from this host")),
-        Reach::Forward { interface } => match setup::forwards_ipv4() {
+        Reach::Forward { interface } => match setup::forwards(dest) {
             Ok(true) => Ok(()),
-            Ok(false) | Err(_) => unavailable(format!(
-                "{dest} is behind {interface}, and this host does not forward packets from our \
-                 address {addr}. To let it:\n    \
-                 sudo sysctl -w net.ipv4.ip_forward=1\n    \
-                 sudo iptables -t nat -A POSTROUTING -s 198.51.100.0/24 -o {interface} -j MASQUERADE"
-            )),
+            Ok(false) | Err(_) => {
+                let switch = setup::forwarding_switch(dest);
+                let (iptables, ours) = match dest {
+                    IpAddr::V4(_) => ("iptables", "198.51.100.0/24"),
+                    IpAddr::V6(_) => ("ip6tables", "2001:db8:1::/48"),
+                };
+                unavailable(format!(
+                    "{dest} is behind {interface}, and this host does not forward packets from our \
+                     address {addr}. To let it:\n    \
+                     sudo sysctl -w {switch}=1\n    \
+                     sudo {iptables} -t nat -A POSTROUTING -s {ours} -o {interface} -j MASQUERADE"
+                ))
+            }
         },
     }
 }

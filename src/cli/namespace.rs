@@ -59,15 +59,23 @@ pub fn enter() -> Result<Namespace, NamespaceError> {
         Err(errno) => return Err(NamespaceError::new("make a network namespace", errno.into())),
     };
     let warnings = [
-        ("ping_group_range", "0 0", "ping may need privileges"),
-        ("ip_forward", "1", "a nested glass get reaches only the addresses of this namespace"),
+        ("ipv4/ping_group_range", "0 0", "ping may need privileges"),
+        ("ipv4/ip_forward", "1", "a nested glass get reaches only the addresses of this namespace"),
+        ("ipv6/conf/default/disable_ipv6", "0", "there is no IPv6"),
+        (
+            "ipv6/conf/all/forwarding",
+            "1",
+            "a nested glass get reaches only addresses of this namespace",
+        ),
     ]
     .into_iter()
     .filter_map(|(name, value, then)| {
         // The kernel answers for the namespace of whoever opens the file.
-        let path = format!("/proc/sys/net/ipv4/{name}");
+        let path = format!("/proc/sys/net/{name}");
         let error = fs::write(&path, value).err()?;
-        Some(format!("cannot write {value:?} to {path}: {error}; {then}"))
+        // Whether there is IPv6 at all is said elsewhere.
+        let is_missing = error.kind() == io::ErrorKind::NotFound && name.starts_with("ipv6");
+        (!is_missing).then(|| format!("cannot write {value:?} to {path}: {error}; {then}"))
     })
     .collect();
     Ok(Namespace { user, warnings })

@@ -1,15 +1,16 @@
 //! Options that several subcommands share.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
 
+use super::addresses::{AddressOptions, Ends};
 use super::tcp_options::TcpOptions;
 use super::terminal::{self, Color};
 use super::{Failure, exit};
-use crate::device::{Cidr, LinkSetup, OffloadMode, Queues};
+use crate::device::{LinkSetup, OffloadMode, Queues};
 use crate::http::CloseAfter;
 use crate::services::Service;
 use crate::view::Style;
@@ -73,12 +74,8 @@ impl Output {
 /// The stack and its link.
 #[derive(Args, Debug)]
 pub(super) struct StackOptions {
-    /// Our address, which the stack answers to
-    #[arg(long, env = "GLASS_ADDR", default_value = "192.0.2.2", value_name = "ADDRESS")]
-    pub(super) addr: Ipv4Addr,
-    /// The host's address on the TUN, with the length of the network's prefix
-    #[arg(long, env = "GLASS_HOST", default_value = "192.0.2.1/24", value_name = "ADDRESS/LEN")]
-    pub(super) host: Cidr,
+    #[command(flatten)]
+    pub(super) addresses: AddressOptions,
     /// Let the kernel cut and join segments and fill in checksums, so that 64 KB go at a time: auto
     /// does so if the kernel can; on insists; with off every packet is as it would be on the wire
     /// [default: off for run, auto for serve; off with --fault]
@@ -124,26 +121,18 @@ enum Offload {
 }
 
 impl StackOptions {
-    /// The link.
-    pub(super) fn link(&self, usual: Usual) -> Result<LinkSetup, Failure> {
-        let offload = self.offload(usual.offload)?;
-        let queues = self.queues(usual.queues)?;
-        let addr = IpAddr::V4(self.addr);
-        if !self.host.contains(addr) || self.host.address() == addr {
-            return Err(Failure::new(
-                exit::USAGE,
-                format!(
-                    "--addr {addr} is not a neighbour of --host {}: choose another address of that \
-                     network",
-                    self.host
-                ),
-            ));
-        }
+    /// The addresses of both ends.
+    pub(super) fn ends(&self) -> Result<Ends, Failure> {
+        self.addresses.ends(self.tcp.mtu)
+    }
+
+    /// The link between these.
+    pub(super) fn link(&self, ends: &Ends, usual: Usual) -> Result<LinkSetup, Failure> {
         Ok(LinkSetup {
-            addresses: vec![self.host],
+            addresses: ends.hosts.clone(),
             mtu: Some(u32::from(self.tcp.mtu)),
-            offload,
-            queues,
+            offload: self.offload(usual.offload)?,
+            queues: self.queues(usual.queues)?,
         })
     }
 }
@@ -284,7 +273,11 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
 
 /// `ADDRESS:PORT`, without the port when it is the usual one.
 pub(super) fn authority(addr: SocketAddr) -> String {
-    if addr.port() == 80 { addr.ip().to_string() } else { addr.to_string() }
+    match (addr.port(), addr.ip()) {
+        (80, IpAddr::V4(ip)) => ip.to_string(),
+        (80, IpAddr::V6(ip)) => format!("[{ip}]"),
+        (_, _) => addr.to_string(),
+    }
 }
 
 /// As many queues as there are cores to read them: the peer's half of the work wants some too, so with two
@@ -307,6 +300,13 @@ mod tests {
     fn queues_by_cores() {
         let cores = [1, 2, 3, 4, 8, 9, 64];
         assert_eq!(cores.map(queues_for), [1, 1, 3, 4, 8, 8, 8]);
+    }
+
+    #[test]
+    fn urls_of_both_families() {
+        let texts = ["192.0.2.2:80", "192.0.2.2:81", "[2001:db8::2]:80", "[2001:db8::2]:81"];
+        let shown = texts.map(|addr| authority(addr.parse().unwrap()));
+        assert_eq!(shown, ["192.0.2.2", "192.0.2.2:81", "[2001:db8::2]", "[2001:db8::2]:81"]);
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,13 +22,14 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Run CMD in a network of its own where our stack answers, and show what its connections did
 ///
 /// Makes a private network namespace (no root needed), a TUN and a stack with an HTTP responder on
-/// 192.0.2.2, runs CMD in it, and prints on stderr the ladder of each connection: every segment in
+/// 192.0.2.2 and 2001:db8::2, runs CMD in it, and prints on stderr the ladder of each connection: every segment in
 /// both directions, and our state after it. There is no DNS inside: use addresses.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Exit code: CMD's; 126 or 127 if it cannot be run, 128+N if signal N ended \
     it; 125, 77 or 69 if glass itself fails.\n\n\
     Examples:\n  glass run -- curl -sS http://192.0.2.2/hello\n  \
+    glass run -- curl -sS 'http://[2001:db8::2]/hello'\n  \
     glass run --close-after 500 -- curl -sS http://192.0.2.2/hello\n  \
     glass run -- sh -c 'echo hi | nc -N 192.0.2.2 7'"
 )]
@@ -68,13 +68,14 @@ impl Run {
 
     async fn inside(self, output: &Output) -> Result<u8, Failure> {
         let usual = Usual { offload: OffloadMode::Off, queues: Queues::Exactly(1) };
-        let link = self.stack.link(usual)?;
+        let ends = self.stack.ends()?.as_the_kernel_can(output)?;
+        let link = self.stack.link(&ends, usual)?;
         let failed =
             |error| Failure::new(exit::RUN_FAILED, format!("cannot set the loopback up: {error}"));
         setup::loopback_up().await.map_err(failed)?;
         let queues = Queue::create("glass0", &link).await?;
         let site = Site {
-            addr: IpAddr::V4(self.stack.addr),
+            ends: ends.clone(),
             options: self.server.clone(),
             dir: self.dir.clone(),
             services: self.services.clone(),
@@ -84,7 +85,7 @@ impl Run {
         output.note(format_args!(
             "{} (this host is {}; no DNS inside: use addresses)",
             shards.summary,
-            self.stack.host.address()
+            ends.hosts_in_words()
         ));
 
         let code = self.run_command(output).await?;

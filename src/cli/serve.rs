@@ -1,13 +1,14 @@
 //! `glass serve`: answers on a TUN of this host until it is stopped.
 
 use std::io::Write;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::addresses::Ends;
 use super::options::{
     Output, ServerOptions, Services, StackOptions, Usual, authority, services, usual_queues,
 };
@@ -55,11 +56,11 @@ impl Serve {
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
 
         let usual = Usual { offload: OffloadMode::Auto, queues: usual_queues() };
-        let link = self.stack.link(usual)?;
-        let queues = open(&self.tun, &link, output).await?;
-        let addr = IpAddr::V4(self.stack.addr);
+        let ends = self.stack.ends()?.as_the_kernel_can(output)?;
+        let (queues, ends) = self.open(ends, usual, output).await?;
+        let addr = ends.ours[0];
         let site = Site {
-            addr,
+            ends,
             options: self.server.clone(),
             dir: self.dir.clone(),
             services: self.services.clone(),
@@ -98,15 +99,56 @@ impl Serve {
     }
 }
 
+impl Serve {
+    /// Opens the TUN; without IPv6, and saying so, if that is what stands in the way and nobody has asked
+    /// for it.
+    async fn open(
+        &self,
+        ends: Ends,
+        usual: Usual,
+        output: &Output,
+    ) -> Result<(Vec<Queue>, Ends), Failure> {
+        let link = self.stack.link(&ends, usual)?;
+        let error = match open(&self.tun, &link, output).await {
+            Ok(queues) => return Ok((queues, ends)),
+            Err(error) => error,
+        };
+        if !(ends.has_ipv6() && may_be_of_ipv6(&error)) {
+            return Err(error.into());
+        }
+        let Ok(ends) = ends.without_ipv6() else { return Err(error.into()) };
+        let link = self.stack.link(&ends, usual)?;
+        match open(&self.tun, &link, output).await {
+            Ok(queues) => {
+                output.note(format_args!("only IPv4 on {}: {error}", self.tun));
+                Ok((queues, ends))
+            }
+            // What was wrong with both says all that is to be mended.
+            Err(TunError::Unfit { .. } | TunError::AddressTaken { .. }) => Err(error.into()),
+            Err(other) => Err(other.into()),
+        }
+    }
+}
+
+/// Whether it may go without IPv6: the TUN is there and has no address of that family, or another interface
+/// has ours.
+fn may_be_of_ipv6(error: &TunError) -> bool {
+    match error {
+        TunError::AddressTaken { address, .. } => address.address().is_ipv6(),
+        TunError::Unfit { .. } => true,
+        _ => false,
+    }
+}
+
 /// Makes the TUN, or attaches to it when there is one: never silently. Whether there is one is for
 /// netlink to say: after `unshare --net`, /sys goes on showing the network namespace before.
-async fn open(name: &str, link: &LinkSetup, output: &Output) -> Result<Vec<Queue>, Failure> {
+async fn open(name: &str, link: &LinkSetup, output: &Output) -> Result<Vec<Queue>, TunError> {
     match Queue::create(name, link).await {
         Err(TunError::Taken { attachable: true, .. }) => {
             let queues = Queue::attach(name, link).await?;
             output.note(format_args!("attached to {name}, which was there already"));
             Ok(queues)
         }
-        made => Ok(made?),
+        made => made,
     }
 }

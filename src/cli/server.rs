@@ -6,6 +6,7 @@ use std::path::Path;
 
 use tokio::task::JoinSet;
 
+use super::addresses::Ends;
 use super::options::{Responder, ServerOptions, Services, authority};
 use super::{Failure, exit};
 use crate::http;
@@ -22,17 +23,17 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts HTTP for `dir`, or for the built-in site, and `wanted` services on `addr`.
+    /// Starts HTTP for `dir`, or for the built-in site, and `wanted` services on our addresses.
     pub(super) fn start(
         net: &Net,
-        addr: IpAddr,
+        ends: &Ends,
         options: &ServerOptions,
         dir: Option<&Path>,
         wanted: &Services,
     ) -> Result<Server, Failure> {
         let (stopper, stop) = stop();
         let mut tasks = JoinSet::new();
-        let web = SocketAddr::new(addr, options.port);
+        let web = SocketAddr::new(ends.any(), options.port);
         let close_after = options.close_after.unwrap_or_default();
         let most = options.max_connections;
         match options.responder {
@@ -52,9 +53,11 @@ impl Server {
                 tasks.spawn(http::by_hand::serve(listener, most, keep_alive, stop.clone()));
             }
         }
-        let mut summary = format!("http://{}/", authority(web));
+        let url =
+            |addr: &IpAddr| format!("http://{}/", authority(SocketAddr::new(*addr, options.port)));
+        let mut summary = ends.ours.iter().map(url).collect::<Vec<_>>().join(" and ");
         for service in &wanted.0 {
-            let listener = listen(net, SocketAddr::new(addr, service.port()))?;
+            let listener = listen(net, SocketAddr::new(ends.any(), service.port()))?;
             let config = services::Config::new(clock::time_of_day);
             tasks.spawn(services::serve(*service, listener, config, stop.clone()));
             let _ = write!(summary, ", {service} on port {}", service.port());

@@ -2,7 +2,6 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
+use super::addresses::Ends;
 use super::options::{Output, ServerOptions, Services, StackOptions};
 use super::server::Server;
 use super::shard::{Kit, Plan, Watch, cannot_start};
@@ -24,7 +24,7 @@ use crate::view::{LadderRecorder, Style};
 
 /// What answers on each shard.
 pub(super) struct Site {
-    pub(super) addr: IpAddr,
+    pub(super) ends: Ends,
     pub(super) options: ServerOptions,
     pub(super) dir: Option<PathBuf>,
     pub(super) services: Services,
@@ -78,7 +78,7 @@ impl Shards {
         let count = u32::try_from(queues.len()).expect("some hundred at most");
         let mut plans = Vec::new();
         for (index, queue) in (0..count).zip(queues) {
-            let config = options.tcp.stack(site.addr);
+            let config = options.tcp.stack(site.ends.ours.clone());
             let plan = kit.plan(queue, config, Place { index, count })?;
             plans.push(move || Plan::parts(plan));
         }
@@ -170,8 +170,8 @@ impl Drop for Shards {
 
 /// Answers on one shard until it is told to end.
 async fn serve(net: Net, site: Arc<Site>, mut line: Line) -> io::Result<()> {
-    let Site { addr, options, dir, services } = &*site;
-    let server = match Server::start(&net, *addr, options, dir.as_deref(), services) {
+    let Site { ends, options, dir, services } = &*site;
+    let server = match Server::start(&net, ends, options, dir.as_deref(), services) {
         Ok(server) => server,
         Err(failure) => {
             let _ = line.started.send(Err(failure));

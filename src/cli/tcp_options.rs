@@ -94,12 +94,9 @@ fn algorithm() -> impl TypedValueParser<Value = Algorithm> {
 const PATIENCE_WITH_FAULTS: Duration = Duration::from_secs(15);
 
 impl TcpOptions {
-    pub(super) fn stack(&self, addr: IpAddr) -> stack::Config {
-        let mut config = stack::Config {
-            addrs: vec![addr],
-            mtu: usize::from(self.mtu),
-            ..stack::Config::default()
-        };
+    pub(super) fn stack(&self, addrs: Vec<IpAddr>) -> stack::Config {
+        let mut config =
+            stack::Config { addrs, mtu: usize::from(self.mtu), ..stack::Config::default() };
         config.tcp.msl = self.msl;
         config.tcp.congestion = self.cc.unwrap_or_default();
         let by_time = match self.loss_detection {

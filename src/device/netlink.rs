@@ -7,9 +7,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use futures_util::TryStreamExt;
 use rtnetlink::packet_core::Nla;
-use rtnetlink::packet_route::address::AddressAttribute;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags};
 use rtnetlink::packet_route::link::{
-    InfoData, InfoKind, InfoTun, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoKind, InfoTun, LinkAttribute,
+    LinkFlags, LinkInfo, LinkMessage,
 };
 use rtnetlink::packet_route::route::{RouteAttribute, RouteType};
 use rtnetlink::{Handle, LinkUnspec, RouteMessageBuilder};
@@ -95,8 +96,20 @@ impl Netlink {
     }
 
     pub async fn add_address(&self, index: u32, address: Cidr) -> io::Result<()> {
-        let request = self.0.address().add(index, address.address(), address.prefix());
+        let mut request = self.0.address().add(index, address.address(), address.prefix());
+        if address.address().is_ipv6() {
+            // Nobody else on this link could have it: no need to look for a second.
+            request.message_mut().header.flags |= AddressHeaderFlags::Nodad;
+        }
         request.execute().await.map_err(into_io)
+    }
+
+    /// The kernel shall make up no address of its own when the link comes up, and look for no router with it.
+    pub async fn no_link_local_address(&self, index: u32) -> io::Result<()> {
+        let none = AfSpecInet6::AddrGenMode(In6AddrGenMode::None);
+        let spec = LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(vec![none])]);
+        let link = LinkUnspec::new_with_index(index).append_extra_attribute(spec);
+        self.0.link().set(link.build()).execute().await.map_err(into_io)
     }
 
     /// Sets the MTU, when one is given, and the link up.

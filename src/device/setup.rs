@@ -136,13 +136,35 @@ pub async fn route_is_local(dest: IpAddr) -> io::Result<bool> {
     Ok(matches!(reach(dest).await?, Reach::Local | Reach::Loopback))
 }
 
-/// Whether this host forwards IPv4 packets from one interface to another.
+/// The switch, as sysctl names it, that lets this host forward packets of the family of `dest` from one
+/// interface to another.
+#[must_use]
+pub const fn forwarding_switch(dest: IpAddr) -> &'static str {
+    match dest {
+        IpAddr::V4(_) => "net.ipv4.ip_forward",
+        IpAddr::V6(_) => "net.ipv6.conf.all.forwarding",
+    }
+}
+
+/// Whether this host forwards packets to `dest` from one interface to another.
 ///
 /// # Errors
 ///
 /// There is no `/proc/sys`.
-pub fn forwards_ipv4() -> io::Result<bool> {
-    fs::read_to_string("/proc/sys/net/ipv4/ip_forward").map(|text| text.trim() != "0")
+pub fn forwards(dest: IpAddr) -> io::Result<bool> {
+    let path = format!("/proc/sys/{}", forwarding_switch(dest).replace('.', "/"));
+    fs::read_to_string(path).map(|text| text.trim() != "0")
+}
+
+/// Why a new interface can have no address of IPv6 here; `None` if it can.
+#[must_use]
+pub fn why_no_ipv6() -> Option<&'static str> {
+    let off = |text: String| text.trim() != "0";
+    match fs::read_to_string("/proc/sys/net/ipv6/conf/default/disable_ipv6").map(off) {
+        Ok(false) => None,
+        Ok(true) => Some("IPv6 is switched off (sysctl net.ipv6.conf.default.disable_ipv6)"),
+        Err(_) => Some("the kernel has no IPv6"),
+    }
 }
 
 /// Refuses addresses that another interface has, or whose network is another interface's: the
@@ -191,6 +213,10 @@ pub(super) async fn configure(
         // Somebody made it between our look and our asking the kernel, which attached us to it.
         let kind = link.describe();
         return Err(TunError::Taken { name: name.to_owned(), kind, attachable: true });
+    }
+    if let Err(error) = netlink.no_link_local_address(link.index).await {
+        // It makes for a few packets that nobody answers, or there is no IPv6.
+        log::debug!("{name}: the kernel may give it an address of its own: {error}");
     }
     for address in &setup.addresses {
         let added = netlink.add_address(link.index, *address).await;

@@ -37,7 +37,7 @@ const HALF_OPEN: Duration = Duration::from_secs(20);
 /// The settings of a smoltcp engine.
 #[derive(Clone, Debug)]
 pub struct SmoltcpConfig {
-    /// The addresses it answers to; at most eight, IPv4.
+    /// The addresses it answers to; at most eight.
     pub addrs: Vec<IpAddr>,
     /// The longest IP packet its link carries, in octets. Default 1500.
     pub mtu: usize,
@@ -150,7 +150,7 @@ impl Smoltcp {
         let start = smoltcp::time::Instant::ZERO;
         let mut interface = Interface::new(settings, &mut link, start);
         interface.update_ip_addrs(|addrs| {
-            for addr in config.addrs.iter().filter_map(|addr| address(*addr)) {
+            for addr in config.addrs.iter().map(|addr| address(*addr)) {
                 // The whole internet is on our link: no routes are needed.
                 let _ = addrs.push(IpCidr::new(addr, 0));
             }

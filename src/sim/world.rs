@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::stack::ListenerId;
 use crate::time::Instant;
 use crate::trace::Sink;
+use crate::wire::ip;
 
 /// Rounds without any progress of time, and packets that one host sends at one moment, before the
 /// world is called stuck.
@@ -356,8 +357,7 @@ impl World {
     /// The wire for a packet, and the host at its end.
     fn route(&self, from: HostId, packet: &[u8]) -> Option<(usize, HostId)> {
         let lanes = &self.hosts[from.0].lanes;
-        let dst = packet.get(16..20).and_then(|octets| <[u8; 4]>::try_from(octets).ok());
-        let dst = dst.map(|octets| IpAddr::V4(Ipv4Addr::from(octets)));
+        let dst = ip::destination(packet);
         let ends = lanes.iter().flat_map(|lane| self.lanes[*lane].to.iter().map(|to| (*lane, *to)));
         let leads_there = |(_, to): &(usize, HostId)| Some(self.hosts[to.0].addr) == dst;
         ends.clone().find(leads_there).or(ends.clone().next())

@@ -15,8 +15,9 @@ use crate::wire::ip;
 
 /// Opening.
 impl Stack {
-    /// Listens on `local`; port 0 picks one, the unspecified address means every address of ours. At
-    /// most `backlog` connections wait at once to be accepted.
+    /// Listens on `local`; port 0 picks one. 0.0.0.0 means every IPv4 address of ours, `::` every address
+    /// of ours of both families; a listener on fewer addresses goes before one on more. At most `backlog`
+    /// connections wait at once to be accepted.
     ///
     /// # Errors
     ///
@@ -91,8 +92,9 @@ impl Stack {
     ///
     /// # Errors
     ///
-    /// `local` is not ours, `remote` cannot be reached from here or is no address of one host (RFC 9293
-    /// 3.9.1.1, MUST-46), the four-tuple is in use, or ports or connections have run out.
+    /// `local` is not ours, we have no address of the family of `remote`, or `remote` is our own or no
+    /// address of one host (RFC 9293 3.9.1.1, MUST-46); the four-tuple is in use, or ports or connections
+    /// have run out.
     pub fn connect(
         &mut self,
         local: Option<SocketAddr>,
@@ -144,7 +146,7 @@ impl Stack {
             Some(ip) => self.own_addrs.get(&ip).copied().filter(of_the_family),
             None => self.config.addrs.iter().copied().find(of_the_family),
         }
-        .filter(|ip| *ip != remote.ip() && ip.is_ipv4())
+        .filter(|ip| *ip != remote.ip())
         .ok_or(Error::AddressNotAvailable)
     }
 

@@ -13,11 +13,11 @@ use crate::tcp::{self, Context, State, Tcb};
 use crate::time::Instant;
 use crate::trace::{ConnId, DropReason, Event, Mask, Role, What};
 use crate::wire::ip::Datagram;
-use crate::wire::{Flags, Frame, Packet, Segment, icmpv4, ip, tcp as tcp_wire};
+use crate::wire::{Flags, Frame, Packet, Segment, icmpv4, icmpv6, ip, tcp as tcp_wire};
 
 /// Answers of no connection that may wait for the driver.
 const MOST_REPLIES: usize = 1024;
-/// ICMP errors in a second (RFC 1812 4.3.2.8 asks for a limit).
+/// ICMP errors in a second (RFC 1812 4.3.2.8 and RFC 4443 2.4 f ask for a limit).
 const ICMP_ERRORS_PER_SECOND: u32 = 100;
 
 impl Stack {
@@ -30,9 +30,6 @@ impl Stack {
     pub fn on_device_packet(&mut self, packet: &Packet, now: Instant) {
         self.note(now, || Input::Packet(packet.clone()));
         self.counters.packets_received += 1;
-        if ip::version(&packet.octets) == Some(6) {
-            return self.drop_packet(DropReason::Ipv6, None, now);
-        }
         match ip::parse(&packet.octets) {
             Ok(datagram) => self.on_datagram(&datagram, packet, now),
             Err(error) => self.drop_packet(DropReason::Malformed(error), None, now),
@@ -42,7 +39,7 @@ impl Stack {
     /// Time has passed: acts on every timer that has run out.
     pub fn on_timeout(&mut self, now: Instant) {
         // Drivers call in every round; what finds nothing due is no input.
-        if self.wheel.next_deadline().is_none_or(|deadline| deadline > now) {
+        if self.next_deadline().is_none_or(|deadline| deadline > now) {
             return;
         }
         self.note(now, || Input::Timeout);
@@ -51,26 +48,43 @@ impl Stack {
             connection.tcb.on_timeout(&mut cx);
             self.after_input(slot, now);
         }
+        self.expire_fragments(now);
     }
 
-    fn on_datagram(&mut self, datagram: &Datagram, packet: &Packet, now: Instant) {
-        let why = if !self.is_own(datagram.dst) {
-            DropReason::NotForUs
+    pub(super) fn on_datagram(&mut self, datagram: &Datagram, packet: &Packet, now: Instant) {
+        if let Some(why) = self.is_not_for_us(datagram) {
+            return self.drop_packet(why, Some(datagram.src), now);
+        }
+        if let Some(defect) = datagram.defect {
+            return self.on_defect(datagram, defect, DropReason::ExtensionHeader, now);
+        }
+        if let Some(fragment) = datagram.fragment {
+            return self.on_fragment(datagram, fragment, now);
+        }
+        match (etherparse::IpNumber(datagram.protocol), datagram.dst) {
+            (ip_number::TCP, _) => self.on_tcp(datagram, packet, now),
+            (ip_number::ICMP, IpAddr::V4(_)) => self.on_icmp(datagram, now),
+            (ip_number::IPV6_ICMP, IpAddr::V6(_)) => self.on_icmpv6(datagram, now),
+            (ip_number::UDP, _) => self.on_udp(datagram, now),
+            (_, IpAddr::V6(_)) => self.on_unknown_next_header(datagram, now),
+            (_, IpAddr::V4(_)) => {
+                self.drop_packet(DropReason::UnknownProtocol, Some(datagram.src), now);
+            }
+        }
+    }
+
+    /// Why a packet is none of our business, if it is not.
+    fn is_not_for_us(&self, datagram: &Datagram) -> Option<DropReason> {
+        if !self.is_own(datagram.dst) {
+            let to_group = datagram.dst.is_multicast();
+            Some(if to_group { DropReason::Multicast } else { DropReason::NotForUs })
         } else if !ip::may_be_source(datagram.src) || self.is_own(datagram.src) {
-            DropReason::BadSource
+            Some(DropReason::BadSource)
         } else if self.refuses_route(datagram) {
-            DropReason::SourceRoute
-        } else if datagram.is_fragment {
-            DropReason::Fragment
+            Some(DropReason::SourceRoute)
         } else {
-            return match etherparse::IpNumber(datagram.protocol) {
-                ip_number::TCP => self.on_tcp(datagram, packet, now),
-                ip_number::ICMP => self.on_icmp(datagram, now),
-                ip_number::UDP => self.on_udp(datagram, now),
-                _ => self.drop_packet(DropReason::UnknownProtocol, Some(datagram.src), now),
-            };
-        };
-        self.drop_packet(why, Some(datagram.src), now);
+            None
+        }
     }
 
     /// Whether `addr` is one of ours. Most stacks have one.
@@ -97,17 +111,27 @@ impl Stack {
         }
     }
 
-    /// Nobody listens on UDP: the sender is told (RFC 1122 3.2.2.1), within limits.
+    /// Nobody listens on UDP: the sender is told (RFC 1122 3.2.2.1, RFC 4443 3.1), within limits.
     fn on_udp(&mut self, datagram: &Datagram, now: Instant) {
+        if self.may_send_icmp_error(now) {
+            let told = match datagram.dst {
+                IpAddr::V4(_) => icmpv4::port_unreachable(datagram),
+                IpAddr::V6(_) => icmpv6::port_unreachable(datagram),
+            };
+            self.reply(told, now);
+        }
+        self.drop_packet(DropReason::UdpPortUnreachable, Some(datagram.src), now);
+    }
+
+    /// Whether one more ICMP error may leave at `now`, which counts as one.
+    pub(super) fn may_send_icmp_error(&mut self, now: Instant) -> bool {
         let (left, since) = &mut self.icmp_budget;
         if *since == Instant::NEVER || now.since(*since) >= Duration::from_secs(1) {
             (*left, *since) = (ICMP_ERRORS_PER_SECOND, now);
         }
-        if *left > 0 {
-            *left -= 1;
-            self.reply(icmpv4::port_unreachable(datagram), now);
-        }
-        self.drop_packet(DropReason::UdpPortUnreachable, Some(datagram.src), now);
+        let may = *left > 0;
+        *left = left.saturating_sub(1);
+        may
     }
 
     fn on_tcp(&mut self, datagram: &Datagram, packet: &Packet, now: Instant) {
@@ -246,6 +270,7 @@ impl Stack {
         let offset = self.secret.timestamp_offset(tuple.local.ip(), tuple.remote.ip());
         let config = settings.as_ref().map_or(&self.config.tcp, |own| &own.tcp);
         let tcb = Tcb::new(iss, offset, config);
+        let tcb = if tuple.local.is_ipv6() { tcb.over_ipv6(config) } else { tcb };
         let slot = self.connections.insert(id, tuple, tcb, owner).slot;
         if let Some(settings) = settings {
             self.own_settings.set(slot, settings);
@@ -319,7 +344,15 @@ impl Stack {
         }
     }
 
-    fn reply(&mut self, frame: Frame, now: Instant) {
+    pub(super) fn reply(&mut self, frame: Frame, now: Instant) {
+        if frame.len() > self.config.mtu {
+            let parts = self.in_parts(frame);
+            return parts.into_iter().for_each(|part| self.queue_reply(part, now));
+        }
+        self.queue_reply(frame, now);
+    }
+
+    fn queue_reply(&mut self, frame: Frame, now: Instant) {
         if self.replies.len() < MOST_REPLIES {
             self.replies.push_back(frame);
         } else {

@@ -69,12 +69,13 @@ impl Listeners {
         self.by_id.get(&id)
     }
 
-    /// The listener for a segment to `local`: one on this very address before one on any.
+    /// The listener for a segment to `local`: one on this very address before one on any of its family, and
+    /// that before one on any at all.
     pub(super) fn find(&self, local: SocketAddr) -> Option<ListenerId> {
-        let any = match local {
-            SocketAddr::V4(_) => SocketAddr::from(([0; 4], local.port())),
-            SocketAddr::V6(_) => SocketAddr::from(([0_u16; 8], local.port())),
-        };
-        self.by_addr.get(&local).or_else(|| self.by_addr.get(&any)).copied()
+        let any_v4 = || SocketAddr::from(([0; 4], local.port()));
+        let any = SocketAddr::from(([0_u16; 8], local.port()));
+        let of_v4 = || local.is_ipv4().then(|| self.by_addr.get(&any_v4())).flatten();
+        let found = self.by_addr.get(&local).or_else(of_v4).or_else(|| self.by_addr.get(&any));
+        found.copied()
     }
 }

@@ -8,10 +8,13 @@
 mod asking;
 mod calls;
 mod connections;
+mod fragments;
+mod icmpv6;
 mod input;
 mod journal;
 mod listeners;
 mod output;
+mod reassembly;
 mod routes;
 mod secret;
 mod settings;
@@ -23,6 +26,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use connections::Connections;
 use listeners::Listeners;
+use reassembly::Reassembly;
 use settings::OwnSettings;
 use smallvec::SmallVec;
 
@@ -47,7 +51,7 @@ pub struct Config {
     pub addrs: Vec<IpAddr>,
     /// The longest IP packet its link carries, in octets. Default 1500.
     pub mtu: usize,
-    /// Settings of its connections; `mss` is set from `mtu`.
+    /// Settings of its connections; `mss` is set from `mtu`, for IPv4: those over IPv6 have 20 octets less.
     pub tcp: tcp::Config,
     /// Settings of the headers it sends.
     pub header: HeaderStyle,
@@ -210,6 +214,10 @@ pub struct Stack {
     ports_used: u64,
     /// ICMP errors left in the second that began then.
     icmp_budget: (u32, Instant),
+    /// Packets that come in parts.
+    reassembly: Reassembly,
+    /// How many packets of ours left in parts.
+    cut: u64,
     journal: Option<journal::JournalBox>,
     /// When the last input came: calls that need no instant are noted at it.
     last_input: Instant,
@@ -241,6 +249,8 @@ impl Stack {
             numbered: 0,
             ports_used: 0,
             icmp_budget: (0, Instant::NEVER),
+            reassembly: Reassembly::default(),
+            cut: 0,
             journal: None,
             last_input: Instant::ZERO,
         }

@@ -10,6 +10,8 @@ use crate::wire::{Options, SackBlocks, Timestamps};
 
 /// The segment size of a peer that names none (RFC 9293 3.7.1, MUST-15).
 const DEFAULT_MSS: u16 = 536;
+/// The same over IPv6, every link of which carries more.
+pub(super) const DEFAULT_MSS_IPV6: u16 = 1220;
 /// Smaller offers are taken for this: nobody shall make us send a header per octet.
 const LEAST_MSS: u16 = 48;
 /// The largest shift there is; larger ones count as this (RFC 7323 2.3).
@@ -20,7 +22,7 @@ type Blocks = SmallVec<[(Seq, Seq); SackBlocks::MOST]>;
 /// What is in use on a connection. Before the SYNs are exchanged: what we would accept.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Negotiated {
-    /// The peer's segment size.
+    /// The peer's segment size; until it names one, that of peers which name none.
     pub(super) peer_mss: u16,
     /// Shift of the windows the peer announces; `None` when scaling is not in use.
     pub(super) snd_shift: Option<u8>,
@@ -54,7 +56,7 @@ impl Negotiated {
 
     /// Takes what the peer's SYN says: only what both offer is in use.
     pub(super) fn on_syn(&mut self, theirs: &Options, now: Instant) {
-        self.peer_mss = theirs.mss.unwrap_or(DEFAULT_MSS).max(LEAST_MSS);
+        self.peer_mss = theirs.mss.unwrap_or(self.peer_mss).max(LEAST_MSS);
         match (self.rcv_shift, theirs.window_scale) {
             (Some(_), Some(shift)) => self.snd_shift = Some(shift.min(MOST_SHIFT)),
             (Some(_) | None, None) | (None, Some(_)) => {
@@ -86,7 +88,7 @@ impl Tcb {
     /// The options of our SYN, or of our answer to one.
     pub(super) fn syn_options(&self, now: Instant, config: &Config) -> Options {
         Options {
-            mss: Some(config.mss),
+            mss: Some(self.own_mss(config)),
             window_scale: self.negotiated.rcv_shift,
             sack_permitted: self.negotiated.sack,
             timestamps: self.negotiated.timestamps_at(now),

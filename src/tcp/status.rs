@@ -181,7 +181,7 @@ impl Tcb {
             rttvar: self.rtt.rttvar(),
             rto: self.rtt.rto(config),
             send_mss: self.send_mss(config),
-            receive_mss: u32::from(config.mss),
+            receive_mss: u32::from(self.own_mss(config)),
             send_window: self.snd.wnd,
             receive_window: self.rcv.wnd,
             receive_window_scale: self.negotiated.rcv_shift,

@@ -12,7 +12,7 @@ use super::congestion::{Control, Progress};
 use super::context::Context;
 use super::dsack::Duplicate;
 use super::ecn::EcnState;
-use super::negotiation::Negotiated;
+use super::negotiation::{DEFAULT_MSS_IPV6, Negotiated};
 use super::receive_queue::ReceiveQueue;
 use super::recovery::{Flight, Recovery};
 use super::rtt::Rtt;
@@ -62,6 +62,8 @@ pub struct Tcb {
     /// When the peer was heard last, and how many keep-alive probes went out since.
     pub(super) last_heard: Instant,
     pub(super) keepalive_probes: u32,
+    /// Its segments go over IPv6, whose header leaves less room for them.
+    is_over_ipv6: bool,
     pub(super) counters: Counters,
     /// The last transitions. A connection that is open has room for its own here; one that closes, for a
     /// while, elsewhere.
@@ -193,8 +195,27 @@ impl Tcb {
             error: None,
             last_heard: Instant::ZERO,
             keepalive_probes: 0,
+            is_over_ipv6: false,
             counters: Counters::default(),
             history: SmallVec::new(),
+        }
+    }
+
+    /// The same over IPv6.
+    #[must_use]
+    pub fn over_ipv6(mut self, config: &Config) -> Self {
+        self.is_over_ipv6 = true;
+        self.negotiate_anew(config);
+        let mss = u32::from(self.own_mss(config));
+        self.congestion = Control::new(config.congestion, config.initial_window, mss);
+        self
+    }
+
+    /// Nothing is agreed on yet.
+    fn negotiate_anew(&mut self, config: &Config) {
+        self.negotiated = Negotiated::new(config, self.negotiated.ts_offset);
+        if self.is_over_ipv6 {
+            self.negotiated.peer_mss = DEFAULT_MSS_IPV6;
         }
     }
 
@@ -282,10 +303,17 @@ impl Tcb {
         self.error
     }
 
+    /// What our link carries in one segment, options counted: the MSS that we announce (RFC 6691 2).
+    pub(super) fn own_mss(&self, config: &Config) -> u16 {
+        /// Octets that the header of IPv6 has more than that of IPv4.
+        const LONGER: u16 = 20;
+        if self.is_over_ipv6 { config.mss.saturating_sub(LONGER).max(1) } else { config.mss }
+    }
+
     /// Eff.snd.MSS without options of TCP: the smaller of what the peer takes and what our link carries, less
     /// the options of IP (RFC 9293 3.7.1, MUST-16).
     pub(super) fn send_mss(&self, config: &Config) -> u32 {
-        let both_take = self.negotiated.peer_mss.min(config.mss);
+        let both_take = self.negotiated.peer_mss.min(self.own_mss(config));
         u32::from(both_take.saturating_sub(config.ip_options).max(1))
     }
 
@@ -369,7 +397,7 @@ impl Tcb {
         self.acks = Acks::new();
         self.rcv = Rcv::new(cx.config);
         self.snd = Snd::new(self.iss);
-        self.negotiated = Negotiated::new(cx.config, self.negotiated.ts_offset);
+        self.negotiate_anew(cx.config);
         self.ecn = EcnState::default();
         self.retries = 0;
     }

@@ -24,7 +24,7 @@ impl Tcb {
             return u16::try_from(self.rcv.wnd).unwrap_or(u16::MAX);
         }
         let free = self.free_window(cx.config);
-        let step = (cx.config.receive_buffer / 2).min(u32::from(cx.config.mss));
+        let step = (cx.config.receive_buffer / 2).min(u32::from(self.own_mss(cx.config)));
         let step = if cx.config.small_window_steps && free >= step { 0 } else { step };
         if free >= self.rcv.wnd.saturating_add(step) {
             self.rcv.wnd = free;
@@ -47,7 +47,7 @@ impl Tcb {
             | State::TimeWait => false,
         };
         let free = self.free_window(config);
-        let step = (config.receive_buffer / 2).min(2 * u32::from(config.mss));
+        let step = (config.receive_buffer / 2).min(2 * u32::from(self.own_mss(config)));
         can_receive && free >= self.rcv.wnd.saturating_add(step) && free / 2 >= self.rcv.wnd
     }
 }

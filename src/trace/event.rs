@@ -338,20 +338,32 @@ pub enum Call {
 pub enum DropReason {
     /// Could not be parsed.
     Malformed(ParseError),
-    /// IPv6, which this stack does not carry yet.
-    Ipv6,
     /// Addressed to somebody else.
     NotForUs,
+    /// To a group: this stack is a member of none.
+    Multicast,
     /// From an address nobody may send from: multicast, broadcast, or our own.
     BadSource,
     /// It came by a source route, which is not wanted here, or which goes on.
     SourceRoute,
-    /// A fragment.
+    /// A header or option of IPv6 that nobody here knows or that cannot be. The sender is told where the
+    /// rules ask for it, as often as the rate limit allows.
+    ExtensionHeader,
+    /// A fragment of an impossible size or place, or of a packet that would be one.
     Fragment,
+    /// Fragments that overlap, or say different things of where their packet ends: all of it is given up
+    /// (RFC 5722).
+    FragmentOverlap,
+    /// Other fragments needed the room.
+    FragmentsFull,
+    /// The other fragments of its packet did not come in time.
+    FragmentTimeout,
     /// A transport protocol nobody here speaks.
     UnknownProtocol,
     /// An ICMP message that asks for nothing.
     Icmp,
+    /// Router or neighbour discovery: on this link there is nobody to be found.
+    Discovery,
     /// UDP: nobody listens. The sender is told, as often as the rate limit allows.
     UdpPortUnreachable,
     /// A TCP segment for no connection and no listener. It is answered with RST.

@@ -1,8 +1,9 @@
-//! ICMP for IPv4 (RFC 792): echo, and "port unreachable".
+//! ICMP for IPv4 (RFC 792): echo, and the errors that we send.
 
 use std::net::IpAddr;
 
 use bytes::{Bytes, BytesMut};
+use etherparse::icmpv4::TimeExceededCode;
 use etherparse::{IcmpEchoHeader, Icmpv4Header, Icmpv4Slice, Icmpv4Type, icmpv4, ip_number};
 
 use super::checksum::Checksum;
@@ -52,16 +53,35 @@ pub fn echo_reply(src: IpAddr, dst: IpAddr, id: u16, seq: u16, data: Bytes) -> F
     emit(src, dst, Icmpv4Type::EchoReply(IcmpEchoHeader { id, seq }), data)
 }
 
-/// The packet that says that nobody listens at the UDP port `rejected` was sent to. It quotes as much
-/// of the packet as fits into 576 octets (RFC 1812 4.3.2.3).
+/// The packet that says that nobody listens at the UDP port `rejected` was sent to.
 #[must_use]
 pub fn port_unreachable(rejected: &Datagram) -> Frame {
+    error(rejected, Icmpv4Type::DestinationUnreachable(icmpv4::DestUnreachableHeader::Port))
+}
+
+/// The packet that says that the fragments of a packet, of which `first` is the first, did not all come in
+/// time.
+#[must_use]
+pub fn reassembly_time_exceeded(first: &Datagram) -> Frame {
+    error(first, Icmpv4Type::TimeExceeded(TimeExceededCode::FragmentReassemblyTimeExceeded))
+}
+
+/// Whether a packet is itself an error, which is not answered with another (RFC 1122 3.2.2).
+#[must_use]
+pub fn is_error(datagram: &Datagram) -> bool {
+    /// Destination unreachable, source quench, redirect, time exceeded, parameter problem.
+    const ERRORS: [u8; 5] = [3, 4, 5, 11, 12];
+    datagram.protocol == ip_number::ICMP.0
+        && datagram.payload.first().is_none_or(|kind| ERRORS.contains(kind))
+}
+
+/// It quotes as much of the packet as fits into 576 octets (RFC 1812 4.3.2.3).
+fn error(rejected: &Datagram, kind: Icmpv4Type) -> Frame {
     const MOST: usize = 576 - 20 - 8;
     let mut quote = BytesMut::with_capacity(MOST);
     quote.extend_from_slice(&rejected.header);
     let room = MOST.saturating_sub(quote.len()).min(rejected.payload.len());
     quote.extend_from_slice(&rejected.payload[..room]);
-    let kind = Icmpv4Type::DestinationUnreachable(icmpv4::DestUnreachableHeader::Port);
     emit(rejected.dst, rejected.src, kind, quote.freeze())
 }
 

@@ -1,33 +1,82 @@
-//! IP headers. IPv4 (RFC 791) today; addresses are `IpAddr` everywhere, so that IPv6 is an addition.
+//! IP packets of both families: what the stack needs of them, whichever they are. What only one family has is
+//! in [`super::ipv4`] and [`super::ipv6`].
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use bytes::Bytes;
-use etherparse::{IpDscp, IpEcn, IpNumber, Ipv4Header, Ipv4HeaderSlice};
+use etherparse::IpNumber;
 use smallvec::SmallVec;
 
-use super::ParseError;
 use super::ecn::Ecn;
 use super::frame::Head;
 use super::style::HeaderStyle;
+use super::{ParseError, ipv4, ipv6};
 
 /// What the stack needs of a received IP packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Datagram {
     /// Source address.
     pub src: IpAddr,
-    /// Destination address.
+    /// Destination address, of the same family.
     pub dst: IpAddr,
-    /// Protocol number of the payload (6 is TCP, 1 ICMP, 17 UDP).
+    /// Protocol number of the payload (6 is TCP, 1 ICMP, 17 UDP, 58 `ICMPv6`). Of a fragment: as its
+    /// header says.
     pub protocol: u8,
+    /// Where the octet that says so stands in the packet.
+    pub protocol_at: u16,
     /// The ECN field.
     pub ecn: Ecn,
-    /// Whether it is a part of a larger packet.
-    pub is_fragment: bool,
-    /// The header as it came, for ICMP errors, which quote it.
-    pub header: SmallVec<[u8; 20]>,
-    /// What follows the header, cut to the length that the header states.
+    /// Which part of a larger packet it is, if it is one.
+    pub fragment: Option<Fragment>,
+    /// What is wrong with the headers, when the sender is to be told of it: then nothing else of the packet
+    /// may be acted on. Only IPv6 has such.
+    pub defect: Option<Defect>,
+    /// All headers before the payload, as they came.
+    pub header: SmallVec<[u8; 40]>,
+    /// What follows them, cut to the length that the header states.
     pub payload: Bytes,
+}
+
+/// The place of a fragment in its packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fragment {
+    /// Which packet of its sender's it is a part of: 16 bits in IPv4, 32 in IPv6.
+    pub id: u32,
+    /// Where in the payload of that packet it begins, in octets: a multiple of eight.
+    pub offset: u16,
+    /// There are others behind it.
+    pub more: bool,
+    /// Octets of the header that are not repeated in front of the whole packet: the fragment header of
+    /// IPv6, which is the last.
+    pub own_header: u8,
+    /// Where the octet stands that names what follows this header.
+    pub named_at: u16,
+}
+
+/// A mistake in the headers of IPv6 that its sender is told of (RFC 4443 3.4), unless it asks not to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Defect {
+    /// What it is.
+    pub kind: DefectKind,
+    /// Which octet of the packet is at fault.
+    pub at: u16,
+}
+
+/// The kinds of such mistakes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefectKind {
+    /// A field that cannot be as it is.
+    Field,
+    /// A header that nobody here knows, or that must not stand where it does.
+    NextHeader,
+    /// An option that nobody here knows, with the order to say so.
+    Option,
+    /// The same, but not to the sender of a packet to a group.
+    OptionToOne,
+    /// An option that nobody here knows, with the order to say nothing.
+    SilentOption,
+    /// The headers go on beyond the first fragment (RFC 7112).
+    IncompleteChain,
 }
 
 /// The version field of a packet; `None` for an empty one.
@@ -36,43 +85,27 @@ pub fn version(bytes: &[u8]) -> Option<u8> {
     bytes.first().map(|octet| octet >> 4)
 }
 
-/// Reads an IPv4 packet; the payload is a slice of `bytes`. IP options are skipped.
+/// Where a packet is going, if that is there to be seen. Nothing else of it is looked at.
+#[must_use]
+pub fn destination(bytes: &[u8]) -> Option<IpAddr> {
+    match version(bytes)? {
+        6 => bytes.get(24..)?.first_chunk::<16>().map(|octets| IpAddr::from(*octets)),
+        _ => bytes.get(16..)?.first_chunk::<4>().map(|octets| IpAddr::from(*octets)),
+    }
+}
+
+/// Reads a packet; the payload is a slice of `bytes`. Options and extension headers that ask for nothing are
+/// skipped.
 ///
 /// # Errors
 ///
 /// Another version, a header cut short or of an impossible length, fewer octets than the header
-/// states, a wrong header checksum.
+/// states, a wrong header checksum, more extension headers than anybody needs.
 pub fn parse(bytes: &Bytes) -> Result<Datagram, ParseError> {
-    use etherparse::err::ipv4::{HeaderError, HeaderSliceError};
-    let header = Ipv4HeaderSlice::from_slice(bytes).map_err(|error| match error {
-        HeaderSliceError::Len(_) => ParseError::Truncated,
-        HeaderSliceError::Content(HeaderError::UnexpectedVersion { .. }) => ParseError::IpVersion,
-        HeaderSliceError::Content(HeaderError::HeaderLengthSmallerThanHeader { .. }) => {
-            ParseError::HeaderLength
-        }
-    })?;
-    let header_len = header.slice().len();
-    let total_len = usize::from(header.total_len());
-    if total_len < header_len {
-        return Err(ParseError::HeaderLength);
+    match version(bytes) {
+        Some(6) => ipv6::parse(bytes),
+        _ => ipv4::parse(bytes),
     }
-    if total_len > bytes.len() {
-        return Err(ParseError::Truncated);
-    }
-    let mut sum = super::checksum::Checksum::default();
-    sum.add(header.slice());
-    if !sum.is_valid() {
-        return Err(ParseError::IpChecksum);
-    }
-    Ok(Datagram {
-        src: header.source_addr().into(),
-        dst: header.destination_addr().into(),
-        protocol: header.protocol().0,
-        ecn: Ecn::of_tos(header.ecn().value()),
-        is_fragment: header.is_fragmenting_payload(),
-        header: SmallVec::from_slice(header.slice()),
-        payload: bytes.slice(header_len..total_len),
-    })
 }
 
 /// Octets of IP header before a payload to `dst`.
@@ -84,12 +117,12 @@ pub const fn header_len(dst: IpAddr) -> usize {
     }
 }
 
-/// The header of a packet with `payload_len` octets behind it: "don't fragment" set, and therefore
-/// identification 0 (RFC 6864 4.1).
+/// The header of a packet with `payload_len` octets behind it. It must not be cut on its way: IPv4 says so
+/// with "don't fragment", and IPv6 always means it.
 ///
 /// # Panics
 ///
-/// When the packet would be longer than 65,535 octets or the addresses are not both IPv4.
+/// When the packet would be longer than 65,535 octets, or the addresses are of two families.
 pub(super) fn header(
     style: HeaderStyle,
     src: IpAddr,
@@ -97,50 +130,38 @@ pub(super) fn header(
     protocol: u8,
     payload_len: usize,
 ) -> Head {
-    let (IpAddr::V4(src), IpAddr::V4(dst)) = (src, dst) else {
-        panic!("a packet from {src} to {dst}: only IPv4 is carried");
-    };
     let len = u16::try_from(payload_len).expect("the sender keeps packets below 65,535 octets");
-    ipv4_header(style, src, dst, IpNumber(protocol), len)
-}
-
-fn ipv4_header(
-    style: HeaderStyle,
-    src: Ipv4Addr,
-    dst: Ipv4Addr,
-    protocol: IpNumber,
-    payload_len: u16,
-) -> Head {
-    let mut header = Ipv4Header::new(payload_len, style.ttl, protocol, src.octets(), dst.octets())
-        .expect("the sender keeps packets below 65,535 octets");
-    header.dscp = IpDscp::try_new(style.tos >> 2).expect("six bits");
-    header.ecn = IpEcn::try_new(style.tos & 3).expect("two bits");
-    header.dont_fragment = true;
-    header.header_checksum = header.calc_header_checksum();
-    Head::from_slice(&header.to_bytes())
+    match (src, dst) {
+        (IpAddr::V4(src), IpAddr::V4(dst)) => {
+            ipv4::header(style, src, dst, IpNumber(protocol), len)
+        }
+        (IpAddr::V6(src), IpAddr::V6(dst)) => {
+            ipv6::header(style, src, dst, IpNumber(protocol), len)
+        }
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => {
+            panic!("a packet from {src} to {dst}: two address families in one packet")
+        }
+    }
 }
 
 /// The packet as a congested router leaves it: marked CE (RFC 3168 5). `None` if it may not be marked, or
-/// is no IPv4 packet.
+/// is no IP packet.
 #[must_use]
 pub fn mark(packet: &Bytes) -> Option<Bytes> {
-    let header = Ipv4HeaderSlice::from_slice(packet).ok()?;
-    Ecn::of_tos(header.ecn().value()).is_capable().then(|| {
-        let mut header = header.to_header();
-        header.ecn = IpEcn::THREE;
-        header.header_checksum = header.calc_header_checksum();
-        let payload = packet.get(header.header_len()..).unwrap_or_default();
-        [&header.to_bytes()[..], payload].concat().into()
-    })
+    match version(packet) {
+        Some(6) => ipv6::mark(packet),
+        _ => ipv4::mark(packet),
+    }
 }
 
 /// Whether a packet may come from `addr` at all: not from a group, a broadcast address, the
-/// unspecified one or a loopback address (RFC 1122 3.2.1.3; RFC 9293 3.9.2.3, MUST-63).
+/// unspecified one or a loopback address (RFC 1122 3.2.1.3; RFC 4291 2.5 to 2.7; RFC 9293 3.9.2.3, MUST-63),
+/// nor, in IPv6, from what stands for an address of IPv4 inside of a host.
 #[must_use]
 pub fn may_be_source(addr: IpAddr) -> bool {
     let broadcast = match addr {
         IpAddr::V4(addr) => addr.is_broadcast() || addr.octets()[0] == 0 || addr.octets()[0] >= 240,
-        IpAddr::V6(_) => false,
+        IpAddr::V6(addr) => addr.to_ipv4_mapped().is_some(),
     };
     !(broadcast || addr.is_multicast() || addr.is_unspecified() || addr.is_loopback())
 }
@@ -149,49 +170,32 @@ pub fn may_be_source(addr: IpAddr) -> bool {
 mod tests {
     use super::*;
 
-    fn packet(payload: &[u8]) -> Vec<u8> {
-        let src = Ipv4Addr::new(192, 0, 2, 1).into();
-        let dst = Ipv4Addr::new(192, 0, 2, 2).into();
-        let mut bytes = header(HeaderStyle::default(), src, dst, 6, payload.len()).to_vec();
-        bytes.extend_from_slice(payload);
-        bytes
-    }
-
     #[test]
-    fn padding_behind_the_packet_is_cut_off() {
-        let mut bytes = packet(b"abc");
-        bytes.extend_from_slice(&[0; 17]);
-        let datagram = parse(&bytes.into()).expect("a good packet");
-        assert_eq!(&datagram.payload[..], b"abc");
-    }
-
-    #[test]
-    fn only_what_may_be_marked_is() {
-        let with = |tos: u8| {
-            let style = HeaderStyle { tos, ..HeaderStyle::default() };
-            let [src, dst] = [1, 2].map(|last| Ipv4Addr::new(192, 0, 2, last).into());
-            Bytes::from([&header(style, src, dst, 6, 3)[..], b"abc"].concat())
-        };
-        for tos in [0xb9, 0xba, 0xbb] {
-            assert_eq!(mark(&with(tos)), Some(with(0xbb)), "{tos:#x}");
+    fn sources_that_cannot_be() {
+        for good in ["192.0.2.1", "10.0.0.1", "2001:db8::1", "fe80::1", "64:ff9b::1"] {
+            assert!(may_be_source(good.parse().unwrap()), "{good}");
         }
-        assert_eq!(mark(&with(0xb8)), None);
-        assert_eq!(mark(&with(0xb9).slice(..19)), None);
+        for bad in [
+            "0.0.0.0",
+            "0.1.2.3",
+            "127.0.0.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "ff02::1",
+            "::ffff:192.0.2.1",
+        ] {
+            assert!(!may_be_source(bad.parse().unwrap()), "{bad}");
+        }
     }
 
     #[test]
-    fn each_defect_is_named() {
-        let good = packet(b"abc");
-        let with = |at: usize, octet: u8| {
-            let mut bytes = good.clone();
-            bytes[at] = octet;
-            parse(&bytes.into())
-        };
+    fn what_is_of_no_version_is_refused() {
         assert_eq!(parse(&Bytes::new()), Err(ParseError::Truncated));
-        assert_eq!(parse(&good[..22].to_vec().into()), Err(ParseError::Truncated));
-        assert_eq!(with(0, 0x55), Err(ParseError::IpVersion));
-        assert_eq!(with(0, 0x44), Err(ParseError::HeaderLength));
-        assert_eq!(with(3, 5), Err(ParseError::HeaderLength));
-        assert_eq!(with(8, 63), Err(ParseError::IpChecksum));
+        for first in [0x00, 0x50, 0x70, 0xf0] {
+            assert_eq!(parse(&vec![first; 60].into()), Err(ParseError::IpVersion), "{first:#x}");
+        }
     }
 }

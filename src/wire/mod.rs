@@ -3,9 +3,13 @@
 
 mod checksum;
 mod ecn;
+pub(crate) mod fragment;
 mod frame;
 pub mod icmpv4;
+pub mod icmpv6;
 pub mod ip;
+mod ipv4;
+mod ipv6;
 pub(crate) mod octets;
 mod options;
 mod packet;
@@ -38,7 +42,11 @@ pub enum ParseError {
     IpVersion,
     /// A header length that cannot be.
     HeaderLength,
-    /// The IP header's checksum is wrong.
+    /// More extension headers, or longer ones, than anybody needs (RFC 8504 5.3).
+    ExtensionHeaders,
+    /// A jumbogram (RFC 2675), which this stack does not take.
+    Jumbogram,
+    /// The IPv4 header's checksum is wrong.
     IpChecksum,
     /// The TCP checksum is wrong (RFC 9293 3.1, MUST-3).
     TcpChecksum,
@@ -52,6 +60,8 @@ impl fmt::Display for ParseError {
             ParseError::Truncated => "shorter than its header says",
             ParseError::IpVersion => "neither IPv4 nor IPv6",
             ParseError::HeaderLength => "impossible header length",
+            ParseError::ExtensionHeaders => "too many extension headers",
+            ParseError::Jumbogram => "a jumbogram",
             ParseError::IpChecksum => "wrong IP checksum",
             ParseError::TcpChecksum => "wrong TCP checksum",
             ParseError::IcmpChecksum => "wrong ICMP checksum",

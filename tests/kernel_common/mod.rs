@@ -42,6 +42,41 @@ pub enum User {
     RootWithoutDriver,
 }
 
+/// Addresses of IPv4, or those of IPv6 in their place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    V4,
+    V6,
+}
+
+/// Each user once, and each family once: neither has to do with the other.
+pub const EACH: [(User, Family); 2] = [(User::Root, Family::V4), (User::Ordinary, Family::V6)];
+
+impl Family {
+    pub const BOTH: [Family; 2] = [Family::V4, Family::V6];
+
+    /// The text, with 2001:db8::N for each 192.0.2.N: in brackets in a URL, and before a port.
+    pub fn of(self, text: &str) -> String {
+        const NETWORK: &str = "192.0.2.";
+        if self == Family::V4 {
+            return text.to_owned();
+        }
+        let mut parts = text.split(NETWORK);
+        let mut done = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let digits = part.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(part.len());
+            let (host, rest) = part.split_at(digits);
+            if done.ends_with("//") || rest.starts_with(':') {
+                done.push_str(&format!("[2001:db8::{host}]"));
+            } else {
+                done.push_str(&format!("2001:db8::{host}"));
+            }
+            done.push_str(rest);
+        }
+        done
+    }
+}
+
 impl User {
     /// A script for `unshare --mount sh`, in which "$@" is the program and its arguments. It runs in
     /// a directory of its own, which anybody may write to.
@@ -100,6 +135,13 @@ pub fn command(user: User, before: &str, arguments: &[&str]) -> Command {
 pub fn run(user: User, options: &[&str], line: &str) -> Done {
     let arguments = [&["run"], options, &["--", "sh", "-c", line]].concat();
     Running::start(command(user, "", &arguments)).wait()
+}
+
+/// The same over a family: the line, and the options, are written with addresses of IPv4.
+pub fn run_over(family: Family, user: User, options: &[&str], line: &str) -> Done {
+    let options: Vec<_> = options.iter().map(|option| family.of(option)).collect();
+    let options: Vec<_> = options.iter().map(String::as_str).collect();
+    run(user, &options, &family.of(line))
 }
 
 /// Runs a line of shell in the namespaces of `inside`, to its end.

@@ -15,6 +15,14 @@ use glasstack::wire::{Flags, Segment, ip, tcp};
 /// The two hosts.
 pub const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 pub const SERVER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
+/// The two hosts: of IPv4, and of IPv6.
+pub const HOSTS: [[IpAddr; 2]; 2] = [
+    [CLIENT, SERVER],
+    [
+        IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+        IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2)),
+    ],
+];
 /// Where the server listens.
 pub const PORT: u16 = 80;
 
@@ -35,9 +43,9 @@ pub fn packet(tuple: FourTuple, segment: Segment) -> Bytes {
 
 /// The first sequence number and timestamp that a client with this secret would use for its first
 /// connection to the server at the very start of time. Both only grow with the clock from there.
-pub fn first_syn(secret: Secret) -> (FourTuple, Seq, u32) {
-    let mut stack = Stack::new(Config { addrs: vec![CLIENT], ..Config::default() }, secret);
-    stack.connect(None, SocketAddr::new(SERVER, PORT), Instant::ZERO).expect("a fresh stack");
+pub fn first_syn(secret: Secret, [client, server]: [IpAddr; 2]) -> (FourTuple, Seq, u32) {
+    let mut stack = Stack::new(Config { addrs: vec![client], ..Config::default() }, secret);
+    stack.connect(None, SocketAddr::new(server, PORT), Instant::ZERO).expect("a fresh stack");
     let syn = stack.poll_output(Instant::ZERO).expect("a SYN").to_bytes();
     let (tuple, segment) = parse(&syn).expect("our own segment");
     (tuple, segment.seq, segment.options.timestamps.expect("offered").val)
@@ -45,7 +53,8 @@ pub fn first_syn(secret: Secret) -> (FourTuple, Seq, u32) {
 
 /// The same for the answer of a server with this secret to that client.
 pub fn first_syn_ack(secret: Secret, client: FourTuple) -> Seq {
-    let mut stack = Stack::new(Config { addrs: vec![SERVER], ..Config::default() }, secret);
+    let addrs = vec![client.remote.ip()];
+    let mut stack = Stack::new(Config { addrs, ..Config::default() }, secret);
     stack.listen(client.remote, 1).expect("a fresh stack");
     let syn = Segment { flags: Flags::SYN, ..Segment::default() };
     stack.on_packet(&packet(client, syn), Instant::ZERO);

@@ -38,7 +38,7 @@ impl Sight {
         let Ok(datagram) = ip::parse(packet) else {
             return Sight { key: Key { protocol: 0, ends: None }, seg: None, body: 0 };
         };
-        let is_tcp = datagram.protocol == ip_number::TCP.0 && !datagram.is_fragment;
+        let is_tcp = datagram.protocol == ip_number::TCP.0 && datagram.fragment.is_none();
         let parsed = is_tcp.then(|| tcp::parse(&datagram.payload, datagram.src, datagram.dst));
         let (ports, segment) = parsed.and_then(Result::ok).unzip();
         let (from, to) = ports.map_or((0, 0), |ports| (ports.src, ports.dst));

@@ -1,7 +1,7 @@
 //! The calls, as smoltcp's sockets can answer them.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use crate::stack::{FourTuple, Handle, ListenerId, ReadyList, Summary};
 use crate::tcp::{Algorithm, Keepalive, PathStatus, Received, RecoveryState, State, Status};
 use crate::time::Instant;
 use crate::trace::{ConnId, Event};
-use crate::wire::{Frame, Payload};
+use crate::wire::{Frame, Payload, ip};
 
 impl Engine for Smoltcp {
     fn on_packet(&mut self, packet: &Bytes, now: Instant) {
@@ -117,7 +117,8 @@ impl Engine for Smoltcp {
         _now: Instant,
     ) -> Result<Handle, Error> {
         let ip = local.map(|local| local.ip()).filter(|ip| !ip.is_unspecified());
-        let mut addrs = self.config.addrs.iter().copied().filter(IpAddr::is_ipv4);
+        let addrs = self.config.addrs.iter().copied();
+        let mut addrs = addrs.filter(|ip| ip.is_ipv4() == remote.is_ipv4());
         let ip = match ip {
             Some(ip) => addrs.find(|addr| *addr == ip),
             None => addrs.next(),
@@ -132,8 +133,8 @@ impl Engine for Smoltcp {
             return Err(Error::ConnectionAlreadyExists);
         }
         let mut socket = self.new_socket();
-        let local = IpListenEndpoint { addr: address(ip), port };
-        let there = address(remote.ip()).ok_or(Error::AddressNotAvailable)?;
+        let local = IpListenEndpoint { addr: Some(address(ip)), port };
+        let there = address(remote.ip());
         socket
             .connect(self.interface.context(), (there, remote.port()), local)
             .map_err(|_| Error::RemoteSocketUnspecified)?;
@@ -316,7 +317,8 @@ impl Smoltcp {
     /// What smoltcp tells of a connection; what it keeps to itself is zero.
     fn summary(&self, connection: &Connection) -> Summary {
         let socket = self.sockets.get::<tcp::Socket<'_>>(connection.socket);
-        let mss = u32::try_from(self.config.mtu.saturating_sub(40)).unwrap_or(u32::MAX);
+        let headers = ip::header_len(connection.tuple.local.ip()) + 20;
+        let mss = u32::try_from(self.config.mtu.saturating_sub(headers)).unwrap_or(u32::MAX);
         let free = socket.recv_capacity() - socket.recv_queue();
         let status = Status {
             state: our_state(socket.state()),

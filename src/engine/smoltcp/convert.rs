@@ -26,14 +26,13 @@ pub(super) const fn our_state(state: tcp::State) -> State {
 
 pub(super) fn listen_endpoint(local: SocketAddr) -> IpListenEndpoint {
     let addr = Some(local.ip()).filter(|ip| !ip.is_unspecified());
-    IpListenEndpoint { addr: addr.and_then(address), port: local.port() }
+    IpListenEndpoint { addr: addr.map(address), port: local.port() }
 }
 
-/// `None` for IPv6, which is not carried yet.
-pub(super) fn address(ip: IpAddr) -> Option<IpAddress> {
+pub(super) const fn address(ip: IpAddr) -> IpAddress {
     match ip {
-        IpAddr::V4(ip) => Some(IpAddress::Ipv4(ip)),
-        IpAddr::V6(_) => None,
+        IpAddr::V4(ip) => IpAddress::Ipv4(ip),
+        IpAddr::V6(ip) => IpAddress::Ipv6(ip),
     }
 }
 

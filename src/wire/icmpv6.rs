@@ -1,0 +1,343 @@
+//! ICMP for IPv6 (RFC 4443): echo, the errors that we send and those that come. Of neighbour discovery
+//! (RFC 4861) it is only known what it is: a TUN has no neighbours to be found.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use bytes::{Bytes, BytesMut};
+use etherparse::icmpv6::{
+    DestUnreachableCode, ParameterProblemCode, ParameterProblemHeader, TimeExceededCode,
+};
+use etherparse::{
+    IcmpEchoHeader, Icmpv6Header, Icmpv6Slice, Icmpv6Type, IpNumber, Ipv6HeaderSlice, ip_number,
+};
+
+use super::checksum::Checksum;
+use super::frame::Frame;
+use super::ip::{self, Datagram, Defect, DefectKind};
+use super::{HeaderStyle, ParseError, Payload, ipv6};
+use crate::seq::Seq;
+
+/// An error quotes as much of a packet as fits into what every link carries (RFC 4443 2.4 c).
+const MOST_QUOTED: usize = 1280 - 40 - 8;
+/// Types below this are errors, which are not answered with errors.
+const FIRST_INFORMATION: u8 = 128;
+
+/// An ICMP message, as far as this stack tells them apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// Somebody asks whether we are there.
+    EchoRequest {
+        /// Identifier.
+        id: u16,
+        /// Sequence number.
+        seq: u16,
+        /// The data to send back.
+        data: Bytes,
+    },
+    /// A packet of ours did not arrive, or may not.
+    Error(Error),
+    /// Router or neighbour discovery (RFC 4861), or a redirect.
+    Discovery,
+    /// Anything else.
+    Other,
+}
+
+/// What an error says, and of which packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// What it says.
+    pub kind: ErrorKind,
+    /// Where the packet came from: an address and port of ours, if the error is genuine.
+    pub src: SocketAddr,
+    /// Where it was going.
+    pub dst: SocketAddr,
+    /// Its protocol.
+    pub protocol: u8,
+    /// Its sequence number, of a TCP segment. Only whoever saw the packet can know it (RFC 5927 4.1).
+    pub seq: Option<Seq>,
+}
+
+/// What an error says (RFC 4443 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// It could not be delivered; the code says why (3.1).
+    Unreachable {
+        /// 0 no route, 1 forbidden, 2 out of scope, 3 no such host, 4 nobody at the port, 5 and 6 policy.
+        code: u8,
+    },
+    /// It is longer than a link on its way carries (3.2).
+    TooBig {
+        /// What that link carries, in octets.
+        mtu: u32,
+    },
+    /// Its hops ran out, or its fragments did not all come in time (3.3).
+    TimeExceeded,
+    /// Something in it was not understood (3.4).
+    ParameterProblem {
+        /// Which octet of it.
+        pointer: u32,
+    },
+}
+
+/// Reads a message: `bytes` is the whole payload of a packet from `src` to `dst`.
+///
+/// # Errors
+///
+/// Fewer than eight octets, or a wrong checksum.
+pub fn parse(bytes: &Bytes, src: IpAddr, dst: IpAddr) -> Result<Message, ParseError> {
+    let message = Icmpv6Slice::from_slice(bytes).map_err(|_| ParseError::Truncated)?;
+    let mut sum = Checksum::pseudo_header(src, dst, ip_number::IPV6_ICMP.0, bytes.len());
+    sum.add(bytes);
+    if !sum.is_valid() {
+        return Err(ParseError::IcmpChecksum);
+    }
+    let error = |kind| quoted(kind, &bytes[8..]).map_or(Message::Other, Message::Error);
+    Ok(match message.icmp_type() {
+        Icmpv6Type::EchoRequest(IcmpEchoHeader { id, seq }) => {
+            Message::EchoRequest { id, seq, data: bytes.slice(message.header_len()..) }
+        }
+        Icmpv6Type::DestinationUnreachable(code) => {
+            error(ErrorKind::Unreachable { code: code.code_u8() })
+        }
+        Icmpv6Type::PacketTooBig { mtu } => error(ErrorKind::TooBig { mtu }),
+        Icmpv6Type::TimeExceeded(_) => error(ErrorKind::TimeExceeded),
+        Icmpv6Type::ParameterProblem(ParameterProblemHeader { pointer, .. }) => {
+            error(ErrorKind::ParameterProblem { pointer })
+        }
+        Icmpv6Type::RouterSolicitation
+        | Icmpv6Type::RouterAdvertisement(_)
+        | Icmpv6Type::NeighborSolicitation
+        | Icmpv6Type::NeighborAdvertisement(_)
+        | Icmpv6Type::Redirect => Message::Discovery,
+        Icmpv6Type::EchoReply(_) | Icmpv6Type::Unknown { .. } => Message::Other,
+    })
+}
+
+/// What can be seen of the packet that an error quotes; `None` if not even its ports.
+fn quoted(kind: ErrorKind, quote: &[u8]) -> Option<Error> {
+    let header = Ipv6HeaderSlice::from_slice(quote).ok()?;
+    let (protocol, at) = ipv6::upper_layer(quote)?;
+    let transport = quote.get(at..)?;
+    let port = |at: usize| Some(u16::from_be_bytes(*transport.get(at..)?.first_chunk()?));
+    let (from, to) = match protocol {
+        ip_number::TCP | ip_number::UDP => (port(0)?, port(2)?),
+        _ => (0, 0),
+    };
+    let seq = transport.get(4..).and_then(|rest| rest.first_chunk());
+    let seq = seq.filter(|_| protocol == ip_number::TCP).map(|seq| Seq(u32::from_be_bytes(*seq)));
+    let (src, dst) = (header.source_addr(), header.destination_addr());
+    let end = |ip: Ipv6Addr, port| SocketAddr::new(ip.into(), port);
+    Some(Error { kind, src: end(src, from), dst: end(dst, to), protocol: protocol.0, seq })
+}
+
+/// The packet that answers an echo request: the same data back (RFC 4443 4.2).
+///
+/// # Panics
+///
+/// When the addresses are not both of IPv6.
+#[must_use]
+pub fn echo_reply(src: IpAddr, dst: IpAddr, id: u16, seq: u16, data: Bytes) -> Frame {
+    emit(src, dst, Icmpv6Type::EchoReply(IcmpEchoHeader { id, seq }), data)
+}
+
+/// The packet that says that nobody listens at the UDP port `rejected` was sent to.
+///
+/// # Panics
+///
+/// When `rejected` is not of IPv6; so do the others.
+#[must_use]
+pub fn port_unreachable(rejected: &Datagram) -> Frame {
+    error(rejected, Icmpv6Type::DestinationUnreachable(DestUnreachableCode::Port))
+}
+
+/// The packet that says which header nobody here knows.
+///
+/// # Panics
+///
+/// As [`port_unreachable`].
+#[must_use]
+pub fn unknown_next_header(rejected: &Datagram) -> Frame {
+    let at = rejected.protocol_at;
+    error(rejected, problem(ParameterProblemCode::UnrecognizedNextHeader, at))
+}
+
+/// The packet that says that the fragments of a packet, of which `first` is the first, did not all come in
+/// time.
+///
+/// # Panics
+///
+/// As [`port_unreachable`].
+#[must_use]
+pub fn reassembly_time_exceeded(first: &Datagram) -> Frame {
+    error(first, Icmpv6Type::TimeExceeded(TimeExceededCode::FragmentReassemblyTimeExceeded))
+}
+
+/// The packet that tells the sender of `rejected` of a mistake in it; `None` if it must not be told.
+///
+/// # Panics
+///
+/// As [`port_unreachable`].
+#[must_use]
+pub fn parameter_problem(rejected: &Datagram, defect: Defect) -> Option<Frame> {
+    let code = match defect.kind {
+        DefectKind::Field => ParameterProblemCode::ErroneousHeaderField,
+        DefectKind::NextHeader => ParameterProblemCode::UnrecognizedNextHeader,
+        DefectKind::Option | DefectKind::OptionToOne => {
+            ParameterProblemCode::UnrecognizedIpv6Option
+        }
+        DefectKind::IncompleteChain => ParameterProblemCode::Ipv6FirstFragmentIncompleteHeaderChain,
+        DefectKind::SilentOption => return None,
+    };
+    let to_a_group = rejected.dst.is_multicast();
+    (!to_a_group || defect.kind == DefectKind::Option)
+        .then(|| error(rejected, problem(code, defect.at)))
+}
+
+/// Whether a packet is itself an error, or may be one: then it is not answered with another (RFC 4443 2.4 e).
+#[must_use]
+pub fn is_error(datagram: &Datagram) -> bool {
+    let kind = datagram.payload.first();
+    IpNumber(datagram.protocol) == ip_number::IPV6_ICMP
+        && datagram.fragment.is_none_or(|fragment| fragment.offset == 0)
+        && kind.is_none_or(|kind| *kind < FIRST_INFORMATION)
+}
+
+const fn problem(code: ParameterProblemCode, at: u16) -> Icmpv6Type {
+    Icmpv6Type::ParameterProblem(ParameterProblemHeader { code, pointer: at as u32 })
+}
+
+fn error(rejected: &Datagram, kind: Icmpv6Type) -> Frame {
+    let whole = rejected.header.len() + rejected.payload.len();
+    let mut quote = BytesMut::with_capacity(whole.min(MOST_QUOTED));
+    for part in [&rejected.header[..], &rejected.payload[..]] {
+        let room = (MOST_QUOTED - quote.len()).min(part.len());
+        quote.extend_from_slice(&part[..room]);
+    }
+    emit(rejected.dst, rejected.src, kind, quote.freeze())
+}
+
+fn emit(src: IpAddr, dst: IpAddr, kind: Icmpv6Type, data: Bytes) -> Frame {
+    let mut header = Icmpv6Header::new(kind).to_bytes();
+    let len = header.len() + data.len();
+    let mut sum = Checksum::pseudo_header(src, dst, ip_number::IPV6_ICMP.0, len);
+    sum.add(&header);
+    sum.add(&data);
+    header[2..4].copy_from_slice(&sum.finish());
+    let mut head = ip::header(HeaderStyle::default(), src, dst, ip_number::IPV6_ICMP.0, len);
+    head.extend_from_slice(&header);
+    Frame { head, payload: Payload::from(data), ..Frame::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Flags, Segment, tcp};
+
+    const US: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2));
+    const PEER: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
+
+    fn parsed(frame: &Frame) -> (Datagram, Message) {
+        let datagram = ip::parse(&frame.to_bytes()).expect("a good packet");
+        let message = parse(&datagram.payload, datagram.src, datagram.dst).expect("a good message");
+        (datagram, message)
+    }
+
+    #[test]
+    fn an_echo_request_is_read_and_answered() {
+        let echo = IcmpEchoHeader { id: 7, seq: 9 };
+        let data = Bytes::from_static(b"how are you");
+        let request = emit(PEER, US, Icmpv6Type::EchoRequest(echo), data.clone());
+        let asked = Message::EchoRequest { id: 7, seq: 9, data: data.clone() };
+        assert_eq!(parsed(&request).1, asked);
+        let reply = echo_reply(US, PEER, 7, 9, data.clone()).to_bytes();
+        let datagram = ip::parse(&reply).expect("a good packet");
+        assert_eq!((datagram.src, datagram.dst, datagram.protocol), (US, PEER, 58));
+        assert_eq!(datagram.payload[0], 129, "an echo reply");
+        assert_eq!(&datagram.payload[8..], &data[..]);
+        let mut bad = datagram.payload.to_vec();
+        bad[9] ^= 1;
+        assert_eq!(parse(&bad.into(), US, PEER), Err(ParseError::IcmpChecksum));
+        let forged = parse(&datagram.payload, PEER, PEER);
+        assert_eq!(forged, Err(ParseError::IcmpChecksum), "the addresses count");
+    }
+
+    /// A segment of ours that somebody complains of.
+    fn segment(len: usize) -> Datagram {
+        let ports = tcp::Ports { src: 80, dst: 40_000 };
+        let segment = Segment {
+            seq: Seq(77),
+            flags: Flags::ACK,
+            payload: Bytes::from(vec![1; len]).into(),
+            ..Segment::default()
+        };
+        ip::parse(&tcp::emit(ports, US, PEER, segment).to_bytes()).expect("a good packet")
+    }
+
+    #[test]
+    fn an_error_tells_of_the_packet_that_it_quotes() {
+        let too_big = Icmpv6Type::PacketTooBig { mtu: 1280 };
+        let hops = Icmpv6Type::TimeExceeded(TimeExceededCode::HopLimitExceeded);
+        let nobody = Icmpv6Type::DestinationUnreachable(DestUnreachableCode::Port);
+        let odd = problem(ParameterProblemCode::ErroneousHeaderField, 4);
+        for (kind, told) in [
+            (too_big, ErrorKind::TooBig { mtu: 1280 }),
+            (hops, ErrorKind::TimeExceeded),
+            (nobody, ErrorKind::Unreachable { code: 4 }),
+            (odd, ErrorKind::ParameterProblem { pointer: 4 }),
+        ] {
+            let frame = error(&segment(3000), kind);
+            assert!(frame.len() <= 1280, "{} octets", frame.len());
+            let Message::Error(error) = parsed(&frame).1 else { panic!("{kind:?}") };
+            assert_eq!(error.kind, told);
+            assert_eq!((error.src, error.dst), ((US, 80).into(), (PEER, 40_000).into()));
+            assert_eq!((error.protocol, error.seq), (6, Some(Seq(77))));
+        }
+    }
+
+    #[test]
+    fn an_error_that_quotes_too_little_tells_of_nothing() {
+        let quote = segment(0);
+        let whole = [&quote.header[..], &quote.payload[..]].concat();
+        for len in 0..whole.len() {
+            let cut = Bytes::copy_from_slice(&whole[..len]);
+            let message = parsed(&emit(PEER, US, Icmpv6Type::PacketTooBig { mtu: 1280 }, cut)).1;
+            match len {
+                0..44 => assert_eq!(message, Message::Other, "{len} octets"),
+                44..48 => assert!(matches!(message, Message::Error(Error { seq: None, .. }))),
+                _ => assert!(matches!(message, Message::Error(Error { seq: Some(_), .. }))),
+            }
+        }
+    }
+
+    #[test]
+    fn discovery_asks_for_nothing() {
+        for kind in 133..=137 {
+            let odd = Icmpv6Type::Unknown { type_u8: kind, code_u8: 0, bytes5to8: [0; 4] };
+            let message = parsed(&emit(PEER, US, odd, Bytes::from(vec![0; 32]))).1;
+            assert_eq!(message, Message::Discovery, "type {kind}");
+        }
+    }
+
+    #[test]
+    fn errors_are_not_answered_with_errors() {
+        let of = |frame: Frame| ip::parse(&frame.to_bytes()).expect("a good packet");
+        assert!(is_error(&of(error(&segment(0), Icmpv6Type::PacketTooBig { mtu: 1280 }))));
+        assert!(!is_error(&of(echo_reply(US, PEER, 1, 1, Bytes::new()))));
+        assert!(!is_error(&segment(0)));
+    }
+
+    #[test]
+    fn a_group_is_told_of_nothing_but_options_that_ask_for_it() {
+        let to_group = Datagram { dst: "ff02::1".parse().unwrap(), ..segment(0) };
+        for (kind, alone, group) in [
+            (DefectKind::Field, true, false),
+            (DefectKind::Option, true, true),
+            (DefectKind::OptionToOne, true, false),
+            (DefectKind::SilentOption, false, false),
+        ] {
+            let defect = Defect { kind, at: 42 };
+            assert_eq!(parameter_problem(&segment(0), defect).is_some(), alone, "{kind:?}");
+            assert_eq!(parameter_problem(&to_group, defect).is_some(), group, "{kind:?}");
+        }
+    }
+}

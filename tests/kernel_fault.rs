@@ -8,7 +8,7 @@ mod kernel_common;
 
 use std::env;
 
-use kernel_common::{Done, Ladder, User, needs, run};
+use kernel_common::{Done, Family, Ladder, User, needs, run, run_over};
 
 const HELLO: &str = "curl -sS http://192.0.2.2/hello";
 
@@ -16,12 +16,18 @@ const HELLO: &str = "curl -sS http://192.0.2.2/hello";
 const PATTERN: &str = "yes 0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// Starts python's server in the background and waits for it.
-const A_SERVER: &str = "python3 -m http.server 8000 >/dev/null 2>&1 &
+const A_SERVER: &str = "python3 -m http.server --bind :: 8000 >/dev/null 2>&1 &
                         until nc -z 192.0.2.1 8000; do sleep 0.05; done";
 
 /// `glass run` with these rules and options.
 fn faulty(rules: &str, options: &[&str], line: &str) -> Done {
-    run(User::Root, &[&["--fault", rules], options].concat(), line).ended_with(0)
+    faulty_over(Family::V4, rules, options, line)
+}
+
+/// The same over a family; the line is written with addresses of IPv4.
+fn faulty_over(family: Family, rules: &str, options: &[&str], line: &str) -> Done {
+    let options = [&["--fault", rules], options].concat();
+    run_over(family, User::Root, &options, line).ended_with(0)
 }
 
 /// The time and the text of the rows that say this.
@@ -81,9 +87,11 @@ fn what_a_client_sends_arrives_whatever_becomes_of_the_third_segment() {
     needs(&["curl"]);
     let line = "head -c 30000 /dev/urandom >f
                 curl -sS --data-binary @f http://192.0.2.2/echo | cmp - f";
-    for action in ["delay 300ms", "drop", "dup", "reorder 4", "corrupt", "truncate 9"] {
+    let families = Family::BOTH.into_iter().cycle();
+    let actions = ["delay 300ms", "drop", "dup", "reorder 4", "corrupt", "truncate 9"];
+    for (action, family) in actions.into_iter().zip(families) {
         let rule = format!("rx data#3 {action}");
-        let done = faulty(&rule, &[], line);
+        let done = faulty_over(family, &rule, &[], line);
         assert_eq!(rows(&done.ladder(), &format!("by '{rule}'")).len(), 1, "{rule}\n{done}");
     }
 }
@@ -136,7 +144,7 @@ fn our_own_syn_and_request_come_again() {
 }
 
 /// The peer sends, or we do; both with losses each way.
-fn transfers(percent: u32, seed: &str) {
+fn transfers(percent: u32, seed: &str, family: Family) {
     needs(&["curl", "python3", "nc"]);
     let is_slow = percent > 1 && env::var_os("GLASS_FULL").is_none();
     let ours = if is_slow { 1_000_000 } else { 10_000_000 };
@@ -159,29 +167,32 @@ fn transfers(percent: u32, seed: &str) {
     for (what, line, rules) in
         [("we send", &down, &*rules), ("both send", &echo, &rules), ("we get", &get, "")]
     {
-        let done = faulty(rules, &options, line);
+        let done = faulty_over(family, rules, &options, line);
         let took =
             done.err.lines().filter(|line| line.contains("took ") || line.contains(" after "));
-        eprintln!("{percent} % loss, {what}: {}", took.collect::<Vec<_>>().join(", "));
+        eprintln!(
+            "{percent} % loss over {family:?}, {what}: {}",
+            took.collect::<Vec<_>>().join(", ")
+        );
     }
 }
 
 #[test]
 fn everything_arrives_whole_without_loss() {
-    transfers(0, "1");
+    transfers(0, "1", Family::V6);
 }
 
 #[test]
 fn everything_arrives_whole_at_one_percent() {
-    transfers(1, "2");
+    transfers(1, "2", Family::V4);
 }
 
 #[test]
 fn everything_arrives_whole_at_five_percent() {
-    transfers(5, "3");
+    transfers(5, "3", Family::V6);
 }
 
 #[test]
 fn everything_arrives_whole_at_ten_percent() {
-    transfers(10, "4");
+    transfers(10, "4", Family::V4);
 }

@@ -90,7 +90,7 @@ impl Ends {
     }
 
     /// Leaves IPv6 out if the kernel has none, and says so.
-    pub(super) fn as_the_kernel_can(self, output: &Output) -> Result<Ends, Failure> {
+    pub(super) fn with_what_the_kernel_has(self, output: &Output) -> Result<Ends, Failure> {
         if !self.has_ipv6() {
             return Ok(self);
         }
@@ -165,7 +165,10 @@ fn alone(option: &str, address: &impl std::fmt::Display, other: &str) -> Failure
 mod tests {
     use super::*;
 
-    fn ends(addr: &[&str], host: &[&str], mtu: u16) -> Result<(Vec<String>, Vec<String>), String> {
+    /// In words, ours and the host's.
+    type Texts = (Vec<String>, Vec<String>);
+
+    fn ends(addr: &[&str], host: &[&str], mtu: u16) -> Result<Texts, String> {
         let options = AddressOptions {
             addr: addr.iter().map(|addr| addr.parse().unwrap()).collect(),
             host: host.iter().map(|host| host.parse().unwrap()).collect(),
@@ -177,26 +180,26 @@ mod tests {
         options.ends(mtu).map(texts).map_err(|failure| failure.message)
     }
 
-    fn are(ours: &[&str], hosts: &[&str]) -> Result<(Vec<String>, Vec<String>), String> {
+    fn are(ours: &[&str], hosts: &[&str]) -> Texts {
         let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
-        Ok((owned(ours), owned(hosts)))
+        (owned(ours), owned(hosts))
     }
 
     #[test]
     fn both_families_unless_one_is_named() {
-        assert_eq!(ends(&[], &[], 1500), are(&OURS, &HOSTS));
-        assert_eq!(ends(&["192.0.2.9"], &[], 1500), are(&["192.0.2.9"], &HOSTS[..1]));
-        assert_eq!(ends(&["2001:db8::9"], &[], 1500), are(&["2001:db8::9"], &HOSTS[1..]));
-        assert_eq!(ends(&[], &["192.0.2.7/24"], 1500), are(&OURS[..1], &["192.0.2.7/24"]));
+        assert_eq!(ends(&[], &[], 1500), Ok(are(&OURS, &HOSTS)));
+        assert_eq!(ends(&["192.0.2.9"], &[], 1500), Ok(are(&["192.0.2.9"], &HOSTS[..1])));
+        assert_eq!(ends(&["2001:db8::9"], &[], 1500), Ok(are(&["2001:db8::9"], &HOSTS[1..])));
+        assert_eq!(ends(&[], &["192.0.2.7/24"], 1500), Ok(are(&OURS[..1], &["192.0.2.7/24"])));
         let (ours, hosts) = (["10.0.0.2", "fd00::2"], ["10.0.0.1/8", "fd00::1/64"]);
-        assert_eq!(ends(&["fd00::2", "10.0.0.2"], &hosts, 1500), are(&ours, &hosts));
-        assert_eq!(ends(&ours[1..], &hosts[1..], 1500), are(&ours[1..], &hosts[1..]));
+        assert_eq!(ends(&["fd00::2", "10.0.0.2"], &hosts, 1500), Ok(are(&ours, &hosts)));
+        assert_eq!(ends(&ours[1..], &hosts[1..], 1500), Ok(are(&ours[1..], &hosts[1..])));
     }
 
     #[test]
     fn a_link_that_is_too_narrow_has_ipv4_alone() {
-        assert_eq!(ends(&[], &[], 1279), are(&OURS[..1], &HOSTS[..1]));
-        assert_eq!(ends(&[], &[], 1280), are(&OURS, &HOSTS));
+        assert_eq!(ends(&[], &[], 1279), Ok(are(&OURS[..1], &HOSTS[..1])));
+        assert_eq!(ends(&[], &[], 1280), Ok(are(&OURS, &HOSTS)));
         assert!(ends(&OURS, &HOSTS, 1279).unwrap_err().contains("--mtu 1279"));
     }
 

@@ -68,7 +68,7 @@ impl Run {
 
     async fn inside(self, output: &Output) -> Result<u8, Failure> {
         let usual = Usual { offload: OffloadMode::Off, queues: Queues::Exactly(1) };
-        let ends = self.stack.ends()?.as_the_kernel_can(output)?;
+        let ends = self.stack.ends()?.with_what_the_kernel_has(output)?;
         let link = self.stack.link(&ends, usual)?;
         let failed =
             |error| Failure::new(exit::RUN_FAILED, format!("cannot set the loopback up: {error}"));

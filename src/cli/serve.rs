@@ -56,7 +56,7 @@ impl Serve {
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
 
         let usual = Usual { offload: OffloadMode::Auto, queues: usual_queues() };
-        let ends = self.stack.ends()?.as_the_kernel_can(output)?;
+        let ends = self.stack.ends()?.with_what_the_kernel_has(output)?;
         let (queues, ends) = self.open(ends, usual, output).await?;
         let addr = ends.ours[0];
         let site = Site {

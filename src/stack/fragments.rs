@@ -20,20 +20,20 @@ impl Stack {
         }
         match outcome {
             Outcome::Waiting => {}
-            Outcome::Whole(octets) => self.on_whole(octets.into(), now),
+            Outcome::Whole(octets) => self.on_whole(&octets.into(), now),
             Outcome::Dropped(why, Some(defect)) => self.on_defect(datagram, defect, why, now),
             Outcome::Dropped(why, None) => self.drop_packet(why, Some(datagram.src), now),
         }
     }
 
     /// A packet that came in parts. Nobody has vouched for what it carries.
-    fn on_whole(&mut self, packet: Packet, now: Instant) {
+    fn on_whole(&mut self, packet: &Packet, now: Instant) {
         match ip::parse(&packet.octets) {
             // Nobody cuts what is cut already; whoever does wants us to be busy.
             Ok(datagram) if datagram.fragment.is_some() => {
                 self.drop_packet(DropReason::Fragment, Some(datagram.src), now);
             }
-            Ok(datagram) => self.on_datagram(&datagram, &packet, now),
+            Ok(datagram) => self.on_datagram(&datagram, packet, now),
             Err(error) => self.drop_packet(DropReason::Malformed(error), None, now),
         }
     }

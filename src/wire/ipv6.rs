@@ -115,7 +115,7 @@ impl Chain {
         Chain { protocol, protocol_at, end, fragment: None, defect: None }
     }
 
-    fn is_defect(self, kind: DefectKind, at: usize) -> Self {
+    fn with_defect(self, kind: DefectKind, at: usize) -> Self {
         Chain { defect: Some(Defect { kind, at: place(at) }), ..self }
     }
 }
@@ -130,12 +130,12 @@ fn walk(packet: &[u8]) -> Result<Chain, ParseError> {
             // Only the first of all can be this one (RFC 8200 4.1).
             ip_number::IPV6_HEADER_HOP_BY_HOP if at > FIXED => {
                 let named_at = chain.protocol_at;
-                return Ok(chain.is_defect(DefectKind::NextHeader, named_at));
+                return Ok(chain.with_defect(DefectKind::NextHeader, named_at));
             }
             ip_number::IPV6_HEADER_HOP_BY_HOP | ip_number::IPV6_DESTINATION_OPTIONS => {
                 let extension = extension(packet, at)?;
                 if let Some((kind, option_at)) = unknown_option(extension) {
-                    return Ok(chain.is_defect(kind, at + option_at));
+                    return Ok(chain.with_defect(kind, at + option_at));
                 }
                 extension.len()
             }
@@ -146,7 +146,7 @@ fn walk(packet: &[u8]) -> Result<Chain, ParseError> {
                 // We are the end of every route. Type 0, which no node may follow (RFC 5095), is
                 // no different from those that nobody knows (RFC 8200 4.4).
                 if extension[SEGMENTS_LEFT] > 0 {
-                    return Ok(chain.is_defect(DefectKind::Field, at + TYPE));
+                    return Ok(chain.with_defect(DefectKind::Field, at + TYPE));
                 }
                 extension.len()
             }
@@ -186,7 +186,7 @@ fn fragment(packet: &[u8], before: &Chain, part: &Ipv6FragmentHeaderSlice<'_>) -
     let chain =
         Chain { fragment: Some(fragment), ..Chain::ends(part.next_header(), header_at, end) };
     if fragment.offset == 0 && !is_complete(packet, part.next_header(), end) {
-        return chain.is_defect(DefectKind::IncompleteChain, 0);
+        return chain.with_defect(DefectKind::IncompleteChain, 0);
     }
     chain
 }

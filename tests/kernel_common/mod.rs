@@ -66,12 +66,9 @@ impl Family {
         for part in parts {
             let digits = part.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(part.len());
             let (host, rest) = part.split_at(digits);
-            if done.ends_with("//") || rest.starts_with(':') {
-                done.push_str(&format!("[2001:db8::{host}]"));
-            } else {
-                done.push_str(&format!("2001:db8::{host}"));
-            }
-            done.push_str(rest);
+            let [open, close] =
+                if done.ends_with("//") || rest.starts_with(':') { ["[", "]"] } else { ["", ""] };
+            done += &[open, "2001:db8::", host, close, rest].concat();
         }
         done
     }

@@ -104,7 +104,7 @@ proptest! {
         let count = parts.len();
         for (index, ((part, _), twice)) in parts.iter().zip(doubled).enumerate() {
             // The very last would begin a packet anew.
-            for _ in 0..1 + usize::from(twice && index + 1 < count) {
+            for _ in 0..=usize::from(twice && index + 1 < count) {
                 match give(&mut reassembly, part, Instant::ZERO) {
                     Outcome::Waiting => {}
                     Outcome::Whole(octets) => made.push((index, octets)),

@@ -6,7 +6,7 @@ mod kernel_common;
 use std::collections::BTreeSet;
 use std::fs;
 
-use kernel_common::{Running, User, command, directory, ladders, needs, run, shell_inside};
+use kernel_common::{Family, Running, User, command, directory, ladders, needs, run, shell_inside};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -55,10 +55,12 @@ fn the_queues_share_the_connections_out_and_all_are_answered() {
     let numbers = numbers(&client.out());
     assert_eq!(numbers.len(), 60, "{client}");
     assert_eq!(shards_of(&numbers), [0, 1].into(), "{numbers:?}");
-    let line = "seq 300 | xargs -P 50 -I{} curl -sS -o /dev/null -w '%{http_code}\\n' \
-                http://192.0.2.2/bytes/100000";
-    let client = shell_inside(&serving, line).ended_with(0);
-    assert_eq!(client.out(), "200\n".repeat(300), "{client}");
+    for family in Family::BOTH {
+        let line = "seq 150 | xargs -P 50 -I{} curl -sS -o /dev/null -w '%{http_code}\\n' \
+                    http://192.0.2.2/bytes/100000";
+        let client = shell_inside(&serving, &family.of(line)).ended_with(0);
+        assert_eq!(client.out(), "200\n".repeat(150), "{client}");
+    }
     serving.signal(Signal::TERM);
     serving.wait().ended_with(0).says("(2 queues)").says("stopping");
 }

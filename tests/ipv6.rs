@@ -222,6 +222,11 @@ fn where_a_connection_comes_from_and_where_it_cannot_go() {
     let group = Err(Error::RemoteSocketUnspecified);
     assert_eq!(connect(&mut both, None, "ff02::1"), group);
     assert_eq!(connect(&mut both, None, "::"), group);
+    // As programs for both families may write it.
+    assert_eq!(connect(&mut both, None, "::ffff:192.0.2.1"), Ok(addr("192.0.2.2")));
+    let zone = std::net::SocketAddrV6::new("2001:db8::1".parse().unwrap(), 81, 5, 2).into();
+    let handle = both.connect(None, zone, Instant::ZERO).unwrap();
+    assert_eq!(both.tuple(handle).unwrap().remote, end(addr("2001:db8::1"), 81));
     let mut old = stack_with(|config| config.addrs.retain(IpAddr::is_ipv4));
     assert_eq!(connect(&mut old, None, "2001:db8::1"), nowhere);
     let mut new = stack_with(|config| config.addrs.retain(IpAddr::is_ipv6));

@@ -142,11 +142,16 @@ fn wrong_urls_are_named() {
         ("192.0.2.1", "has no scheme"),
         ("http://me@192.0.2.1/", "user name"),
         ("no url at all", "no url at all"),
+        ("http://[2001:db8::1/", "invalid"),
     ] {
         let done = get("", &[url]);
         assert_eq!(done.code, 2, "{url}\n{done}");
         done.says(words);
     }
+    let done = get("", &["--mtu", "1279", "http://[2001:db8::1]/"]).ended_with(2);
+    done.says("--mtu 1279 is less than the 1280 octets");
+    let off = "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6";
+    get(off, &["http://[2001:db8::1]/"]).ended_with(69).says("IPv6 is switched off");
     let done = run(User::Root, &[], "glass get http://no.such.name.invalid/").ended_with(69);
     done.says("there is no DNS");
 }

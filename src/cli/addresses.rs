@@ -10,7 +10,7 @@ use super::{Failure, exit};
 use crate::device::{Cidr, setup};
 
 /// The least MTU of a link that carries IPv6 (RFC 8200 5).
-const LEAST_MTU: u16 = 1280;
+pub(super) const LEAST_MTU: u16 = 1280;
 
 /// What each is when nobody says.
 const OURS: [&str; 2] = ["192.0.2.2", "2001:db8::2"];
@@ -69,8 +69,7 @@ impl AddressOptions {
         if mtu >= LEAST_MTU || !ends.has_ipv6() {
             return Ok(ends);
         }
-        let why = format!("--mtu {mtu} is less than the {LEAST_MTU} octets that IPv6 needs");
-        ends.without_ipv6().map_err(|_| Failure::new(exit::USAGE, why))
+        ends.without_ipv6().map_err(|_| Failure::new(exit::USAGE, too_narrow(mtu)))
     }
 }
 
@@ -117,6 +116,11 @@ impl Ends {
         let hosts: Vec<_> = self.hosts.iter().map(|host| host.address().to_string()).collect();
         hosts.join(" and ")
     }
+}
+
+/// What is wrong with an MTU for IPv6.
+pub(super) fn too_narrow(mtu: u16) -> String {
+    format!("--mtu {mtu} is less than the {LEAST_MTU} octets that IPv6 needs")
 }
 
 /// The one of these that is `wanted`.

@@ -11,6 +11,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncWriteExt, Stdout};
 
+use super::addresses::{LEAST_MTU, too_narrow};
 use super::options::{Output, seconds};
 use super::shard::Shard;
 use super::tcp_options::TcpOptions;
@@ -201,6 +202,9 @@ async fn write_out(stdout: &mut Stdout, data: &[u8]) -> Result<(), Failure> {
 
 /// Makes a TUN in the first network that is free, of the family of `dest`; returns it with our address there.
 async fn make_tun(dest: IpAddr, mtu: u16) -> Result<(Queue, IpAddr), Failure> {
+    if dest.is_ipv6() {
+        check_ipv6(mtu)?;
+    }
     let mut taken = None;
     for number in 0..NETWORKS {
         let (host, ours) = network(dest, number);
@@ -220,6 +224,16 @@ async fn make_tun(dest: IpAddr, mtu: u16) -> Result<(Queue, IpAddr), Failure> {
         }
     }
     Err(taken.expect("there is at least one network").into())
+}
+
+fn check_ipv6(mtu: u16) -> Result<(), Failure> {
+    if mtu < LEAST_MTU {
+        return Err(Failure::new(exit::USAGE, too_narrow(mtu)));
+    }
+    match setup::why_no_ipv6() {
+        Some(why) => Err(Failure::new(exit::UNAVAILABLE, format!("there is no IPv6 here: {why}"))),
+        None => Ok(()),
+    }
 }
 
 /// The host's address and ours in the network with this number.

@@ -24,6 +24,7 @@ impl Stack {
     /// The address is not ours, or something listens there already.
     pub fn listen(&mut self, local: SocketAddr, backlog: usize) -> Result<ListenerId, Error> {
         self.note(self.last_input, || Input::Listen { local, backlog });
+        let local = plain(local);
         if !local.ip().is_unspecified() && !self.is_own(local.ip()) {
             return Err(Error::AddressNotAvailable);
         }
@@ -117,6 +118,7 @@ impl Stack {
         now: Instant,
     ) -> Result<Handle, Error> {
         self.note(now, || Input::Connect { local, remote, settings: settings.clone() });
+        let (local, remote) = (local.map(plain), plain(remote));
         // Where no host may send from, none can be called.
         if !ip::may_be_source(remote.ip()) || remote.port() == 0 {
             return Err(Error::RemoteSocketUnspecified);
@@ -161,6 +163,12 @@ impl Stack {
             })
             .ok_or(Error::InsufficientResources)
     }
+}
+
+/// An end as packets have it: without the zone of a link and the label of a flow, and an address of IPv4 as
+/// that, even if it is written as one of IPv6 (RFC 4291 2.5.5.2).
+const fn plain(end: SocketAddr) -> SocketAddr {
+    SocketAddr::new(end.ip().to_canonical(), end.port())
 }
 
 /// Using.

@@ -1,4 +1,5 @@
-//! Both families at one stack: connections over IPv6, what is told in ICMP, and packets that come in parts.
+//! Both families at one stack: connections over IPv6 (RFC 8200, RFC 4291), what is told in ICMP (RFC 4443), and
+//! packets that come in parts (RFC 791, RFC 5722, RFC 7739).
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};

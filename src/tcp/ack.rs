@@ -43,9 +43,9 @@ impl Acks {
 
     /// Notes `octets` that arrived in order; says whether they are enough for an ACK at once (the
     /// second full-sized segment, RFC 9293 3.8.6.3, SHLD-19). What comes in one piece and is longer than
-    /// the size we announced is several segments that a device has put together.
-    pub(super) fn received(&mut self, octets: u32, config: &Config) -> bool {
-        self.largest = self.largest.max(octets.min(config.mss.into()));
+    /// `mss`, which we announced, is several segments that a device has put together.
+    pub(super) fn received(&mut self, octets: u32, mss: u16, config: &Config) -> bool {
+        self.largest = self.largest.max(octets.min(mss.into()));
         self.unacknowledged = self.unacknowledged.saturating_add(octets);
         let is_quick = self.quick < config.quick_acks;
         self.quick += u32::from(is_quick);
@@ -108,10 +108,10 @@ mod tests {
     fn a_frame_of_several_segments_is_acknowledged_at_once() {
         let config = Config { mss: 1000, ..Config::default() };
         let mut acks = Acks::new();
-        assert!(!acks.received(1000, &config));
-        assert!(acks.received(1000, &config));
+        assert!(!acks.received(1000, config.mss, &config));
+        assert!(acks.received(1000, config.mss, &config));
         acks.sent(true);
-        assert!(acks.received(4000, &config));
+        assert!(acks.received(4000, config.mss, &config));
     }
 
     #[test]

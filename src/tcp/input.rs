@@ -45,7 +45,7 @@ impl Tcb {
         let limit = self.rcv.fin_at.unwrap_or(u64::MAX);
         let closed = self.rcv.queue.close_gap(self.rcv.delivered, limit, cx.pool);
         self.deliver(closed);
-        let enough = self.acks.received(octets, cx.config);
+        let enough = self.acks.received(octets, self.own_mss(cx.config), cx.config);
         octets += closed;
         cx.raise(Mask::DATA, || What::Delivered { octets });
         // A gap that is filled, wholly or in part, is acknowledged at once (RFC 5681 4.2).

@@ -103,6 +103,7 @@ mod tests {
         bytes
     }
 
+    // RFC 791
     #[test]
     fn padding_behind_the_packet_is_cut_off() {
         let mut bytes = packet(HeaderStyle::default(), b"abc");

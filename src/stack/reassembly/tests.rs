@@ -1,4 +1,4 @@
-//! Parts that make a whole, parts that never do, and how much is held at most.
+//! Parts (RFC 791, RFC 8200) that make a whole, parts that never do, and how much is held at most.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

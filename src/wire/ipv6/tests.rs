@@ -1,4 +1,5 @@
-//! Packets of IPv6 that are as they should be, and all that are not.
+//! Packets of IPv6 (RFC 8200) that are as they should be, and all that are not: routes (RFC 5095), and fragments
+//! (RFC 6946, RFC 7112).
 
 use std::net::IpAddr;
 

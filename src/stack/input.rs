@@ -1,7 +1,6 @@
 //! What comes in: packets, and time.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use bytes::Bytes;
 use etherparse::ip_number;
@@ -13,12 +12,10 @@ use crate::tcp::{self, Context, State, Tcb};
 use crate::time::Instant;
 use crate::trace::{ConnId, DropReason, Event, Mask, Role, What};
 use crate::wire::ip::Datagram;
-use crate::wire::{Flags, Frame, Packet, Segment, icmpv4, ip, tcp as tcp_wire};
+use crate::wire::{Flags, Frame, Packet, Segment, ip, tcp as tcp_wire};
 
 /// Answers of no connection that may wait for the driver.
 const MOST_REPLIES: usize = 1024;
-/// ICMP errors in a second (RFC 1812 4.3.2.8 asks for a limit).
-const ICMP_ERRORS_PER_SECOND: u32 = 100;
 
 impl Stack {
     /// A packet came from the link. Whatever it is, nothing worse happens than that it is dropped.
@@ -79,35 +76,6 @@ impl Stack {
             [one] => *one == addr,
             _ => self.own_addrs.contains(&addr),
         }
-    }
-
-    fn on_icmp(&mut self, datagram: &Datagram, now: Instant) {
-        match icmpv4::parse(&datagram.payload) {
-            Ok(icmpv4::Message::EchoRequest { id, seq, data }) => {
-                self.counters.echo_replies += 1;
-                let reply = icmpv4::echo_reply(datagram.dst, datagram.src, id, seq, data);
-                self.reply(reply, now);
-            }
-            Ok(icmpv4::Message::Other) => {
-                self.drop_packet(DropReason::Icmp, Some(datagram.src), now);
-            }
-            Err(error) => {
-                self.drop_packet(DropReason::Malformed(error), Some(datagram.src), now);
-            }
-        }
-    }
-
-    /// Nobody listens on UDP: the sender is told (RFC 1122 3.2.2.1), within limits.
-    fn on_udp(&mut self, datagram: &Datagram, now: Instant) {
-        let (left, since) = &mut self.icmp_budget;
-        if *since == Instant::NEVER || now.since(*since) >= Duration::from_secs(1) {
-            (*left, *since) = (ICMP_ERRORS_PER_SECOND, now);
-        }
-        if *left > 0 {
-            *left -= 1;
-            self.reply(icmpv4::port_unreachable(datagram), now);
-        }
-        self.drop_packet(DropReason::UdpPortUnreachable, Some(datagram.src), now);
     }
 
     fn on_tcp(&mut self, datagram: &Datagram, packet: &Packet, now: Instant) {
@@ -319,7 +287,7 @@ impl Stack {
         }
     }
 
-    fn reply(&mut self, frame: Frame, now: Instant) {
+    pub(super) fn reply(&mut self, frame: Frame, now: Instant) {
         if self.replies.len() < MOST_REPLIES {
             self.replies.push_back(frame);
         } else {

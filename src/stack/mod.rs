@@ -8,6 +8,7 @@
 mod asking;
 mod calls;
 mod connections;
+mod icmp;
 mod input;
 mod journal;
 mod listeners;
@@ -208,8 +209,7 @@ pub struct Stack {
     numbered: u64,
     /// Ephemeral ports handed out (RFC 6056 3.3.3).
     ports_used: u64,
-    /// ICMP errors left in the second that began then.
-    icmp_budget: (u32, Instant),
+    icmp_budget: icmp::Budget,
     journal: Option<journal::JournalBox>,
     /// When the last input came: calls that need no instant are noted at it.
     last_input: Instant,
@@ -240,7 +240,7 @@ impl Stack {
             strays: Vec::new(),
             numbered: 0,
             ports_used: 0,
-            icmp_budget: (0, Instant::NEVER),
+            icmp_budget: icmp::Budget::new(),
             journal: None,
             last_input: Instant::ZERO,
         }

@@ -62,9 +62,9 @@ impl Stack {
         } else {
             return match etherparse::IpNumber(datagram.protocol) {
                 ip_number::TCP => self.on_tcp(datagram, packet, now),
-                ip_number::ICMP => self.on_icmp(datagram, now),
+                ip_number::ICMP => self.on_icmp(datagram, packet, now),
                 ip_number::UDP => self.on_udp(datagram, now),
-                _ => self.drop_packet(DropReason::UnknownProtocol, Some(datagram.src), now),
+                _ => self.on_unknown_protocol(datagram, now),
             };
         };
         self.drop_packet(why, Some(datagram.src), now);
@@ -213,7 +213,12 @@ impl Stack {
         });
         let offset = self.secret.timestamp_offset(tuple.local.ip(), tuple.remote.ip());
         let config = settings.as_ref().map_or(&self.config.tcp, |own| &own.tcp);
-        let tcb = Tcb::new(iss, offset, config);
+        let mut tcb = Tcb::new(iss, offset, config);
+        let remote = tuple.remote.ip();
+        tcb.set_ip_header(u8::try_from(ip::header_len(remote)).expect("headers are short"));
+        if let Some(path) = self.paths.to(remote, now) {
+            tcb.begin_with_path(path);
+        }
         let slot = self.connections.insert(id, tuple, tcb, owner).slot;
         if let Some(settings) = settings {
             self.own_settings.set(slot, settings);
@@ -225,6 +230,9 @@ impl Stack {
     /// place in another queue, or be over.
     pub(super) fn after_input(&mut self, slot: u32, now: Instant) {
         let connection = self.connections.at(slot);
+        if let Some(path) = connection.tcb.take_path_news() {
+            self.paths.learn(connection.tuple.remote.ip(), path, now);
+        }
         let state = connection.tcb.state();
         match connection.owner {
             Owner::HalfOpen(listener) => match state {

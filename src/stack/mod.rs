@@ -13,6 +13,7 @@ mod input;
 mod journal;
 mod listeners;
 mod output;
+mod paths;
 mod routes;
 mod secret;
 mod settings;
@@ -24,6 +25,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use connections::Connections;
 use listeners::Listeners;
+use paths::Paths;
 use settings::OwnSettings;
 use smallvec::SmallVec;
 
@@ -210,6 +212,7 @@ pub struct Stack {
     /// Ephemeral ports handed out (RFC 6056 3.3.3).
     ports_used: u64,
     icmp_budget: icmp::Budget,
+    paths: Paths,
     journal: Option<journal::JournalBox>,
     /// When the last input came: calls that need no instant are noted at it.
     last_input: Instant,
@@ -241,6 +244,7 @@ impl Stack {
             numbered: 0,
             ports_used: 0,
             icmp_budget: icmp::Budget::new(),
+            paths: Paths::default(),
             journal: None,
             last_input: Instant::ZERO,
         }

@@ -13,6 +13,7 @@ use super::context::Context;
 use super::dsack::Duplicate;
 use super::ecn::EcnState;
 use super::negotiation::Negotiated;
+use super::network::Network;
 use super::receive_queue::ReceiveQueue;
 use super::recovery::{Flight, Recovery};
 use super::rtt::Rtt;
@@ -37,6 +38,13 @@ pub struct Tcb {
     pub(super) snd: Snd,
     pub(super) rcv: Rcv,
     pub(super) negotiated: Negotiated,
+    /// What the path carries, as far as is known, in octets of data and options; `u16::MAX`: whatever the
+    /// ends take.
+    pub(super) path_mss: u16,
+    /// Octets of IP header in front of each segment.
+    pub(super) ip_header: u8,
+    /// What was heard of the network, if anything was.
+    pub(super) network: Option<Box<Network>>,
     pub(super) ecn: EcnState,
     pub(super) settings: Settings,
 
@@ -168,6 +176,9 @@ impl Tcb {
             snd: Snd::new(iss),
             rcv: Rcv::new(config),
             negotiated: Negotiated::new(config, ts_offset),
+            path_mss: u16::MAX,
+            ip_header: Tcb::IPV4_HEADER,
+            network: None,
             ecn: EcnState::default(),
             settings: Settings {
                 nagle: config.nagle,
@@ -282,11 +293,10 @@ impl Tcb {
         self.error
     }
 
-    /// Eff.snd.MSS without options of TCP: the smaller of what the peer takes and what our link carries, less
-    /// the options of IP (RFC 9293 3.7.1, MUST-16).
+    /// Eff.snd.MSS without options of TCP: the smallest of what the peer takes, what our link carries and what
+    /// the path does, less the options of IP (RFC 9293 3.7.1, MUST-16).
     pub(super) fn send_mss(&self, config: &Config) -> u32 {
-        let both_take = self.negotiated.peer_mss.min(config.mss);
-        u32::from(both_take.saturating_sub(config.ip_options).max(1))
+        u32::from(self.segment_limit(config).saturating_sub(config.ip_options).max(1))
     }
 
     /// The last transitions, oldest first.
@@ -370,6 +380,8 @@ impl Tcb {
         self.rcv = Rcv::new(cx.config);
         self.snd = Snd::new(self.iss);
         self.negotiated = Negotiated::new(cx.config, self.negotiated.ts_offset);
+        self.path_mss = u16::MAX;
+        self.network = None;
         self.ecn = EcnState::default();
         self.retries = 0;
     }
@@ -389,6 +401,7 @@ impl Tcb {
         self.pending.probe = false;
         self.pending.loss_probe = false;
         self.pending.keepalive = false;
+        self.forget_mtu_probe();
     }
 }
 

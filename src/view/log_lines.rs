@@ -9,8 +9,8 @@ use log::Level;
 use super::words;
 use crate::seq::Seq;
 use crate::trace::{
-    Call, ConnId, DropReason, Event, Mask, RecoveryChange, Role, SegmentSummary, Sink, Strike,
-    TimerChange, Undone, What,
+    Call, ConnId, DropReason, Event, Mask, ProbeFate, RecoveryChange, Role, SegmentSummary, Sink,
+    Strike, TimerChange, Undone, What,
 };
 use crate::wire::{Ecn, Flags};
 
@@ -61,6 +61,16 @@ impl LogLines {
             What::Recovery { change, until } => {
                 format!("{who}: {}", words_of_recovery(*change, *until))
             }
+            What::NetworkError { problem, seq, effect } => {
+                let (problem, effect) = (words::problem(*problem), words::effect(*effect));
+                format!("{who}: ICMP error about {seq}: {problem}; {effect}")
+            }
+            What::PathMtu { mtu, change } => {
+                format!("{who}: path MTU {mtu} ({})", words::path_mtu(*change))
+            }
+            What::MtuProbe { mtu, fate } => {
+                format!("{who}: probe of {mtu} octets {}", words_of_fate(*fate))
+            }
             What::Urgent { pointer } => format!("{who}: urgent data until {pointer}"),
             What::Unanswered { timeouts } => {
                 format!("{who}: {timeouts} timeouts in a row: the peer does not answer")
@@ -89,7 +99,7 @@ impl Sink for LogLines {
             wanted |= Mask::CONNECTIONS | Mask::STATES;
         }
         if log::log_enabled!(target: TARGET, Level::Debug) {
-            wanted |= Mask::SEGMENTS | Mask::DROPS | Mask::FAULTS | Mask::REPORTS;
+            wanted |= Mask::SEGMENTS | Mask::DROPS | Mask::FAULTS | Mask::REPORTS | Mask::PATH;
         }
         if log::log_enabled!(target: TARGET, Level::Trace) {
             wanted |= Mask::all();
@@ -116,7 +126,8 @@ const DEBUG: Mask = Mask::CONNECTIONS
     .union(Mask::SEGMENTS)
     .union(Mask::DROPS)
     .union(Mask::FAULTS)
-    .union(Mask::REPORTS);
+    .union(Mask::REPORTS)
+    .union(Mask::PATH);
 
 /// The level at which events of this kind are logged.
 fn level(kind: Mask) -> Level {
@@ -175,6 +186,14 @@ fn words_of_recovery(change: RecoveryChange, until: Seq) -> String {
         RecoveryChange::Undone(Undone::LaterAcks) => {
             "needless: ACKs came for what was not sent again; taken back".to_owned()
         }
+    }
+}
+
+const fn words_of_fate(fate: ProbeFate) -> &'static str {
+    match fate {
+        ProbeFate::Sent => "sent",
+        ProbeFate::Lost => "lost, and nothing else",
+        ProbeFate::Unclear => "lost, as others were",
     }
 }
 

@@ -1,4 +1,4 @@
-//! ICMP for IPv4 (RFC 792): echo, and "port unreachable".
+//! ICMP for IPv4 (RFC 792): echo, and the errors that we send. Those of others are read in `icmp_error`.
 
 use std::net::IpAddr;
 
@@ -7,6 +7,7 @@ use etherparse::{IcmpEchoHeader, Icmpv4Header, Icmpv4Slice, Icmpv4Type, icmpv4, 
 
 use super::checksum::Checksum;
 use super::frame::Frame;
+use super::icmp_error::{self, IcmpError};
 use super::ip::{self, Datagram};
 use super::{HeaderStyle, ParseError, Payload};
 
@@ -22,6 +23,8 @@ pub enum Message {
         /// The data to send back.
         data: Bytes,
     },
+    /// A packet of ours did not arrive.
+    Error(IcmpError),
     /// Anything else.
     Other,
 }
@@ -30,7 +33,7 @@ pub enum Message {
 ///
 /// # Errors
 ///
-/// Fewer than eight octets, or a wrong checksum.
+/// Fewer than eight octets, a wrong checksum, or an error that quotes too little.
 pub fn parse(bytes: &Bytes) -> Result<Message, ParseError> {
     let message = Icmpv4Slice::from_slice(bytes).map_err(|_| ParseError::Truncated)?;
     let mut sum = Checksum::default();
@@ -42,7 +45,7 @@ pub fn parse(bytes: &Bytes) -> Result<Message, ParseError> {
         Icmpv4Type::EchoRequest(IcmpEchoHeader { id, seq }) => {
             Message::EchoRequest { id, seq, data: bytes.slice(message.header_len()..) }
         }
-        _ => Message::Other,
+        _ => icmp_error::parse_v4(bytes)?.map_or(Message::Other, Message::Error),
     })
 }
 
@@ -52,17 +55,26 @@ pub fn echo_reply(src: IpAddr, dst: IpAddr, id: u16, seq: u16, data: Bytes) -> F
     emit(src, dst, Icmpv4Type::EchoReply(IcmpEchoHeader { id, seq }), data)
 }
 
-/// The packet that says that nobody listens at the UDP port `rejected` was sent to. It quotes as much
-/// of the packet as fits into 576 octets (RFC 1812 4.3.2.3).
+/// The packet that says that nobody listens at the UDP port `rejected` was sent to.
 #[must_use]
 pub fn port_unreachable(rejected: &Datagram) -> Frame {
+    unreachable(rejected, icmpv4::DestUnreachableHeader::Port)
+}
+
+/// The packet that says that nobody here speaks the protocol of `rejected`.
+#[must_use]
+pub fn protocol_unreachable(rejected: &Datagram) -> Frame {
+    unreachable(rejected, icmpv4::DestUnreachableHeader::Protocol)
+}
+
+/// An error quotes as much of the packet as fits into 576 octets (RFC 1812 4.3.2.3).
+fn unreachable(rejected: &Datagram, why: icmpv4::DestUnreachableHeader) -> Frame {
     const MOST: usize = 576 - 20 - 8;
     let mut quote = BytesMut::with_capacity(MOST);
     quote.extend_from_slice(&rejected.header);
     let room = MOST.saturating_sub(quote.len()).min(rejected.payload.len());
     quote.extend_from_slice(&rejected.payload[..room]);
-    let kind = Icmpv4Type::DestinationUnreachable(icmpv4::DestUnreachableHeader::Port);
-    emit(rejected.dst, rejected.src, kind, quote.freeze())
+    emit(rejected.dst, rejected.src, Icmpv4Type::DestinationUnreachable(why), quote.freeze())
 }
 
 fn emit(src: IpAddr, dst: IpAddr, kind: Icmpv4Type, data: Bytes) -> Frame {

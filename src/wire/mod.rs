@@ -4,6 +4,7 @@
 mod checksum;
 mod ecn;
 mod frame;
+pub mod icmp_error;
 pub mod icmpv4;
 pub mod ip;
 pub(crate) mod octets;
@@ -20,6 +21,7 @@ use std::fmt;
 pub(crate) use checksum::Checksum;
 pub use ecn::Ecn;
 pub use frame::{Frame, Head};
+pub use icmp_error::{IcmpError, Problem, Quoted};
 pub use options::{Options, SackBlocks, Timestamps};
 pub use packet::{Features, Offload, Packet, SHARED_BELOW};
 pub use payload::Payload;

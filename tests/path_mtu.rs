@@ -7,11 +7,12 @@ mod icmp;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use glasstack::error::Error;
-use glasstack::stack::{Config, Handle, ListenerId, Secret, Stack};
+use glasstack::stack::{Config, Handle, Input, Journal, ListenerId, Secret, Stack, checksum};
 use glasstack::tcp::{self, MtuProbing, MtuSource, Received, State, Status, Timer};
 use glasstack::time::Instant;
 use glasstack::trace::{
@@ -447,6 +448,59 @@ fn a_path_that_becomes_narrower_is_followed() {
         assert_eq!(net.status(pair.0).path.mtu as usize, mtu);
     }
     assert_eq!((net.timeouts(), net.slowed_down()), (0, 0));
+}
+
+/// Without SACK a lost probe would look like congestion, so there is none.
+#[test]
+fn without_sack_a_black_hole_is_left_and_nothing_is_probed() {
+    for when in [MtuProbing::OnBlackHole, MtuProbing::Always] {
+        let mut net = Net::with(1_300, Router::Silent, |config| {
+            config.tcp.sack = false;
+            config.tcp.path_mtu_probing = when;
+        });
+        let pair = net.connect();
+        net.transfer(pair, 300_000);
+        assert_eq!(net.changes(), [(1_064, PathMtuChange::BlackHole)]);
+        assert_eq!(net.probes(ProbeFate::Sent), 0);
+        net.wait(10 * MINUTE);
+        net.transfer(pair, 300_000);
+        assert_eq!(net.status(pair.0).path.mtu, 1_064, "there is nobody who would say no");
+    }
+}
+
+/// Keeps what it is told.
+#[derive(Clone, Default)]
+struct Notes(Arc<Mutex<Vec<(Instant, Input)>>>);
+
+impl Journal for Notes {
+    fn note(&mut self, at: Instant, input: Input) {
+        self.0.lock().expect("nobody panics").push((at, input));
+    }
+}
+
+#[test]
+fn what_was_learnt_is_learnt_again_in_a_replay() {
+    for router in [Router::Tells, Router::Silent] {
+        let mut net = Net::new(1_300, router);
+        let notes = Notes::default();
+        net.client.set_journal(Box::new(notes.clone()));
+        let pair = net.connect();
+        net.transfer(pair, 500_000);
+        let next = net.connect();
+        net.transfer(next, 100_000);
+        let config = Config { addrs: vec![CLIENT], ..Config::default() };
+        let mut replayed = Stack::new(config, Secret([7; 32]));
+        let mut packets = 0;
+        for (at, input) in notes.0.lock().expect("nobody panics").drain(..) {
+            let expected = if let Input::Drain(sum) = input { Some(sum) } else { None };
+            let sent = replayed.apply(at, input);
+            if let Some(sum) = expected {
+                assert_eq!(sent.as_ref().map(checksum), sum, "{router:?}, packet {packets}");
+                packets += 1;
+            }
+        }
+        assert!(packets > 400, "{packets}");
+    }
 }
 
 /// A peer that takes less than the path carries is the limit, whatever routers say.

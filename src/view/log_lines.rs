@@ -231,7 +231,8 @@ mod tests {
     use crate::seq::Seq;
     use crate::tcp::{Cause, State};
     use crate::time::Instant;
-    use crate::wire::Options;
+    use crate::trace::{ErrorEffect, PathMtuChange};
+    use crate::wire::{Options, Problem};
 
     fn event(conn: Option<u64>, what: What) -> Event {
         Event { at: Instant::ZERO, conn: conn.map(ConnId), what }
@@ -275,6 +276,25 @@ mod tests {
         };
         assert_eq!(segment(&seg(Ecn::Ce)), "ACK,ECE seq 1 ack 2 win 3 len 4 CE");
         assert_eq!(segment(&seg(Ecn::Ect0)), "ACK,ECE seq 1 ack 2 win 3 len 4");
+    }
+
+    #[test]
+    fn what_the_network_tells_says_what_follows() {
+        let lines = LogLines::new();
+        let (problem, effect) = (Problem::PortUnreachable, ErrorEffect::Remembered);
+        assert_eq!(
+            lines.text(&event(Some(1), What::NetworkError { problem, seq: Seq(7), effect })),
+            "#1: ICMP error about 7: port unreachable; remembered"
+        );
+        let change = PathMtuChange::BlackHole;
+        assert_eq!(
+            lines.text(&event(Some(1), What::PathMtu { mtu: 1_064, change })),
+            "#1: path MTU 1064 (full segments seem to vanish)"
+        );
+        assert_eq!(
+            lines.text(&event(Some(1), What::MtuProbe { mtu: 1_500, fate: ProbeFate::Lost })),
+            "#1: probe of 1500 octets lost, and nothing else"
+        );
     }
 
     #[test]

@@ -150,7 +150,10 @@ impl Tcb {
             if self.path_mss < ends {
                 self.tell_path_mtu(PathMtuChange::Known, cx);
             }
-        } else if cx.config.path_mtu_probing == MtuProbing::Always && base < ends {
+        } else if cx.config.path_mtu_probing == MtuProbing::Always
+            && self.may_probe_path(cx.config)
+            && base < ends
+        {
             self.path_mtu_mut(cx.now).known.searching = true;
             self.set_path_size(base, MtuSource::Assumed, PathMtuChange::Known, cx);
         }

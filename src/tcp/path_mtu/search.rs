@@ -68,7 +68,9 @@ impl Tcb {
     /// What is known of the path may have grown old.
     pub(in crate::tcp) fn next_mtu_probe(&mut self, cx: &mut Context<'_>) -> Option<Segment> {
         self.forget_old_path(cx);
-        if !self.path_mtu().is_some_and(|path| path.known.searching && path.probe.is_none()) {
+        let wants =
+            self.path_mtu().is_some_and(|path| path.known.searching && path.probe.is_none());
+        if !wants || !self.may_probe_path(cx.config) {
             return None;
         }
         let size = self.size_to_try(cx)?;
@@ -152,7 +154,8 @@ impl Tcb {
         }
     }
 
-    fn may_probe_path(&self, config: &Config) -> bool {
+    /// Without SACK a lost probe looks like any other loss.
+    pub(super) fn may_probe_path(&self, config: &Config) -> bool {
         config.path_mtu_probing != MtuProbing::Off && self.negotiated.sack
     }
 

@@ -468,6 +468,19 @@ fn without_sack_a_black_hole_is_left_and_nothing_is_probed() {
     }
 }
 
+/// Then everything counts as acknowledged, and nothing has arrived.
+#[test]
+fn a_reset_says_nothing_about_the_probe_that_is_out() {
+    let mut net = Net::with(1_300, Router::Silent, with_probing(MtuProbing::Always));
+    let (client, server) = net.connect();
+    net.client.send(client, &vec![1; 100_000], net.now).expect("there is room");
+    net.server.abort(server, net.now);
+    net.wait(Duration::from_secs(1));
+    assert_eq!(net.client.state(client), State::Closed);
+    assert_eq!(net.probes(ProbeFate::Sent), 1);
+    assert_eq!(net.changes(), [(1_064, PathMtuChange::Known)]);
+}
+
 /// Keeps what it is told.
 #[derive(Clone, Default)]
 struct Notes(Arc<Mutex<Vec<(Instant, Input)>>>);

@@ -1,4 +1,5 @@
-//! RFC 9293 3.9.2.2: what ICMP errors do to a connection, and what forged ones do not (RFC 5927).
+//! RFC 9293 3.9.2.2 (MUST-54, MUST-55, MUST-56, SHLD-25, SHLD-26): what ICMP errors do to a connection, and
+//! what forged ones do not (RFC 5927).
 
 mod common;
 
@@ -119,7 +120,9 @@ fn a_source_quench_changes_nothing_must_55() {
     let before = status(&p);
     p.tell(1, SOURCE_QUENCH, 0).expect_silence();
     p.expect_eq(status(&p), before, "the status");
-    p.expect_eq(p.stack.drops()[&DropReason::SourceQuench], 1, "drops");
+    // Whatever it is about.
+    p.tell(2_000, SOURCE_QUENCH, 0).expect_silence();
+    p.expect_eq(p.stack.drops()[&DropReason::SourceQuench], 2, "drops");
 }
 
 #[test]
@@ -194,7 +197,7 @@ fn an_error_cut_short_or_spoilt_changes_nothing() {
 }
 
 #[test]
-fn what_is_too_big_goes_again_at_once_and_the_window_stays() {
+fn what_is_too_big_goes_again_at_once_and_the_window_stays_must_54() {
     let mut p = with_segments_out(3);
     let before = status(&p);
     p.tell(1_461, TOO_BIG, 1_040);
@@ -340,7 +343,7 @@ fn our_own_errors_are_limited_whatever_they_are_about() {
     p.advance(secs(1)).send_packet(&error).expect_silence();
 }
 
-/// Several stacks behind one address: the kernel chooses the queue of an ICMP error by its own addresses.
+/// MUST-54. Several stacks behind one address: the kernel chooses the queue of an ICMP error by its own addresses.
 #[test]
 fn an_error_finds_its_connection_with_a_sibling() {
     let stack = |index| {
@@ -354,6 +357,11 @@ fn an_error_finds_its_connection_with_a_sibling() {
     let syn = owner.poll_output(Instant::ZERO).expect("a SYN").to_bytes();
     let error = error_about(&syn, PORT_UNREACHABLE, 0);
     other.on_packet(&error, Instant::ZERO);
+    // What no stack of the family can have sent is nobody's.
+    let foreign =
+        icmp::error_about_segment((PEER, US), (80, 80), (0, 60), PORT_UNREACHABLE, 0).to_vec();
+    let foreign = icmp::error(Ipv4Addr::new(192, 0, 2, 2), PORT_UNREACHABLE, 0, &foreign[28..]);
+    other.on_packet(&foreign, Instant::ZERO);
     let strays = other.take_strays(Instant::ZERO);
     assert_eq!(strays.len(), 1, "it is put aside");
     assert_eq!(Some(strays[0].tuple), owner.tuple(handle));
@@ -362,5 +370,5 @@ fn an_error_finds_its_connection_with_a_sibling() {
     // Nobody knows it any more: then it is nothing.
     other.on_unclaimed(&strays[0].packet, Instant::ZERO);
     assert!(!other.has_output(), "no RST is sent for an error");
-    assert_eq!(other.drops()[&DropReason::IcmpNoConnection], 1);
+    assert_eq!(other.drops()[&DropReason::IcmpNoConnection], 2);
 }

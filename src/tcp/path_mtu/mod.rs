@@ -336,6 +336,20 @@ mod tests {
     }
 
     #[test]
+    fn no_ipv6_path_carries_less_than_1280() {
+        let config = Config::default();
+        let mut tcb = Tcb::new(Seq(0), 0, &config);
+        assert_eq!(tcb.least_segment(&config), 552 - 40);
+        tcb.set_ip_header(40);
+        assert_eq!(tcb.least_segment(&config), 1_280 - 60);
+        let config = Config { min_path_mtu: 1_400, ..config };
+        assert_eq!(tcb.least_segment(&config), 1_400 - 60);
+        let config = Config { min_path_mtu: 0, ..config };
+        tcb.set_ip_header(20);
+        assert_eq!(tcb.least_segment(&config), 1, "whatever is configured");
+    }
+
+    #[test]
     fn an_idle_connection_pays_with_one_pointer() {
         assert_eq!(size_of::<Option<Box<super::super::network::Network>>>(), 8);
     }

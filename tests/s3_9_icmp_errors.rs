@@ -12,7 +12,7 @@ use glasstack::error::Error;
 use glasstack::stack::{Config, Place, Secret, Stack};
 use glasstack::tcp::{MtuSource, Status};
 use glasstack::time::Instant;
-use glasstack::trace::{ErrorEffect, Retransmission, What};
+use glasstack::trace::{ErrorEffect, Mask, Retransmission, What};
 use glasstack::wire::Problem;
 
 const PROTOCOL_UNREACHABLE: (u8, u8) = (3, 2);
@@ -81,11 +81,16 @@ fn a_hard_error_is_soft_once_the_connection_stands() {
     }
 }
 
+/// As it comes it is told to whoever wants reports (MUST-47), and in the end it is why.
 #[test]
 fn a_soft_error_ends_no_attempt_and_is_told_when_time_has_run_out_must_56_shld_25() {
     for (what, error) in SOFT {
-        let mut p = Prober::active_in_state(State::SynSent);
-        p.tell(0, what, 0).expect_silence().expect_state(State::SynSent);
+        let mut p = Prober::with(|config| config.events = Mask::REPORTS);
+        p.reach_actively(State::SynSent).tell(0, what, 0);
+        p.expect_silence().expect_state(State::SynSent);
+        let reports = p.events.iter().map(|event| &event.what);
+        let told = reports.filter(|what| matches!(what, What::NetworkError { .. })).count();
+        p.expect_eq(told, 1, "reports");
         p.expect_eq(status(&p).path.trouble, Some(error), "what is remembered");
         p.advance(secs(600)).expect_state(State::Closed);
         p.expect_eq(p.error(), Some(error), "the error");
@@ -114,6 +119,7 @@ fn a_soft_error_is_history_once_something_is_delivered() {
     p.expect_eq(p.error(), Some(Error::UserTimeout), "the error");
 }
 
+/// RFC 6633: nobody should send any, and nobody act on them.
 #[test]
 fn a_source_quench_changes_nothing_must_55() {
     let mut p = with_segments_out(1);
@@ -155,6 +161,7 @@ fn nothing_is_in_flight_that_an_error_could_be_about_in_any_other_state() {
     }
 }
 
+/// MUST-54: it is the connection that the error quotes, and no other.
 #[test]
 fn an_error_about_another_connection_or_none_changes_nothing() {
     let mut p = with_segments_out(1);

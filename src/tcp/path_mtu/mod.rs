@@ -335,6 +335,7 @@ mod tests {
         assert_eq!((plateau_below(0), plateau_below(u32::MAX)), (68, 32_000));
     }
 
+    /// RFC 8201 4: a host never takes less for the path MTU.
     #[test]
     fn no_ipv6_path_carries_less_than_1280() {
         let config = Config::default();

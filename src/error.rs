@@ -12,8 +12,16 @@ pub enum Error {
     ConnectionAlreadyExists,
     /// The local side has closed: nothing more can be sent.
     ConnectionClosing,
-    /// The peer answered our SYN with RST.
+    /// The peer answered our SYN with RST, or an ICMP error says that nobody has the port.
     ConnectionRefused,
+    /// The peer does not speak TCP, as an ICMP error says.
+    ProtocolUnreachable,
+    /// There is no way to the peer's network, as an ICMP error says.
+    NetworkUnreachable,
+    /// There is no way to the peer, as an ICMP error says.
+    HostUnreachable,
+    /// A router is not to let our segments through, as an ICMP error says.
+    Prohibited,
     /// The peer sent RST.
     ConnectionReset,
     /// The local side aborted the connection.
@@ -39,6 +47,10 @@ impl Error {
             Error::ConnectionAlreadyExists => "connection already exists",
             Error::ConnectionClosing => "connection closing",
             Error::ConnectionRefused => "connection refused",
+            Error::ProtocolUnreachable => "protocol unreachable",
+            Error::NetworkUnreachable => "network unreachable",
+            Error::HostUnreachable => "host unreachable",
+            Error::Prohibited => "communication administratively prohibited",
             Error::ConnectionReset => "connection reset",
             Error::ConnectionAborted => "connection aborted",
             Error::UserTimeout => "connection aborted due to user timeout",
@@ -57,6 +69,10 @@ impl Error {
             Error::ConnectionAlreadyExists => io::ErrorKind::AddrInUse,
             Error::ConnectionClosing => io::ErrorKind::BrokenPipe,
             Error::ConnectionRefused => io::ErrorKind::ConnectionRefused,
+            Error::ProtocolUnreachable => io::ErrorKind::ConnectionRefused,
+            Error::NetworkUnreachable => io::ErrorKind::NetworkUnreachable,
+            Error::HostUnreachable => io::ErrorKind::HostUnreachable,
+            Error::Prohibited => io::ErrorKind::HostUnreachable,
             Error::ConnectionReset => io::ErrorKind::ConnectionReset,
             Error::ConnectionAborted => io::ErrorKind::ConnectionAborted,
             Error::UserTimeout => io::ErrorKind::TimedOut,

@@ -55,6 +55,12 @@ const MUTATIONS: &[Mutation] = &[
     ("window/duplicates_are_told_by_dsack", "sack 1:1001", "sack 1:1002", &["options: expected <nop,nop,sack 1:1002>, got <nop,nop,sack 1:1001>"]),
     ("window/the_urgent_mark_can_be_asked_for", "SIOCATMARK, [1]", "SIOCATMARK, [0]", &["value"]),
 
+    // ICMP errors: what goes again, in which pieces, and what it is called.
+    ("icmp/too_big_is_sent_again_smaller", "> . 1:1001(1000)", "> . 1:1461(1460)", &["length: expected 1460, got 1000"]),
+    ("icmp/too_big_is_sent_again_smaller", "tcpi_pmtu == 1040", "tcpi_pmtu == 1500", &["tcpi_pmtu is 1040"]),
+    ("icmp/too_big_that_is_not", "tcpi_pmtu == 1500", "tcpi_pmtu == 600", &["tcpi_pmtu is 1500"]),
+    ("icmp/soft_in_syn_sent", "-1 ENETUNREACH", "-1 ETIMEDOUT", &["error: expected ETIMEDOUT, got ENETUNREACH"]),
+
     // Times.
     ("handshake/syn_ack_lost", "+2 > S.", "+3 > S.", &["time: expected 4.0 s (+-0.375 s), got 3.0 s"]),
     ("handshake/syn_lost_is_sent_again", "+4 > S", "+3 > S", &["no packet left by 6.375 s", "the next one left at 7.0 s"]),

@@ -188,6 +188,10 @@ fn wrong_numbers_are_named() {
         (&["--busy-poll", "1000001"], "--busy-poll"),
         (&["--engine", "smoltcp", "--queues", "2"], "--engine smoltcp cannot do --queues 2"),
         (&["--engine", "smoltcp", "--cc", "reno"], "--engine smoltcp cannot do --cc"),
+        (
+            &["--engine", "smoltcp", "--mtu-probing", "off"],
+            "--engine smoltcp cannot do --mtu-probing",
+        ),
         (&["--engine", "smoltcp", "--ecn", "on"], "--engine smoltcp cannot do --ecn"),
         (&["--cc", "none"], "reno"),
         (&["--ecn", "maybe"], "accept"),

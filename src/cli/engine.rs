@@ -58,6 +58,9 @@ impl EngineKind {
             EngineKind::Smoltcp if options.loss_detection.is_some() => {
                 refuse("--loss-detection", "it has one way, built in")
             }
+            EngineKind::Smoltcp if options.mtu_probing.is_some() => {
+                refuse("--mtu-probing", "it knows nothing of paths")
+            }
             EngineKind::Smoltcp if options.ecn.is_some() => {
                 refuse("--ecn", "it knows no explicit congestion notification")
             }

@@ -12,7 +12,7 @@ use super::engine::EngineKind;
 use super::options::seconds;
 use crate::device::fault::{self, Faults, Rule, Tally};
 use crate::stack;
-use crate::tcp::{Algorithm, EcnMode};
+use crate::tcp::{Algorithm, EcnMode, MtuProbing};
 
 /// Settings of the TCP machine, and what to record of it.
 #[derive(Args, Debug)]
@@ -42,6 +42,10 @@ pub(super) struct TcpOptions {
     /// too [default: accept]
     #[arg(long, value_enum, env = "GLASS_ECN", value_name = "MODE")]
     pub(super) ecn: Option<Ecn>,
+    /// When to find out by probes what the path carries (RFC 4821): off; black-hole, when full segments seem
+    /// to vanish without an ICMP error; always, segments begin small [default: black-hole]
+    #[arg(long, value_enum, env = "GLASS_MTU_PROBING", value_name = "WHEN")]
+    pub(super) mtu_probing: Option<Probing>,
     /// Write every event to this file, one JSON object a line
     #[arg(long, env = "GLASS_EVENTS", value_name = "FILE")]
     pub(super) events: Option<PathBuf>,
@@ -84,6 +88,17 @@ pub(super) enum Ecn {
     On,
 }
 
+/// `--mtu-probing`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Probing {
+    /// Never; ICMP errors are heard all the same
+    Off,
+    /// When full segments seem to vanish
+    BlackHole,
+    /// From the beginning
+    Always,
+}
+
 /// The names of all algorithms, and nothing else.
 fn algorithm() -> impl TypedValueParser<Value = Algorithm> {
     let names = Algorithm::ALL.map(Algorithm::name);
@@ -111,6 +126,11 @@ impl TcpOptions {
             Some(Ecn::Off) => EcnMode::Off,
             Some(Ecn::Accept) | None => EcnMode::Accept,
             Some(Ecn::On) => EcnMode::On,
+        };
+        config.tcp.path_mtu_probing = match self.mtu_probing {
+            Some(Probing::Off) => MtuProbing::Off,
+            Some(Probing::BlackHole) | None => MtuProbing::OnBlackHole,
+            Some(Probing::Always) => MtuProbing::Always,
         };
         config
     }

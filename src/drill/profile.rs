@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::host::{Habits, WindowUnit};
 use crate::stack::Settings;
-use crate::tcp::{Algorithm, Config, Keepalive};
+use crate::tcp::{Algorithm, Config, Keepalive, MtuProbing};
 use crate::wire::{HeaderStyle, OptionOrder};
 
 /// Whose choices to make.
@@ -35,7 +35,7 @@ impl Profile {
     fn tcp(self) -> Config {
         match self {
             // RFC 9293 3.4.2 (MSL), RFC 6298 2.1 and 2.4 (RTO), RFC 9293 3.8.6.3 (half a second at most
-            // for an ACK), RFC 6928 (initial window).
+            // for an ACK), RFC 6928 (initial window). Probing is for scripts to ask for (RFC 4821).
             Profile::Rfc => Config {
                 msl: Duration::from_mins(2),
                 receive_buffer: 65_535,
@@ -50,6 +50,7 @@ impl Profile {
                 tail_loss_probe: false,
                 frto: false,
                 restart_after_idle: true,
+                path_mtu_probing: MtuProbing::Off,
                 ..Config::default()
             },
             // Half of tcp_rmem's middle value is announced; its last decides the shift, and tcp_wmem's
@@ -69,6 +70,7 @@ impl Profile {
                 syn_retries: 6,
                 data_retries: 15,
                 restart_after_idle: true,
+                path_mtu_probing: MtuProbing::Off,
                 ..Config::default()
             },
             // net.inet.tcp.recvspace and sendspace; kern.ipc.maxsockbuf decides the shift.
@@ -91,6 +93,7 @@ impl Profile {
                 tail_loss_probe: false,
                 frto: false,
                 restart_after_idle: true,
+                path_mtu_probing: MtuProbing::Off,
                 ..Config::default()
             },
         }

@@ -48,10 +48,8 @@ impl Stack {
                 IpAddr::V6(_) if icmpv6::is_error(&first) => None,
                 IpAddr::V6(_) => Some(icmpv6::reassembly_time_exceeded(&first)),
             });
-            if let Some(told) = told
-                && self.may_send_icmp_error(now)
-            {
-                self.reply(told, now);
+            if let Some(told) = told {
+                self.send_icmp_error(|| told, now);
             }
             self.drop_packet(DropReason::FragmentTimeout, Some(from), now);
         }

@@ -1,7 +1,6 @@
 //! What comes in: packets, and time.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use bytes::Bytes;
 use etherparse::ip_number;
@@ -13,12 +12,10 @@ use crate::tcp::{self, Context, State, Tcb};
 use crate::time::Instant;
 use crate::trace::{ConnId, DropReason, Event, Mask, Role, What};
 use crate::wire::ip::Datagram;
-use crate::wire::{Flags, Frame, Packet, Segment, icmpv4, icmpv6, ip, tcp as tcp_wire};
+use crate::wire::{Flags, Frame, Packet, Segment, ip, tcp as tcp_wire};
 
 /// Answers of no connection that may wait for the driver.
 const MOST_REPLIES: usize = 1024;
-/// ICMP errors in a second (RFC 1812 4.3.2.8 and RFC 4443 2.4 f ask for a limit).
-const ICMP_ERRORS_PER_SECOND: u32 = 100;
 
 impl Stack {
     /// A packet came from the link. Whatever it is, nothing worse happens than that it is dropped.
@@ -63,13 +60,11 @@ impl Stack {
         }
         match (etherparse::IpNumber(datagram.protocol), datagram.dst) {
             (ip_number::TCP, _) => self.on_tcp(datagram, packet, now),
-            (ip_number::ICMP, IpAddr::V4(_)) => self.on_icmp(datagram, now),
-            (ip_number::IPV6_ICMP, IpAddr::V6(_)) => self.on_icmpv6(datagram, now),
+            (ip_number::ICMP, IpAddr::V4(_)) => self.on_icmp(datagram, packet, now),
+            (ip_number::IPV6_ICMP, IpAddr::V6(_)) => self.on_icmpv6(datagram, packet, now),
             (ip_number::UDP, _) => self.on_udp(datagram, now),
             (_, IpAddr::V6(_)) => self.on_unknown_next_header(datagram, now),
-            (_, IpAddr::V4(_)) => {
-                self.drop_packet(DropReason::UnknownProtocol, Some(datagram.src), now);
-            }
+            (_, IpAddr::V4(_)) => self.on_unknown_protocol(datagram, now),
         }
     }
 
@@ -93,45 +88,6 @@ impl Stack {
             [one] => *one == addr,
             _ => self.own_addrs.contains(&addr),
         }
-    }
-
-    fn on_icmp(&mut self, datagram: &Datagram, now: Instant) {
-        match icmpv4::parse(&datagram.payload) {
-            Ok(icmpv4::Message::EchoRequest { id, seq, data }) => {
-                self.counters.echo_replies += 1;
-                let reply = icmpv4::echo_reply(datagram.dst, datagram.src, id, seq, data);
-                self.reply(reply, now);
-            }
-            Ok(icmpv4::Message::Other) => {
-                self.drop_packet(DropReason::Icmp, Some(datagram.src), now);
-            }
-            Err(error) => {
-                self.drop_packet(DropReason::Malformed(error), Some(datagram.src), now);
-            }
-        }
-    }
-
-    /// Nobody listens on UDP: the sender is told (RFC 1122 3.2.2.1, RFC 4443 3.1), within limits.
-    fn on_udp(&mut self, datagram: &Datagram, now: Instant) {
-        if self.may_send_icmp_error(now) {
-            let told = match datagram.dst {
-                IpAddr::V4(_) => icmpv4::port_unreachable(datagram),
-                IpAddr::V6(_) => icmpv6::port_unreachable(datagram),
-            };
-            self.reply(told, now);
-        }
-        self.drop_packet(DropReason::UdpPortUnreachable, Some(datagram.src), now);
-    }
-
-    /// Whether one more ICMP error may leave at `now`, which counts as one.
-    pub(super) fn may_send_icmp_error(&mut self, now: Instant) -> bool {
-        let (left, since) = &mut self.icmp_budget;
-        if *since == Instant::NEVER || now.since(*since) >= Duration::from_secs(1) {
-            (*left, *since) = (ICMP_ERRORS_PER_SECOND, now);
-        }
-        let may = *left > 0;
-        *left = left.saturating_sub(1);
-        may
     }
 
     fn on_tcp(&mut self, datagram: &Datagram, packet: &Packet, now: Instant) {
@@ -270,7 +226,11 @@ impl Stack {
         let offset = self.secret.timestamp_offset(tuple.local.ip(), tuple.remote.ip());
         let config = settings.as_ref().map_or(&self.config.tcp, |own| &own.tcp);
         let tcb = Tcb::new(iss, offset, config);
-        let tcb = if tuple.local.is_ipv6() { tcb.over_ipv6(config) } else { tcb };
+        let remote = tuple.remote.ip();
+        let mut tcb = if remote.is_ipv6() { tcb.over_ipv6(config) } else { tcb };
+        if let Some(path) = self.paths.to(remote, now) {
+            tcb.begin_with_path(path);
+        }
         let slot = self.connections.insert(id, tuple, tcb, owner).slot;
         if let Some(settings) = settings {
             self.own_settings.set(slot, settings);
@@ -282,6 +242,9 @@ impl Stack {
     /// place in another queue, or be over.
     pub(super) fn after_input(&mut self, slot: u32, now: Instant) {
         let connection = self.connections.at(slot);
+        if let Some(path) = connection.tcb.take_path_news() {
+            self.paths.learn(connection.tuple.remote.ip(), path, now);
+        }
         let state = connection.tcb.state();
         match connection.owner {
             Owner::HalfOpen(listener) => match state {

@@ -9,11 +9,13 @@ mod asking;
 mod calls;
 mod connections;
 mod fragments;
+mod icmp;
 mod icmpv6;
 mod input;
 mod journal;
 mod listeners;
 mod output;
+mod paths;
 mod reassembly;
 mod routes;
 mod secret;
@@ -26,6 +28,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use connections::Connections;
 use listeners::Listeners;
+use paths::Paths;
 use reassembly::Reassembly;
 use settings::OwnSettings;
 use smallvec::SmallVec;
@@ -212,8 +215,8 @@ pub struct Stack {
     numbered: u64,
     /// Ephemeral ports handed out (RFC 6056 3.3.3).
     ports_used: u64,
-    /// ICMP errors left in the second that began then.
-    icmp_budget: (u32, Instant),
+    icmp_budget: icmp::Budget,
+    paths: Paths,
     /// Packets that come in parts.
     reassembly: Reassembly,
     /// How many packets of ours left in parts.
@@ -248,7 +251,8 @@ impl Stack {
             strays: Vec::new(),
             numbered: 0,
             ports_used: 0,
-            icmp_budget: (0, Instant::NEVER),
+            icmp_budget: icmp::Budget::new(),
+            paths: Paths::default(),
             reassembly: Reassembly::default(),
             cut: 0,
             journal: None,

@@ -2,6 +2,8 @@
 //! the others, and what it does with segments that may be theirs. Asking them is not here, for a stack
 //! knows nothing of its siblings but how many there are (`runtime::siblings`).
 
+use etherparse::ip_number;
+
 use super::{FourTuple, Input, Stack};
 use crate::time::Instant;
 use crate::trace::{ConnId, DropReason};
@@ -19,7 +21,7 @@ pub struct Place {
     pub count: u32,
 }
 
-/// A segment of no connection that this stack knows of. A sibling may know better.
+/// A segment of no connection that this stack knows of, or an ICMP error about one. A sibling may know better.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stray {
     /// The ends of the connection it would belong to.
@@ -72,6 +74,9 @@ impl Stack {
         self.note(now, || Input::Unclaimed(packet.clone()));
         // It was put aside as a good one, and its checksum has been looked at.
         let Ok(datagram) = ip::parse(&packet.octets) else { return };
+        if datagram.protocol != ip_number::TCP.0 {
+            return self.drop_packet(DropReason::IcmpNoConnection, Some(datagram.src), now);
+        }
         let Ok((ports, mut segment)) = tcp_wire::parse_verified(&datagram.payload) else { return };
         segment.segment_size = packet.segment_size;
         segment.ecn = datagram.ecn;

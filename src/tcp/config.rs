@@ -16,6 +16,12 @@ pub struct Config {
     /// Octets of IP options in front of each segment, which the data has to leave room for. The stack sets it
     /// from the route of a connection. Default 0.
     pub ip_options: u16,
+    /// Whether sizes of packets are found out that a path carries and nobody tells. Default: when full
+    /// segments seem to vanish.
+    pub path_mtu_probing: MtuProbing,
+    /// No ICMP error makes packets shorter than that, in octets: a forged one shall not get us to send a
+    /// header for every few octets. Default 552, the least that IPv4 paths have shown; IPv6 has 1280 at least.
+    pub min_path_mtu: u16,
     /// RCV.BUFF: octets a peer may send ahead of the application. Default 1 MiB.
     pub receive_buffer: u32,
     /// What it may grow to where windows turn out too small for the path. Default 0: it does not grow.
@@ -103,6 +109,20 @@ pub struct Config {
     pub challenge_acks: u32,
 }
 
+/// When a connection tries packets of several lengths to see which arrive (RFC 4821, RFC 8899). That ICMP
+/// errors are heard does not depend on it (RFC 1191, RFC 8201).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MtuProbing {
+    /// Never.
+    Off,
+    /// When full segments seem to vanish, and when what was known of the path is ten minutes old.
+    #[default]
+    OnBlackHole,
+    /// From the beginning: segments are small until larger ones have arrived.
+    Always,
+}
+
 /// When a connection uses explicit congestion notification (RFC 3168 6.1.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -140,6 +160,8 @@ impl Default for Config {
             msl: Duration::from_secs(30),
             mss: 536,
             ip_options: 0,
+            path_mtu_probing: MtuProbing::OnBlackHole,
+            min_path_mtu: 552,
             receive_buffer: 1 << 20,
             receive_buffer_max: 0,
             whole_segment_buffer: false,

@@ -37,5 +37,7 @@ impl Tcb {
         }
         (self.retries, self.keepalive_probes, self.close_requested).hash(hasher);
         (self.fin, self.reader_gone, self.error).hash(hasher);
+        (self.path_mss, self.ip_header, self.trouble()).hash(hasher);
+        self.path_mtu().map(|path| path.fingerprint(now)).hash(hasher);
     }
 }

@@ -92,7 +92,8 @@ impl Tcb {
 impl Tcb {
     /// The segment size is known: the initial congestion window is, too. A lost SYN makes it one
     /// segment (RFC 5681 3.1).
-    pub(super) fn begin_congestion_control(&mut self, cx: &Context<'_>) {
+    pub(super) fn begin_congestion_control(&mut self, cx: &mut Context<'_>) {
+        self.begin_path_mtu(cx);
         let segments = if self.retries > 0 { 1 } else { cx.config.initial_window };
         self.congestion = self.fresh_congestion_control(segments, cx);
         if let Some(mut undo) = self.recovery.undo.take() {

@@ -143,7 +143,9 @@ impl Tcb {
         flags.set(Flags::FIN, sent.fin);
         let octets = sent.data();
         flags.set(Flags::PSH, sent.psh && octets > 0);
-        if sent.seq == self.snd.una && why == Retransmission::Fast {
+        let is_no_timeout =
+            matches!(why, Retransmission::Fast | Retransmission::TooBig | Retransmission::MtuProbe);
+        if sent.seq == self.snd.una && is_no_timeout {
             // Its acknowledgment is a round trip away from here, not from the last one.
             self.put_timeout_off(cx);
         }
@@ -203,6 +205,11 @@ impl Tcb {
             return None;
         }
         self.slow_down_after_idling(cx);
+        if self.network.is_some()
+            && let Some(probe) = self.next_mtu_probe(cx)
+        {
+            return Some(probe);
+        }
         let octets = self.sendable(cx);
         let unsent = self.unsent();
         let window_left = (self.snd.una + self.snd.wnd).since(self.snd.nxt);
@@ -221,7 +228,7 @@ impl Tcb {
     }
 
     /// Sends the next `octets` for the first time, and the FIN behind them.
-    fn send_new(
+    pub(super) fn send_new(
         &mut self,
         octets: u32,
         fin: bool,

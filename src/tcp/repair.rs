@@ -28,6 +28,9 @@ impl Tcb {
         } else {
             self.detect_losses_by_time(cx)
         };
+        if self.network.is_some() && self.is_only_mtu_probe_lost(cx) {
+            return 0;
+        }
         let octets = self.take_losses(&losses, cx);
         if octets > 0 && !self.recovery.is_repairing() {
             self.begin_fast_recovery(news, cx);

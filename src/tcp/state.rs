@@ -124,6 +124,8 @@ pub enum Cause {
     FinAcknowledged,
     /// A RST arrived.
     RstArrived,
+    /// An ICMP error arrived about our SYN: it cannot be answered.
+    Unreachable,
     /// A SYN arrived within the window of a connection that had come from LISTEN.
     SynInWindow,
     /// Twice the maximum segment lifetime has passed.
@@ -153,6 +155,7 @@ impl Cause {
             Cause::FinArrived => "rcv FIN",
             Cause::FinAcknowledged => "rcv ACK of FIN",
             Cause::RstArrived => "rcv RST",
+            Cause::Unreachable => "rcv ICMP error",
             Cause::SynInWindow => "rcv SYN in window",
             Cause::TimeWaitOver => "2MSL timeout",
             Cause::NewIncarnation => "rcv new SYN",
@@ -174,6 +177,7 @@ impl Cause {
             Cause::SynAcknowledged | Cause::FinAcknowledged => "3.10.7.4 fifth",
             Cause::FinArrived => "3.10.7.4 eighth",
             Cause::RstArrived => "3.10.7.4 second",
+            Cause::Unreachable => "3.9.2.2 SHLD-26",
             Cause::SynInWindow => "3.10.7.4 fourth",
             Cause::TimeWaitOver | Cause::UserTimeout => "3.10.8",
             Cause::NewIncarnation => "3.6.1 MAY-2",
@@ -200,6 +204,7 @@ impl Cause {
             | Cause::SynAcknowledged
             | Cause::FinArrived
             | Cause::FinAcknowledged
+            | Cause::Unreachable
             | Cause::SynInWindow
             | Cause::TimeWaitOver
             | Cause::NewIncarnation
@@ -253,6 +258,10 @@ pub const ARROWS: &[Arrow] = {
         (CloseWait, Closed, Cause::RstArrived),
         (Closing, Closed, Cause::RstArrived),
         (LastAck, Closed, Cause::RstArrived),
+        // Hard errors of ICMP, before the connection is synchronized: RFC 9293 3.9.2.2, RFC 5927 5.2.
+        (SynSent, Closed, Cause::Unreachable),
+        (SynReceived, Listen, Cause::Unreachable),
+        (SynReceived, Closed, Cause::Unreachable),
         // Aborts: RFC 9293 3.10.5.
         (Listen, Closed, Cause::Abort),
         (SynSent, Closed, Cause::Abort),

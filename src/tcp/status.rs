@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use super::config::Config;
 use super::congestion::{Algorithm, CongestionControl};
+use super::path_mtu::MtuSource;
 use super::recovery::Kind;
 use super::state::{Cause, State};
 use super::tcb::Tcb;
 use super::timers::Timer;
+use crate::error::Error;
 use crate::time::Instant;
 
 /// A snapshot of one connection. Sizes are in octets, durations in microseconds when serialized.
@@ -99,6 +101,17 @@ impl Status {
 /// What was learnt of the path to the peer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct PathStatus {
+    /// The longest packet that we send, header and all, in octets.
+    pub mtu: u32,
+    /// Why it is so long.
+    pub mtu_source: MtuSource,
+    /// The length of a longer packet that is on its way, to see whether it arrives.
+    pub mtu_probe: Option<u32>,
+    /// Longer packets are tried when that is over; `None`: nothing is known that could grow old.
+    #[serde(rename = "mtu_left_us", serialize_with = "maybe_micros")]
+    pub mtu_left: Option<Duration>,
+    /// What the network has told, while nothing has been delivered since.
+    pub trouble: Option<Error>,
     /// The least round-trip time of the last five minutes.
     #[serde(rename = "min_rtt_us", serialize_with = "maybe_micros")]
     pub min_rtt: Option<Duration>,
@@ -199,7 +212,7 @@ impl Tcb {
             segments_sent_again: self
                 .flight
                 .count(|sent| sent.was_sent_again() && sent.is_under_way()),
-            path: self.path_status(config),
+            path: self.path_status(now, config),
             recovery: self.recovery_state(),
             timeouts: self.retries,
             send_queue: self.snd.queue.len(),
@@ -217,10 +230,15 @@ impl Tcb {
         }
     }
 
-    fn path_status(&self, config: &Config) -> PathStatus {
+    fn path_status(&self, now: Instant, config: &Config) -> PathStatus {
         let min_rtt = self.rtt.least();
         let (least, srtt) = (min_rtt.unwrap_or_default(), self.rtt.srtt().unwrap_or_default());
         PathStatus {
+            mtu: self.mtu(config),
+            mtu_source: self.mtu_source(),
+            mtu_probe: self.mtu_probe_length(),
+            mtu_left: self.known_path().and_then(|known| known.until()).map(|at| at.since(now)),
+            trouble: self.trouble(),
             min_rtt,
             in_network: self.pipe(config),
             delivered: self.progress.delivered,

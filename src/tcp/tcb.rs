@@ -13,6 +13,7 @@ use super::context::Context;
 use super::dsack::Duplicate;
 use super::ecn::EcnState;
 use super::negotiation::{DEFAULT_MSS_IPV6, Negotiated};
+use super::network::Network;
 use super::receive_queue::ReceiveQueue;
 use super::recovery::{Flight, Recovery};
 use super::rtt::Rtt;
@@ -37,6 +38,13 @@ pub struct Tcb {
     pub(super) snd: Snd,
     pub(super) rcv: Rcv,
     pub(super) negotiated: Negotiated,
+    /// What the path carries, as far as is known, in octets of data and options; `u16::MAX`: whatever the
+    /// ends take.
+    pub(super) path_mss: u16,
+    /// Octets of IP header in front of each segment.
+    pub(super) ip_header: u8,
+    /// What was heard of the network, if anything was.
+    pub(super) network: Option<Box<Network>>,
     pub(super) ecn: EcnState,
     pub(super) settings: Settings,
 
@@ -62,8 +70,6 @@ pub struct Tcb {
     /// When the peer was heard last, and how many keep-alive probes went out since.
     pub(super) last_heard: Instant,
     pub(super) keepalive_probes: u32,
-    /// Its segments go over IPv6, whose header leaves less room for them.
-    is_over_ipv6: bool,
     pub(super) counters: Counters,
     /// The last transitions. A connection that is open has room for its own here; one that closes, for a
     /// while, elsewhere.
@@ -170,6 +176,9 @@ impl Tcb {
             snd: Snd::new(iss),
             rcv: Rcv::new(config),
             negotiated: Negotiated::new(config, ts_offset),
+            path_mss: u16::MAX,
+            ip_header: Tcb::IPV4_HEADER,
+            network: None,
             ecn: EcnState::default(),
             settings: Settings {
                 nagle: config.nagle,
@@ -195,7 +204,6 @@ impl Tcb {
             error: None,
             last_heard: Instant::ZERO,
             keepalive_probes: 0,
-            is_over_ipv6: false,
             counters: Counters::default(),
             history: SmallVec::new(),
         }
@@ -204,7 +212,7 @@ impl Tcb {
     /// The same over IPv6.
     #[must_use]
     pub fn over_ipv6(mut self, config: &Config) -> Self {
-        self.is_over_ipv6 = true;
+        self.ip_header = Tcb::IPV6_HEADER;
         self.negotiate_anew(config);
         let mss = u32::from(self.own_mss(config));
         self.congestion = Control::new(config.congestion, config.initial_window, mss);
@@ -214,7 +222,7 @@ impl Tcb {
     /// Nothing is agreed on yet.
     fn negotiate_anew(&mut self, config: &Config) {
         self.negotiated = Negotiated::new(config, self.negotiated.ts_offset);
-        if self.is_over_ipv6 {
+        if self.is_over_ipv6() {
             self.negotiated.peer_mss = DEFAULT_MSS_IPV6;
         }
     }
@@ -305,16 +313,13 @@ impl Tcb {
 
     /// What our link carries in one segment, options counted: the MSS that we announce (RFC 6691 2).
     pub(super) fn own_mss(&self, config: &Config) -> u16 {
-        /// Octets that the header of IPv6 has more than that of IPv4.
-        const LONGER: u16 = 20;
-        if self.is_over_ipv6 { config.mss.saturating_sub(LONGER).max(1) } else { config.mss }
+        config.mss.saturating_sub(u16::from(self.ip_header - Tcb::IPV4_HEADER)).max(1)
     }
 
-    /// Eff.snd.MSS without options of TCP: the smaller of what the peer takes and what our link carries, less
-    /// the options of IP (RFC 9293 3.7.1, MUST-16).
+    /// Eff.snd.MSS without options of TCP: the smallest of what the peer takes, what our link carries and what
+    /// the path does, less the options of IP (RFC 9293 3.7.1, MUST-16).
     pub(super) fn send_mss(&self, config: &Config) -> u32 {
-        let both_take = self.negotiated.peer_mss.min(self.own_mss(config));
-        u32::from(both_take.saturating_sub(config.ip_options).max(1))
+        u32::from(self.segment_limit(config).saturating_sub(config.ip_options).max(1))
     }
 
     /// The last transitions, oldest first.
@@ -398,6 +403,8 @@ impl Tcb {
         self.rcv = Rcv::new(cx.config);
         self.snd = Snd::new(self.iss);
         self.negotiate_anew(cx.config);
+        self.path_mss = u16::MAX;
+        self.network = None;
         self.ecn = EcnState::default();
         self.retries = 0;
     }
@@ -417,6 +424,7 @@ impl Tcb {
         self.pending.probe = false;
         self.pending.loss_probe = false;
         self.pending.keepalive = false;
+        self.forget_mtu_probe();
     }
 }
 

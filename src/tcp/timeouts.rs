@@ -47,6 +47,8 @@ impl Tcb {
         if !self.count_retry(cx) {
             return;
         }
+        self.time_mtu_probe_out(cx);
+        self.suspect_black_hole(cx);
         self.begin_timeout_repair(cx);
         self.rtt.back_off();
         self.wait_for_a_timeout(cx);
@@ -119,7 +121,9 @@ impl Tcb {
         }
     }
 
+    /// What the network has told meanwhile is why (RFC 9293 3.9.2.2, SHLD-25).
     fn give_up(&mut self, cx: &mut Context<'_>) {
+        let error = self.trouble().unwrap_or(Error::UserTimeout);
         match self.state {
             State::SynSent
             | State::SynReceived
@@ -128,7 +132,7 @@ impl Tcb {
             | State::FinWait2
             | State::CloseWait
             | State::Closing
-            | State::LastAck => self.fail(Error::UserTimeout, Cause::UserTimeout, cx),
+            | State::LastAck => self.fail(error, Cause::UserTimeout, cx),
             State::Closed | State::Listen | State::TimeWait => {}
         }
     }

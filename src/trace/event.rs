@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::seq::Seq;
 use crate::tcp::{Cause, State, Timer};
 use crate::time::Instant;
-use crate::wire::{Ecn, Flags, Options, ParseError};
+use crate::wire::{Ecn, Flags, Options, ParseError, Problem};
 
 bitflags! {
     /// Kinds of events, for choosing which to build.
@@ -34,8 +34,10 @@ bitflags! {
         const CALLS = 1 << 7;
         /// What faults, made on purpose, did to packets.
         const FAULTS = 1 << 8;
+        /// What the network tells of our segments, and what the path carries.
+        const PATH = 1 << 9;
         /// What an application is to be told without asking, unless it does not want to (RFC 9293 3.9.1.8,
-        /// MUST-47, SHLD-20): urgent data, a peer that does not answer.
+        /// MUST-47, SHLD-20): urgent data, a peer that does not answer, an ICMP error.
         const REPORTS = 1 << 10;
     }
 }
@@ -157,6 +159,30 @@ pub enum What {
         /// It lasts until this is acknowledged.
         until: Seq,
     },
+    /// An ICMP error came about a segment of ours that is in flight.
+    NetworkError {
+        /// What it says.
+        #[serde(flatten)]
+        problem: Problem,
+        /// The segment's number.
+        seq: Seq,
+        /// What follows.
+        effect: ErrorEffect,
+    },
+    /// What the path carries is known better, or taken to be different.
+    PathMtu {
+        /// The longest packet that we send from now on, in octets.
+        mtu: u32,
+        /// How that came.
+        change: PathMtuChange,
+    },
+    /// A packet that is longer than what is known to pass left, or did not arrive.
+    MtuProbe {
+        /// Its length in octets.
+        mtu: u32,
+        /// Which of these.
+        fate: ProbeFate,
+    },
     /// The peer announced urgent data that ends at this point.
     Urgent {
         /// RCV.UP.
@@ -197,6 +223,9 @@ impl What {
             What::SendWindow { .. } | What::CongestionWindow { .. } | What::Recovery { .. } => {
                 Mask::WINDOWS
             }
+            // An application wants to know of it, too.
+            What::NetworkError { .. } => Mask::PATH.union(Mask::REPORTS),
+            What::PathMtu { .. } | What::MtuProbe { .. } => Mask::PATH,
             What::Call { .. } => Mask::CALLS,
             What::Fault(_) => Mask::FAULTS,
         }
@@ -264,6 +293,10 @@ pub enum Retransmission {
     Probe,
     /// The peer's SYN came, or came again: ours goes with its acknowledgment (RFC 9293 3.5).
     Handshake,
+    /// It was too large for the path, an ICMP error says: it goes in smaller segments (RFC 1191 6.4).
+    TooBig,
+    /// It was sent larger than what is known to pass, and did not arrive: it goes as usual (RFC 4821).
+    MtuProbe,
 }
 
 /// How the repair of losses changed.
@@ -292,6 +325,46 @@ pub enum Undone {
     OlderTimestamp,
     /// After a timeout, acknowledgments came for what was not sent again (F-RTO, RFC 5682).
     LaterAcks,
+}
+
+/// What follows from an ICMP error about a segment of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorEffect {
+    /// The attempt to connect ends (RFC 9293 3.9.2.2, SHLD-26).
+    Aborts,
+    /// Nothing for now: should the connection be given up, this is why (SHLD-25, MUST-56).
+    Remembered,
+    /// Segments become smaller, or less of a larger size is hoped for.
+    Shrinks,
+}
+
+/// How what is known of the path changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PathMtuChange {
+    /// An ICMP error told (RFC 1191, RFC 8201).
+    Told,
+    /// Full segments seem to vanish without a word (RFC 4821 7.7, RFC 8899 4.3).
+    BlackHole,
+    /// A larger packet has arrived (RFC 4821 7.6.1).
+    Probed,
+    /// What was known is too old: it is tried whether more passes (RFC 1191 6.3).
+    Outdated,
+    /// An earlier connection to the same address has learnt it, or it is begun carefully.
+    Known,
+}
+
+/// What became of a probe of the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProbeFate {
+    /// It left.
+    Sent,
+    /// It did not arrive, and everything around it did.
+    Lost,
+    /// It did not arrive, as other segments did not: that says nothing.
+    Unclear,
 }
 
 /// How a timer changed.
@@ -360,10 +433,18 @@ pub enum DropReason {
     FragmentTimeout,
     /// A transport protocol nobody here speaks.
     UnknownProtocol,
-    /// An ICMP message that asks for nothing.
+    /// An ICMP message that asks for nothing: no request, and no error that a host acts on.
     Icmp,
     /// Router or neighbour discovery: on this link there is nobody to be found.
     Discovery,
+    /// An ICMP error about no connection of ours.
+    IcmpNoConnection,
+    /// An ICMP error about nothing that is in flight (RFC 5927 4.1).
+    IcmpNotInFlight,
+    /// An ICMP error that something is too big which is no larger than it says (RFC 5927 7.2).
+    IcmpNotTooBig,
+    /// A source quench (RFC 9293 3.9.2.2, MUST-55; RFC 6633).
+    SourceQuench,
     /// UDP: nobody listens. The sender is told, as often as the rate limit allows.
     UdpPortUnreachable,
     /// A TCP segment for no connection and no listener. It is answered with RST.

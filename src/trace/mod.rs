@@ -6,8 +6,8 @@ mod strike;
 mod tracer;
 
 pub use event::{
-    Call, ConnId, DropReason, Event, Mask, RecoveryChange, Retransmission, Role, SegmentSummary,
-    TimerChange, Undone, What,
+    Call, ConnId, DropReason, ErrorEffect, Event, Mask, PathMtuChange, ProbeFate, RecoveryChange,
+    Retransmission, Role, SegmentSummary, TimerChange, Undone, What,
 };
 pub use strike::{Harm, Strike, Way};
 pub use tracer::{Sink, Tracer};

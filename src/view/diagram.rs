@@ -67,6 +67,7 @@ const fn is_listed(cause: Cause) -> bool {
         | Cause::NewIncarnation => false,
         Cause::Abort
         | Cause::RstArrived
+        | Cause::Unreachable
         | Cause::SynInWindow
         | Cause::UserTimeout
         | Cause::OrphanTimeout

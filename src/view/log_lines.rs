@@ -9,8 +9,8 @@ use log::Level;
 use super::words;
 use crate::seq::Seq;
 use crate::trace::{
-    Call, ConnId, DropReason, Event, Mask, RecoveryChange, Role, SegmentSummary, Sink, Strike,
-    TimerChange, Undone, What,
+    Call, ConnId, DropReason, Event, Mask, ProbeFate, RecoveryChange, Role, SegmentSummary, Sink,
+    Strike, TimerChange, Undone, What,
 };
 use crate::wire::{Ecn, Flags};
 
@@ -61,6 +61,16 @@ impl LogLines {
             What::Recovery { change, until } => {
                 format!("{who}: {}", words_of_recovery(*change, *until))
             }
+            What::NetworkError { problem, seq, effect } => {
+                let (problem, effect) = (words::problem(*problem), words::effect(*effect));
+                format!("{who}: ICMP error about {seq}: {problem}; {effect}")
+            }
+            What::PathMtu { mtu, change } => {
+                format!("{who}: path MTU {mtu} ({})", words::path_mtu(*change))
+            }
+            What::MtuProbe { mtu, fate } => {
+                format!("{who}: probe of {mtu} octets {}", words_of_fate(*fate))
+            }
             What::Urgent { pointer } => format!("{who}: urgent data until {pointer}"),
             What::Unanswered { timeouts } => {
                 format!("{who}: {timeouts} timeouts in a row: the peer does not answer")
@@ -89,7 +99,7 @@ impl Sink for LogLines {
             wanted |= Mask::CONNECTIONS | Mask::STATES;
         }
         if log::log_enabled!(target: TARGET, Level::Debug) {
-            wanted |= Mask::SEGMENTS | Mask::DROPS | Mask::FAULTS | Mask::REPORTS;
+            wanted |= Mask::SEGMENTS | Mask::DROPS | Mask::FAULTS | Mask::REPORTS | Mask::PATH;
         }
         if log::log_enabled!(target: TARGET, Level::Trace) {
             wanted |= Mask::all();
@@ -116,7 +126,8 @@ const DEBUG: Mask = Mask::CONNECTIONS
     .union(Mask::SEGMENTS)
     .union(Mask::DROPS)
     .union(Mask::FAULTS)
-    .union(Mask::REPORTS);
+    .union(Mask::REPORTS)
+    .union(Mask::PATH);
 
 /// The level at which events of this kind are logged.
 fn level(kind: Mask) -> Level {
@@ -178,6 +189,14 @@ fn words_of_recovery(change: RecoveryChange, until: Seq) -> String {
     }
 }
 
+const fn words_of_fate(fate: ProbeFate) -> &'static str {
+    match fate {
+        ProbeFate::Sent => "sent",
+        ProbeFate::Lost => "lost, and nothing else",
+        ProbeFate::Unclear => "lost, as others were",
+    }
+}
+
 fn words_of_change(change: TimerChange) -> String {
     match change {
         TimerChange::Armed { until } => format!("armed until {until}"),
@@ -212,7 +231,8 @@ mod tests {
     use crate::seq::Seq;
     use crate::tcp::{Cause, State};
     use crate::time::Instant;
-    use crate::wire::Options;
+    use crate::trace::{ErrorEffect, PathMtuChange};
+    use crate::wire::{Options, Problem};
 
     fn event(conn: Option<u64>, what: What) -> Event {
         Event { at: Instant::ZERO, conn: conn.map(ConnId), what }
@@ -256,6 +276,25 @@ mod tests {
         };
         assert_eq!(segment(&seg(Ecn::Ce)), "ACK,ECE seq 1 ack 2 win 3 len 4 CE");
         assert_eq!(segment(&seg(Ecn::Ect0)), "ACK,ECE seq 1 ack 2 win 3 len 4");
+    }
+
+    #[test]
+    fn what_the_network_tells_says_what_follows() {
+        let lines = LogLines::new();
+        let (problem, effect) = (Problem::PortUnreachable, ErrorEffect::Remembered);
+        assert_eq!(
+            lines.text(&event(Some(1), What::NetworkError { problem, seq: Seq(7), effect })),
+            "#1: ICMP error about 7: port unreachable; remembered"
+        );
+        let change = PathMtuChange::BlackHole;
+        assert_eq!(
+            lines.text(&event(Some(1), What::PathMtu { mtu: 1_064, change })),
+            "#1: path MTU 1064 (full segments seem to vanish)"
+        );
+        assert_eq!(
+            lines.text(&event(Some(1), What::MtuProbe { mtu: 1_500, fate: ProbeFate::Lost })),
+            "#1: probe of 1500 octets lost, and nothing else"
+        );
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::trace::{DropReason, Retransmission};
+use crate::trace::{DropReason, ErrorEffect, PathMtuChange, Retransmission};
+use crate::wire::Problem;
 
 /// Why something was not acted on, short enough to stand on an arrow.
 pub(super) const fn dropped(why: DropReason) -> &'static str {
@@ -20,6 +21,10 @@ pub(super) const fn dropped(why: DropReason) -> &'static str {
         DropReason::UnknownProtocol => "unknown protocol",
         DropReason::Icmp => "ICMP that asks for nothing",
         DropReason::Discovery => "router or neighbour discovery",
+        DropReason::IcmpNoConnection => "ICMP error, no such connection",
+        DropReason::IcmpNotInFlight => "ICMP error, nothing such in flight",
+        DropReason::IcmpNotTooBig => "ICMP error, nothing is as big",
+        DropReason::SourceQuench => "source quench",
         DropReason::UdpPortUnreachable => "UDP, nobody listens",
         DropReason::NoConnection => "no such connection",
         DropReason::ListenQueueFull => "listen queue full",
@@ -49,6 +54,45 @@ pub(super) const fn again(why: Retransmission) -> &'static str {
         Retransmission::LossProbe => "loss probe",
         Retransmission::Probe => "window probe",
         Retransmission::Handshake => "again, with ACK",
+        Retransmission::TooBig => "again, smaller (too big)",
+        Retransmission::MtuProbe => "again, smaller (MTU probe lost)",
+    }
+}
+
+/// What an ICMP error says.
+pub(super) fn problem(problem: Problem) -> String {
+    let words = match problem {
+        Problem::NetworkUnreachable => "network unreachable",
+        Problem::HostUnreachable => "host unreachable",
+        Problem::Prohibited => "administratively prohibited",
+        Problem::ProtocolUnreachable => "protocol unreachable",
+        Problem::PortUnreachable => "port unreachable",
+        Problem::TooBig { mtu: 0 } => "too big",
+        Problem::TooBig { mtu } => return format!("too big, the next link carries {mtu}"),
+        Problem::TimeExceeded => "time exceeded",
+        Problem::ParameterProblem => "parameter problem",
+        Problem::SourceQuench => "source quench",
+    };
+    words.to_owned()
+}
+
+/// What follows from an ICMP error.
+pub(super) const fn effect(effect: ErrorEffect) -> &'static str {
+    match effect {
+        ErrorEffect::Aborts => "there is no point in trying",
+        ErrorEffect::Remembered => "remembered",
+        ErrorEffect::Shrinks => "segments shrink",
+    }
+}
+
+/// Why the path is taken to carry what it is taken to carry.
+pub(super) const fn path_mtu(change: PathMtuChange) -> &'static str {
+    match change {
+        PathMtuChange::Told => "told by ICMP",
+        PathMtuChange::BlackHole => "full segments seem to vanish",
+        PathMtuChange::Probed => "a probe arrived",
+        PathMtuChange::Outdated => "what was known is old",
+        PathMtuChange::Known => "known from before",
     }
 }
 

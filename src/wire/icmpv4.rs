@@ -1,4 +1,4 @@
-//! ICMP for IPv4 (RFC 792): echo, and the errors that we send.
+//! ICMP for IPv4 (RFC 792): echo, and the errors that we send. Those of others are read in `icmp_error`.
 
 use std::net::IpAddr;
 
@@ -8,6 +8,7 @@ use etherparse::{IcmpEchoHeader, Icmpv4Header, Icmpv4Slice, Icmpv4Type, icmpv4, 
 
 use super::checksum::Checksum;
 use super::frame::Frame;
+use super::icmp_error::{self, IcmpError};
 use super::ip::{self, Datagram};
 use super::{HeaderStyle, ParseError, Payload};
 
@@ -23,6 +24,8 @@ pub enum Message {
         /// The data to send back.
         data: Bytes,
     },
+    /// A packet of ours did not arrive.
+    Error(IcmpError),
     /// Anything else.
     Other,
 }
@@ -31,7 +34,7 @@ pub enum Message {
 ///
 /// # Errors
 ///
-/// Fewer than eight octets, or a wrong checksum.
+/// Fewer than eight octets, a wrong checksum, or an error that quotes too little.
 pub fn parse(bytes: &Bytes) -> Result<Message, ParseError> {
     let message = Icmpv4Slice::from_slice(bytes).map_err(|_| ParseError::Truncated)?;
     let mut sum = Checksum::default();
@@ -43,7 +46,7 @@ pub fn parse(bytes: &Bytes) -> Result<Message, ParseError> {
         Icmpv4Type::EchoRequest(IcmpEchoHeader { id, seq }) => {
             Message::EchoRequest { id, seq, data: bytes.slice(message.header_len()..) }
         }
-        _ => Message::Other,
+        _ => icmp_error::parse_v4(bytes)?.map_or(Message::Other, Message::Error),
     })
 }
 
@@ -57,6 +60,12 @@ pub fn echo_reply(src: IpAddr, dst: IpAddr, id: u16, seq: u16, data: Bytes) -> F
 #[must_use]
 pub fn port_unreachable(rejected: &Datagram) -> Frame {
     error(rejected, Icmpv4Type::DestinationUnreachable(icmpv4::DestUnreachableHeader::Port))
+}
+
+/// The packet that says that nobody here speaks the protocol of `rejected`.
+#[must_use]
+pub fn protocol_unreachable(rejected: &Datagram) -> Frame {
+    error(rejected, Icmpv4Type::DestinationUnreachable(icmpv4::DestUnreachableHeader::Protocol))
 }
 
 /// The packet that says that the fragments of a packet, of which `first` is the first, did not all come in

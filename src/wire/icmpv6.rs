@@ -1,21 +1,19 @@
-//! ICMP for IPv6 (RFC 4443): echo, the errors that we send and those that come. Of neighbour discovery
-//! (RFC 4861) it is only known what it is: a TUN has no neighbours to be found.
+//! ICMP for IPv6 (RFC 4443): echo, and the errors that we send. Those of others are read in `icmp_error`. Of
+//! neighbour discovery (RFC 4861) it is only known what it is: a TUN has no neighbours to be found.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::IpAddr;
 
 use bytes::{Bytes, BytesMut};
 use etherparse::icmpv6::{
     DestUnreachableCode, ParameterProblemCode, ParameterProblemHeader, TimeExceededCode,
 };
-use etherparse::{
-    IcmpEchoHeader, Icmpv6Header, Icmpv6Slice, Icmpv6Type, IpNumber, Ipv6HeaderSlice, ip_number,
-};
+use etherparse::{IcmpEchoHeader, Icmpv6Header, Icmpv6Slice, Icmpv6Type, IpNumber, ip_number};
 
 use super::checksum::Checksum;
 use super::frame::Frame;
+use super::icmp_error::{self, IcmpError};
 use super::ip::{self, Datagram, Defect, DefectKind};
-use super::{HeaderStyle, ParseError, Payload, ipv6};
-use crate::seq::Seq;
+use super::{HeaderStyle, ParseError, Payload};
 
 /// An error quotes as much of a packet as fits into what every link carries (RFC 4443 2.4 c).
 const MOST_QUOTED: usize = 1280 - 40 - 8;
@@ -34,49 +32,12 @@ pub enum Message {
         /// The data to send back.
         data: Bytes,
     },
-    /// A packet of ours did not arrive, or may not.
-    Error(Error),
+    /// A packet of ours did not arrive.
+    Error(IcmpError),
     /// Router or neighbour discovery (RFC 4861), or a redirect.
     Discovery,
     /// Anything else.
     Other,
-}
-
-/// What an error says, and of which packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Error {
-    /// What it says.
-    pub kind: ErrorKind,
-    /// Where the packet came from: an address and port of ours, if the error is genuine.
-    pub src: SocketAddr,
-    /// Where it was going.
-    pub dst: SocketAddr,
-    /// Its protocol.
-    pub protocol: u8,
-    /// Its sequence number, of a TCP segment. Only whoever saw the packet can know it (RFC 5927 4.1).
-    pub seq: Option<Seq>,
-}
-
-/// What an error says (RFC 4443 3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorKind {
-    /// It could not be delivered; the code says why (3.1).
-    Unreachable {
-        /// 0 no route, 1 forbidden, 2 out of scope, 3 no such host, 4 nobody at the port, 5 and 6 policy.
-        code: u8,
-    },
-    /// It is longer than a link on its way carries (3.2).
-    TooBig {
-        /// What that link carries, in octets.
-        mtu: u32,
-    },
-    /// Its hops ran out, or its fragments did not all come in time (3.3).
-    TimeExceeded,
-    /// Something in it was not understood (3.4).
-    ParameterProblem {
-        /// Which octet of it.
-        pointer: u32,
-    },
 }
 
 /// Reads a message: `bytes` is the whole payload of a packet from `src` to `dst`.
@@ -91,18 +52,15 @@ pub fn parse(bytes: &Bytes, src: IpAddr, dst: IpAddr) -> Result<Message, ParseEr
     if !sum.is_valid() {
         return Err(ParseError::IcmpChecksum);
     }
-    let error = |kind| quoted(kind, &bytes[8..]).map_or(Message::Other, Message::Error);
     Ok(match message.icmp_type() {
         Icmpv6Type::EchoRequest(IcmpEchoHeader { id, seq }) => {
             Message::EchoRequest { id, seq, data: bytes.slice(message.header_len()..) }
         }
-        Icmpv6Type::DestinationUnreachable(code) => {
-            error(ErrorKind::Unreachable { code: code.code_u8() })
-        }
-        Icmpv6Type::PacketTooBig { mtu } => error(ErrorKind::TooBig { mtu }),
-        Icmpv6Type::TimeExceeded(_) => error(ErrorKind::TimeExceeded),
-        Icmpv6Type::ParameterProblem(ParameterProblemHeader { pointer, .. }) => {
-            error(ErrorKind::ParameterProblem { pointer })
+        Icmpv6Type::DestinationUnreachable(_)
+        | Icmpv6Type::PacketTooBig { .. }
+        | Icmpv6Type::TimeExceeded(_)
+        | Icmpv6Type::ParameterProblem(_) => {
+            icmp_error::parse_v6(bytes).map_or(Message::Other, Message::Error)
         }
         Icmpv6Type::RouterSolicitation
         | Icmpv6Type::RouterAdvertisement(_)
@@ -111,23 +69,6 @@ pub fn parse(bytes: &Bytes, src: IpAddr, dst: IpAddr) -> Result<Message, ParseEr
         | Icmpv6Type::Redirect => Message::Discovery,
         Icmpv6Type::EchoReply(_) | Icmpv6Type::Unknown { .. } => Message::Other,
     })
-}
-
-/// What can be seen of the packet that an error quotes; `None` if not even its ports.
-fn quoted(kind: ErrorKind, quote: &[u8]) -> Option<Error> {
-    let header = Ipv6HeaderSlice::from_slice(quote).ok()?;
-    let (protocol, at) = ipv6::upper_layer(quote)?;
-    let transport = quote.get(at..)?;
-    let port = |at: usize| Some(u16::from_be_bytes(*transport.get(at..)?.first_chunk()?));
-    let (from, to) = match protocol {
-        ip_number::TCP | ip_number::UDP => (port(0)?, port(2)?),
-        _ => (0, 0),
-    };
-    let seq = transport.get(4..).and_then(|rest| rest.first_chunk());
-    let seq = seq.filter(|_| protocol == ip_number::TCP).map(|seq| Seq(u32::from_be_bytes(*seq)));
-    let (src, dst) = (header.source_addr(), header.destination_addr());
-    let end = |ip: Ipv6Addr, port| SocketAddr::new(ip.into(), port);
-    Some(Error { kind, src: end(src, from), dst: end(dst, to), protocol: protocol.0, seq })
 }
 
 /// The packet that answers an echo request: the same data back (RFC 4443 4.2).
@@ -230,8 +171,11 @@ fn emit(src: IpAddr, dst: IpAddr, kind: Icmpv6Type, data: Bytes) -> Frame {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use super::*;
-    use crate::wire::{Flags, Segment, tcp};
+    use crate::seq::Seq;
+    use crate::wire::{Flags, Problem, Segment, tcp};
 
     const US: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2));
     const PEER: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
@@ -280,17 +224,19 @@ mod tests {
         let nobody = Icmpv6Type::DestinationUnreachable(DestUnreachableCode::Port);
         let odd = problem(ParameterProblemCode::ErroneousHeaderField, 4);
         for (kind, told) in [
-            (too_big, ErrorKind::TooBig { mtu: 1280 }),
-            (hops, ErrorKind::TimeExceeded),
-            (nobody, ErrorKind::Unreachable { code: 4 }),
-            (odd, ErrorKind::ParameterProblem { pointer: 4 }),
+            (too_big, Problem::TooBig { mtu: 1280 }),
+            (hops, Problem::TimeExceeded),
+            (nobody, Problem::PortUnreachable),
+            (odd, Problem::ParameterProblem),
         ] {
             let frame = error(&segment(3000), kind);
             assert!(frame.len() <= 1280, "{} octets", frame.len());
             let Message::Error(error) = parsed(&frame).1 else { panic!("{kind:?}") };
-            assert_eq!(error.kind, told);
-            assert_eq!((error.src, error.dst), ((US, 80).into(), (PEER, 40_000).into()));
-            assert_eq!((error.protocol, error.seq), (6, Some(Seq(77))));
+            assert_eq!(error.problem, told);
+            let quoted = error.quoted;
+            assert_eq!((quoted.src, quoted.dst, quoted.len), (US, PEER, 3060));
+            let ports = tcp::Ports { src: 80, dst: 40_000 };
+            assert_eq!(quoted.tcp(), Some((ports, Seq(77))));
         }
     }
 
@@ -301,11 +247,8 @@ mod tests {
         for len in 0..whole.len() {
             let cut = Bytes::copy_from_slice(&whole[..len]);
             let message = parsed(&emit(PEER, US, Icmpv6Type::PacketTooBig { mtu: 1280 }, cut)).1;
-            match len {
-                0..44 => assert_eq!(message, Message::Other, "{len} octets"),
-                44..48 => assert!(matches!(message, Message::Error(Error { seq: None, .. }))),
-                _ => assert!(matches!(message, Message::Error(Error { seq: Some(_), .. }))),
-            }
+            let is_error = matches!(message, Message::Error(_));
+            assert_eq!(is_error, len >= 48, "{len} octets: {message:?}");
         }
     }
 

@@ -16,6 +16,7 @@ use glasstack::view::{Ladder, Style};
 use glasstack::wire::tcp::{Ports, emit, parse};
 use glasstack::wire::{Flags, Options, Segment, ip};
 
+use super::icmp;
 use super::seg::{Seg, pattern};
 use super::{ack, mss, syn, syn_ack};
 
@@ -163,6 +164,23 @@ impl Prober {
         }
         let ports = Ports { src: conn.peer_port, dst: conn.our_port };
         emit(ports, PEER, US, segment).to_bytes()
+    }
+}
+
+/// Routers.
+impl Prober {
+    /// The ICMP error about a full-sized segment of the stack's with this relative number.
+    pub fn icmp_error(&self, seq: u32, what: (u8, u8), mtu: u16) -> Bytes {
+        let Conn { our_port, peer_port, .. } = self.conn;
+        let iss = self.conn.iss.expect("a SYN of the stack was seen");
+        let ports = (our_port, peer_port);
+        icmp::error_about_segment((US, PEER), ports, ((iss + seq).0, 1_500), what, mtu)
+    }
+
+    /// A router sends it.
+    pub fn tell(&mut self, seq: u32, what: (u8, u8), mtu: u16) -> &mut Self {
+        let error = self.icmp_error(seq, what, mtu);
+        self.send_packet(&error)
     }
 }
 

@@ -7,7 +7,7 @@ use glasstack::tcp::{self, Arrow, Context, Keepalive, Pool, State, Tcb};
 use glasstack::time::Instant;
 use glasstack::trace::{ConnId, Event, Mask, Tracer, What};
 
-use super::{Prober, ack, data, fin, rst, secs, syn, syn_ack};
+use super::{Prober, ack, data, fin, icmp, rst, secs, syn, syn_ack};
 
 /// The arrows that all stories take together.
 pub fn all_arrows() -> BTreeSet<Arrow> {
@@ -25,6 +25,9 @@ pub fn all_arrows() -> BTreeSet<Arrow> {
     tell(reset_in(State::SynSent));
     tell(aborted_in(State::SynSent));
     tell(given_up_in(State::SynSent));
+    tell(unreachable(Prober::active_in_state(State::SynSent)));
+    tell(unreachable(Prober::active_in_state(State::SynReceived)));
+    tell(unreachable(Prober::in_state(State::SynReceived)));
     tell(refused_handshake());
     tell(syn_in_window());
     tell(closed_in_syn_sent());
@@ -45,6 +48,13 @@ pub fn reset_in(state: State) -> Prober {
     let mut p = Prober::active_in_state(state);
     let next = p.conn.next;
     p.send(if state == State::SynSent { super::rst_ack().ack(1) } else { rst().seq(next) });
+    p
+}
+
+/// An ICMP error comes about our SYN.
+pub fn unreachable(mut p: Prober) -> Prober {
+    let error = p.icmp_error(0, icmp::PORT_UNREACHABLE, 0);
+    p.send_packet(&error);
     p
 }
 

@@ -12,13 +12,13 @@ use bytes::Bytes;
 use glasstack::seq::Seq;
 use glasstack::sim::Random;
 use glasstack::stack::{Config, FourTuple, Handle, ListenerId, Place, Secret, Stack, Summary};
-use glasstack::tcp::{self, Algorithm, EcnMode, Keepalive, State};
+use glasstack::tcp::{self, Algorithm, EcnMode, Keepalive, MtuProbing, State};
 use glasstack::time::Instant;
 use glasstack::trace::{Mask, Sink};
 use glasstack::view::ladder::LadderRecorder;
 use glasstack::wire::{Ecn, Features, Flags, HeaderStyle, SackBlocks, Segment, Timestamps};
 
-use super::{CLIENT, PORT, SERVER, packet, parse};
+use super::{CLIENT, PORT, SERVER, icmp, packet, parse};
 
 /// Connections that the stack may hold.
 const MOST_CONNECTIONS: usize = 16;
@@ -108,6 +108,12 @@ impl<C: Choices> Harness<C> {
             tail_loss_probe: on(&mut choices),
             frto: on(&mut choices),
             restart_after_idle: on(&mut choices),
+            path_mtu_probing: choices.pick(&[
+                MtuProbing::Off,
+                MtuProbing::OnBlackHole,
+                MtuProbing::Always,
+            ]),
+            min_path_mtu: choices.pick(&[68, 552]),
             ..tcp::Config::default()
         };
         let config = Config {
@@ -229,7 +235,8 @@ impl<C: Choices> Harness<C> {
     /// One step of the many.
     pub fn step(&mut self) {
         match self.choices.below(20) {
-            0..=11 => self.any_segment(),
+            0..=10 => self.any_segment(),
+            11 => self.any_icmp_error(),
             12..=14 => self.any_call(),
             15 | 16 => self.wait(),
             17 => self.jump(),
@@ -274,6 +281,33 @@ impl<C: Choices> Harness<C> {
         let segment = self.segment_for(index);
         let tuple = self.peers[index].tuple;
         self.give(&packet(tuple, segment));
+    }
+
+    /// Of any kind, mostly about something that is in flight.
+    fn any_icmp_error(&mut self) {
+        let Some(last) = self.peers.len().checked_sub(1) else { return };
+        let back =
+            if self.choices.once_in(2) { 0 } else { self.choices.below(self.peers.len() as u64) };
+        let peer = self.peers[last - usize::try_from(back).expect("an index")];
+        let in_flight = self.status_of(peer.tuple).map_or(0, |summary| summary.status.in_flight);
+        let seq = match self.choices.below(4) {
+            0 => Seq(low(self.choices.number())),
+            1 => peer.sent_to + self.small(3),
+            _ => peer.sent_to - in_flight + self.small(in_flight.max(1).into()),
+        };
+        let code = u8::try_from(self.choices.below(18)).expect("a byte");
+        let what = self.choices.pick(&[(3, 4), (3, 4), (3, code), (4, 0), (11, 0), (12, 0)]);
+        let mtu = match self.choices.below(3) {
+            0 => 0,
+            1 => 68 + self.small(1_500),
+            _ => self.small(1 << 16),
+        };
+        let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
+        let len = u16::try_from(self.small(1_600)).unwrap_or(u16::MAX);
+        // The tuple is as the peer sees it.
+        let FourTuple { local, remote } = peer.tuple;
+        let (ends, ports) = ((remote.ip(), local.ip()), (remote.port(), local.port()));
+        self.give(&icmp::error_about_segment(ends, ports, (seq.0, len), what, mtu));
     }
 
     fn segment_for(&mut self, index: usize) -> Segment {

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test uses its part")]
 
 pub mod harness;
+#[path = "../common/icmp.rs"]
+pub mod icmp;
 
 use std::net::{IpAddr, SocketAddr};
 

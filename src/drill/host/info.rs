@@ -151,7 +151,7 @@ impl Info {
         ] {
             self.unknown(name, 4);
         }
-        self.unknown("tcpi_pmtu", 4);
+        self.add("tcpi_pmtu", 4, status.path.mtu.into());
         self.unknown("tcpi_rcv_ssthresh", 4);
         self.add("tcpi_rtt", 4, status.srtt.map_or(0, micros));
         self.add("tcpi_rttvar", 4, micros(status.rttvar));

@@ -91,7 +91,13 @@ impl Socket {
 /// Whether an end came from outside: what we did ourselves is no news to whoever asks.
 fn ended_by_peer(error: Error) -> bool {
     match error {
-        Error::ConnectionRefused | Error::ConnectionReset | Error::UserTimeout => true,
+        Error::ConnectionRefused
+        | Error::ConnectionReset
+        | Error::ProtocolUnreachable
+        | Error::NetworkUnreachable
+        | Error::HostUnreachable
+        | Error::Prohibited
+        | Error::UserTimeout => true,
         Error::ConnectionDoesNotExist
         | Error::ConnectionAlreadyExists
         | Error::ConnectionClosing
@@ -110,6 +116,10 @@ pub(super) fn errno(error: Error) -> Errno {
         Error::ConnectionAlreadyExists => Errno::EADDRINUSE,
         Error::ConnectionClosing => Errno::EPIPE,
         Error::ConnectionRefused => Errno::ECONNREFUSED,
+        Error::ProtocolUnreachable => Errno::ENOPROTOOPT,
+        Error::NetworkUnreachable => Errno::ENETUNREACH,
+        Error::HostUnreachable => Errno::EHOSTUNREACH,
+        Error::Prohibited => Errno::EHOSTUNREACH,
         Error::ConnectionReset => Errno::ECONNRESET,
         Error::ConnectionAborted => Errno::ECONNABORTED,
         Error::UserTimeout => Errno::ETIMEDOUT,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::drill::host::{Habits, algorithm};
 use crate::stack::Settings;
-use crate::tcp::EcnMode;
+use crate::tcp::{EcnMode, MtuProbing};
 
 /// What a sysctl changes: sockets made later start from it.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,7 +119,16 @@ const LINUX: &[Sysctl] = &[
         "ECN: 0 never, 1 our SYNs ask for it, 2 when the peer asks",
         OneOf(&[0, 1, 2], set_ecn),
     ),
-    entry("net.ipv4.tcp_mtu_probing", "off", Only(&[0])),
+    entry(
+        "net.ipv4.tcp_mtu_probing",
+        "path MTU probing: 0 off, 1 when full segments seem to vanish, 2 from the beginning",
+        OneOf(&[0, 1, 2], set_mtu_probing),
+    ),
+    entry(
+        "net.ipv4.route.min_pmtu",
+        "the shortest packets that ICMP errors lead to",
+        Set(1, |to, n| to.settings.tcp.min_path_mtu = u16::try_from(n[0]).unwrap_or(u16::MAX)),
+    ),
     entry("net.ipv4.tcp_abort_on_overflow", "off", Only(&[0])),
     entry("net.ipv4.tcp_rfc1337", "on", Only(&[1])),
     entry(
@@ -257,9 +266,13 @@ const FREEBSD: &[Sysctl] = &[
     entry("net.inet.tcp.always_keepalive", "off", Only(&[0])),
     entry("net.inet.tcp.hostcache.purgenow", "nothing: every script begins afresh", Nothing),
     entry("net.inet.tcp.hostcache.enable", "nothing", Nothing),
-    entry("net.inet.tcp.icmp_may_rst", "nothing: ICMP errors are not acted on", Nothing),
-    entry("net.inet.tcp.path_mtu_discovery", "nothing", Nothing),
-    entry("net.inet.tcp.pmtud_blackhole_detection", "nothing", Nothing),
+    entry("net.inet.tcp.icmp_may_rst", "on: ICMP errors end attempts to connect", Only(&[1])),
+    entry("net.inet.tcp.path_mtu_discovery", "on", Only(&[1])),
+    entry(
+        "net.inet.tcp.pmtud_blackhole_detection",
+        "path MTU probing: 0 off, 1 or 2 when full segments seem to vanish",
+        OneOf(&[0, 1, 2], |to, n| set_mtu_probing(to, n.min(1))),
+    ),
     entry("net.inet.tcp.rexmit_slop", "nothing", Nothing),
     entry("net.inet.tcp.syncookies", "nothing", Nothing),
     entry("net.inet.tcp.tso", "nothing: segments leave one by one", Nothing),
@@ -341,6 +354,14 @@ fn set_ecn(target: &mut Target, mode: u64) {
         0 => EcnMode::Off,
         1 => EcnMode::On,
         _ => EcnMode::Accept,
+    };
+}
+
+fn set_mtu_probing(target: &mut Target, when: u64) {
+    target.settings.tcp.path_mtu_probing = match when {
+        0 => MtuProbing::Off,
+        1 => MtuProbing::OnBlackHole,
+        _ => MtuProbing::Always,
     };
 }
 

@@ -342,7 +342,7 @@ impl Smoltcp {
             segments_lost: 0,
             segments_sacked: 0,
             segments_sent_again: 0,
-            path: PathStatus::default(),
+            path: PathStatus { mtu: mss + 40, ..PathStatus::default() },
             recovery: RecoveryState::Open,
             timeouts: 0,
             send_queue: socket.send_queue(),

@@ -15,6 +15,7 @@ mod prr;
 mod rack;
 mod scoreboard;
 mod sent;
+mod too_large;
 mod undo;
 
 pub(super) use delivery::{Delivery, Echo};

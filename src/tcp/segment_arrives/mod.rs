@@ -49,6 +49,9 @@ impl Tcb {
             | State::LastAck
             | State::TimeWait => other_states::other_states(self, &mut seg, cx),
         };
+        if self.network.is_some() {
+            self.judge_mtu_probe(cx);
+        }
     }
 
     /// Whether this segment is a SYN that may open a new connection in place of this one, which sits in

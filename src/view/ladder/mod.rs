@@ -176,6 +176,7 @@ impl Sink for Ladder {
             | Mask::DROPS
             | Mask::TIMERS
             | Mask::FAULTS
+            | Mask::PATH
     }
 
     fn record(&mut self, event: &Event) {

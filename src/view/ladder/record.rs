@@ -95,6 +95,9 @@ impl Record {
             | What::SendWindow { .. }
             | What::CongestionWindow { .. }
             | What::Recovery { .. }
+            | What::NetworkError { .. }
+            | What::PathMtu { .. }
+            | What::MtuProbe { .. }
             | What::Urgent { .. }
             | What::Unanswered { .. }
             | What::Call { .. }
@@ -130,6 +133,8 @@ impl Record {
             }
             What::Dropped { why, .. } => self.on_dropped(at, *why),
             What::Timer { timer, change: TimerChange::Fired } => self.on_fired(at, *timer),
+            What::NetworkError { problem, .. } => self.on_told(at, Happening::Told(*problem)),
+            What::PathMtu { mtu, change } => self.on_told(at, Happening::PathMtu(*mtu, *change)),
             What::Fault(strike) => self.on_fault(at, strike),
             What::Removed => self.settle(),
             What::Opened { .. }
@@ -139,6 +144,7 @@ impl Record {
             | What::SendWindow { .. }
             | What::CongestionWindow { .. }
             | What::Recovery { .. }
+            | What::MtuProbe { .. }
             | What::Urgent { .. }
             | What::Unanswered { .. }
             | What::Call { .. } => {}
@@ -211,7 +217,9 @@ impl Record {
             Some(Pending::Moment(moment)) if moment.leads_to(&seg, at) => match moment.what {
                 Happening::Change(cause) => (Some(cause.words()), vec![moment.state]),
                 Happening::Fired(timer) => (Some(timer.words()), Vec::new()),
-                Happening::Dropped(_) => (None, Vec::new()),
+                Happening::Dropped(_) | Happening::Told(_) | Happening::PathMtu(..) => {
+                    (None, Vec::new())
+                }
             },
             Some(_) | None => (None, Vec::new()),
         };
@@ -250,6 +258,13 @@ impl Record {
                 self.pending = Some(Pending::Moment(MomentRow { at, what, state: self.state }));
             }
         }
+    }
+
+    /// A line of its own, whatever leaves because of it.
+    fn on_told(&mut self, at: Instant, what: Happening) {
+        self.settle();
+        self.last = at;
+        self.pending = Some(Pending::Moment(MomentRow { at, what, state: self.state }));
     }
 
     /// A segment of ours has an arrow already; what should have come gets one that says what became
@@ -384,7 +399,7 @@ impl MomentRow {
             && match self.what {
                 Happening::Change(cause) => is_told_by(cause, seg.flags),
                 Happening::Fired(timer) => makes_a_segment(timer),
-                Happening::Dropped(_) => false,
+                Happening::Dropped(_) | Happening::Told(_) | Happening::PathMtu(..) => false,
             }
     }
 }
@@ -393,7 +408,10 @@ impl Happening {
     fn is_fired(self) -> bool {
         match self {
             Happening::Fired(_) => true,
-            Happening::Change(_) | Happening::Dropped(_) => false,
+            Happening::Change(_)
+            | Happening::Dropped(_)
+            | Happening::Told(_)
+            | Happening::PathMtu(..) => false,
         }
     }
 }
@@ -411,6 +429,7 @@ const fn is_by_arrival(cause: Cause) -> bool {
         | Cause::NewIncarnation
         | Cause::DataAfterClose => true,
         Cause::PassiveOpen
+        | Cause::Unreachable
         | Cause::ActiveOpen
         | Cause::Close
         | Cause::Abort
@@ -433,6 +452,7 @@ const fn is_told_by(cause: Cause, flags: Flags) -> bool {
         | Cause::FinArrived
         | Cause::FinAcknowledged
         | Cause::RstArrived
+        | Cause::Unreachable
         | Cause::SynInWindow
         | Cause::TimeWaitOver
         | Cause::NewIncarnation

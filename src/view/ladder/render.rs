@@ -228,7 +228,10 @@ impl Canvas {
     fn moment(&self, row: &MomentRow) -> String {
         let (ours, paint) = match row.what {
             Happening::Change(_) => (self.glyphs.change, Paint::Bold),
-            Happening::Fired(_) | Happening::Dropped(_) => (self.glyphs.line, Paint::Warn),
+            Happening::Fired(_)
+            | Happening::Dropped(_)
+            | Happening::Told(_)
+            | Happening::PathMtu(..) => (self.glyphs.line, Paint::Warn),
         };
         let middle = vec![(paint, self.at_our_side(&words_of(row.what)))];
         self.row(&self.clock(row.at), self.glyphs.line, middle, ours, &row.state.to_string())
@@ -330,6 +333,10 @@ fn words_of(what: Happening) -> String {
         Happening::Change(cause) => cause.words().to_owned(),
         Happening::Fired(timer) => format!("{timer} timer ran out"),
         Happening::Dropped(why) => format!("dropped: {}", words::dropped(why)),
+        Happening::Told(problem) => format!("ICMP error: {}", words::problem(problem)),
+        Happening::PathMtu(mtu, change) => {
+            format!("path MTU {mtu}: {}", words::path_mtu(change))
+        }
     }
 }
 
@@ -348,6 +355,7 @@ fn words_of_troubles(fold: &Fold) -> Option<String> {
         (fold.dropped, "drop"),
         (fold.faults, "fault"),
         (fold.fired, "timeout"),
+        (fold.told, "word of the network"),
         (fold.changes, "state change"),
     ]
     .into_iter()

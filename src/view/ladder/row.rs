@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::tcp::{Cause, State, Timer};
 use crate::time::Instant;
-use crate::trace::{DropReason, Harm, Retransmission};
-use crate::wire::{Flags, Options};
+use crate::trace::{DropReason, Harm, PathMtuChange, Retransmission};
+use crate::wire::{Flags, Options, Problem};
 
 /// One line, more or less.
 #[derive(Clone, Debug)]
@@ -117,6 +117,10 @@ pub(super) enum Happening {
     Fired(Timer),
     /// Something arrived, and was not acted on.
     Dropped(DropReason),
+    /// An ICMP error came about a segment of ours.
+    Told(Problem),
+    /// The longest packet that we send is another from now on.
+    PathMtu(u32, PathMtuChange),
 }
 
 /// Many rows in one.
@@ -134,6 +138,8 @@ pub(super) struct Fold {
     pub faults: u64,
     /// How many timers ran out.
     pub fired: u64,
+    /// How often the network told something, or was found to carry something else.
+    pub told: u64,
     /// How often we changed state.
     pub changes: u64,
     /// Our state after the last.
@@ -158,6 +164,7 @@ impl Fold {
             dropped: 0,
             faults: 0,
             fired: 0,
+            told: 0,
             changes: 0,
             state,
         }
@@ -170,6 +177,7 @@ impl Fold {
             + self.dropped
             + self.faults
             + self.fired
+            + self.told
             + self.changes
             == 0
     }
@@ -183,6 +191,7 @@ impl Fold {
                     Happening::Change(_) => self.changes += 1,
                     Happening::Fired(_) => self.fired += 1,
                     Happening::Dropped(_) => self.dropped += 1,
+                    Happening::Told(_) | Happening::PathMtu(..) => self.told += 1,
                 }
                 self.state = row.state;
             }
@@ -217,6 +226,7 @@ impl Fold {
         self.dropped += other.dropped;
         self.faults += other.faults;
         self.fired += other.fired;
+        self.told += other.told;
         self.changes += other.changes;
         self.state = other.state;
     }

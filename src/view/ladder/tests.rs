@@ -11,10 +11,10 @@ use crate::tcp::State::{
 use crate::tcp::{Cause, State, Timer};
 use crate::time::Instant;
 use crate::trace::{
-    ConnId, DropReason, Event, Harm, Retransmission, Role, SegmentSummary, Sink, Strike,
-    TimerChange, Way, What,
+    ConnId, DropReason, ErrorEffect, Event, Harm, PathMtuChange, Retransmission, Role,
+    SegmentSummary, Sink, Strike, TimerChange, Way, What,
 };
-use crate::wire::{Ecn, Flags, Options, SackBlocks, Timestamps};
+use crate::wire::{Ecn, Flags, Options, Problem, SackBlocks, Timestamps};
 
 const THEIR_ISN: u32 = 4_294_967_290;
 const OUR_ISN: u32 = 1_000_000;
@@ -284,6 +284,18 @@ fn both_sides_close_at_once() {
        4 segments in, 3 out; 0 B sent, 0 B received; in TIME_WAIT after 0.6 ms
 "
     );
+}
+
+#[test]
+fn what_the_network_tells_has_lines_of_its_own() {
+    let mut story = Story::server();
+    story.after(500).sent(DATA, 1, 1, 1_460);
+    let (problem, seq) = (Problem::TooBig { mtu: 1_300 }, Seq(OUR_ISN + 1));
+    story.after(500).tell(What::NetworkError { problem, seq, effect: ErrorEffect::Shrinks });
+    story.tell(What::PathMtu { mtu: 1_300, change: PathMtuChange::Told });
+    let picture = story.picture();
+    assert!(picture.contains("ICMP error: too big, the next link carries 1300 │"), "{picture}");
+    assert!(picture.contains("path MTU 1300: told by ICMP │  ESTABLISHED"), "{picture}");
 }
 
 #[test]

@@ -23,7 +23,7 @@ const LEVELS: [&str; 4] = ["MUST-", "SHLD-", "REC-", "MAY-"];
 
 /// What is being built: rows that name code and tests which are not there yet. That is a defect, and
 /// `nothing_is_awaited` says what is missing; an entry goes when its row is right.
-const AWAITED: [(&str, &[&str]); 3] = [
+const AWAITED: [(&str, &[&str]); 2] = [
     (
         "ICMP errors and the path MTU",
         &[
@@ -38,7 +38,6 @@ const AWAITED: [(&str, &[&str]); 3] = [
             "RFC 7739", "RFC 8200",
         ],
     ),
-    ("floods of SYNs", &["RFC 4987"]),
 ];
 
 /// Something that a register has wrong, and about what.

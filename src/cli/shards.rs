@@ -18,7 +18,7 @@ use super::shard::{Kit, Plan, Watch, cannot_start};
 use super::{Failure, exit};
 use crate::device::Queue;
 use crate::runtime::{Net, ShardThread, serve_per_shard};
-use crate::stack::Place;
+use crate::stack::{Counters, Place};
 use crate::tcp::State;
 use crate::view::{LadderRecorder, Style};
 
@@ -150,9 +150,23 @@ impl Shards {
         LadderRecorder::render(&self.watch.ladder, style)
     }
 
-    /// [`Watch::report_faults`].
+    /// [`Watch::report_faults`], and what was done against floods, if anything.
     pub(super) fn report_faults(&self, output: &Output) {
         self.watch.report_faults(output);
+        let counted = || self.nets.iter().filter_map(Net::counters);
+        let sum = |count: fn(&Counters) -> u64| counted().map(|all| count(&all)).sum::<u64>();
+        let sent = sum(|all| all.syn_cookies_sent);
+        if sent > 0 {
+            let (taken, refused) =
+                (sum(|all| all.syn_cookies_accepted), sum(|all| all.syn_cookies_refused));
+            output.note(format_args!(
+                "SYN cookies, for a full listen queue: {sent} sent, {taken} came back, {refused} refused"
+            ));
+        }
+        let cut_short = sum(|all| all.time_waits_cut_short);
+        if cut_short > 0 {
+            output.note(format_args!("{cut_short} connections had to leave TIME_WAIT early"));
+        }
     }
 }
 

@@ -12,7 +12,9 @@ use bytes::Bytes;
 pub use smoltcp::{Smoltcp, SmoltcpConfig};
 
 use crate::error::Error;
-use crate::stack::{FourTuple, Handle, ListenerId, ReadyList, Settings, Stack, Stray, Summary};
+use crate::stack::{
+    Counters, FourTuple, Handle, ListenerId, ReadyList, Settings, Stack, Stray, Summary,
+};
 use crate::tcp::{Algorithm, Keepalive, Received, State};
 use crate::time::Instant;
 use crate::trace::{ConnId, Event};
@@ -103,6 +105,10 @@ pub trait Engine: Send {
     fn status(&self, handle: Handle, now: Instant) -> Option<Summary>;
     fn statuses(&self, now: Instant) -> Vec<Summary>;
     fn states(&self) -> Vec<(ConnId, State)>;
+    /// An engine that counts nothing.
+    fn counters(&self) -> Option<Counters> {
+        None
+    }
 
     /// Panics when something does not hold that must hold between any two inputs. For tests.
     fn check_invariants(&self) {}
@@ -284,6 +290,10 @@ impl Engine for Stack {
 
     fn states(&self) -> Vec<(ConnId, State)> {
         Stack::states(self).collect()
+    }
+
+    fn counters(&self) -> Option<Counters> {
+        Some(Stack::counters(self).clone())
     }
 
     fn check_invariants(&self) {

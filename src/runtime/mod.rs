@@ -47,3 +47,19 @@ pub fn secret() -> io::Result<Secret> {
     getrandom::fill(&mut octets).map_err(io::Error::other)?;
     Ok(Secret(octets))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each stack has a secret of its own, and none is made of less than it seems.
+    #[test]
+    fn secrets_come_from_the_systems_randomness() {
+        let secrets: Vec<[u8; 32]> = (0..64).map(|_| secret().expect("there is some").0).collect();
+        for place in 0..32 {
+            let octets: std::collections::BTreeSet<u8> =
+                secrets.iter().map(|one| one[place]).collect();
+            assert!(octets.len() > 32, "octet {place} has {} values in 64", octets.len());
+        }
+    }
+}

@@ -12,7 +12,7 @@ use super::driver::Driver;
 use super::siblings::Siblings;
 use crate::device::Device;
 use crate::engine::Engine;
-use crate::stack::{Handle, ListenerId, Ready, Summary};
+use crate::stack::{Counters, Handle, ListenerId, Ready, Summary};
 use crate::tcp::State;
 use crate::time::Instant;
 use crate::trace::{ConnId, Sink};
@@ -131,6 +131,12 @@ impl Net {
     #[must_use]
     pub fn states(&self) -> Vec<(ConnId, State)> {
         self.lock().engine.states()
+    }
+
+    /// What the stack has counted; `None` if its engine counts nothing.
+    #[must_use]
+    pub fn counters(&self) -> Option<Counters> {
+        self.lock().engine.counters()
     }
 
     pub(super) fn now(&self) -> Instant {

@@ -19,12 +19,19 @@ impl Stack {
     #[must_use]
     pub fn statuses(&self, now: Instant) -> Vec<Summary> {
         let all = self.connections.iter();
-        all.map(|(slot, connection)| self.summary(slot, connection, now)).collect()
+        let open = all.map(|(slot, connection)| self.summary(slot, connection, now));
+        let half_open = self.half_opens.iter().map(|(key, _)| self.summary_of_half_open(key, now));
+        let waiting = self.time_waits.iter().map(|(key, _)| self.summary_of_time_wait(key, now));
+        open.chain(half_open).chain(waiting).collect()
     }
 
     /// The states of all connections: cheaper than `statuses`.
     pub fn states(&self) -> impl Iterator<Item = (ConnId, State)> + '_ {
-        self.connections.iter().map(|(_, connection)| (connection.id, connection.tcb.state()))
+        let all = self.connections.iter();
+        let open = all.map(|(_, connection)| (connection.id, connection.tcb.state()));
+        let half_open = self.half_opens.iter().map(|(_, entry)| (entry.id, State::SynReceived));
+        let waiting = self.time_waits.iter().map(|(_, entry)| (entry.id, State::TimeWait));
+        open.chain(half_open).chain(waiting)
     }
 
     /// The two ends of a connection.
@@ -42,7 +49,16 @@ impl Stack {
     /// The number of the connection that segments between these two ends belong to now.
     #[must_use]
     pub fn id_of(&self, tuple: &FourTuple) -> Option<ConnId> {
-        self.connections.find(tuple).and_then(|slot| self.id(self.connections.handle(slot)))
+        let slot = self.connections.find(tuple);
+        let open = slot.and_then(|slot| self.id(self.connections.handle(slot)));
+        let half_open = || self.half_opens.find(tuple).map(|key| self.half_opens.at(key).id);
+        let waiting = || self.time_waits.find(tuple).map(|key| self.time_waits.at(key).id);
+        open.or_else(half_open).or_else(waiting)
+    }
+
+    /// Whether there is a connection between these two ends.
+    pub(super) fn is_in_use(&self, tuple: &FourTuple) -> bool {
+        self.id_of(tuple).is_some()
     }
 
     /// The state of a connection; CLOSED for a handle that means nothing any more.
@@ -94,6 +110,11 @@ impl Stack {
         for (slot, connection) in self.connections.iter() {
             connection.tcb.check_invariants(self.tcp_config(slot));
         }
+        let costs =
+            self.connections.iter().map(|(_, connection)| connection.tcb.out_of_order_cost());
+        let held = self.pool.out_of_order();
+        assert_eq!(costs.sum::<usize>(), held, "what is booked as held out of order");
+        assert!(held <= self.config.max_out_of_order, "{held} octets out of order in all");
     }
 
     fn summary(&self, slot: u32, connection: &Connection, now: Instant) -> Summary {

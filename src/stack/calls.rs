@@ -1,6 +1,7 @@
 //! The calls from above: listen, accept, connect, and what RFC 9293 3.9.1 has for one connection.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -55,7 +56,7 @@ impl Stack {
         let orphans: Vec<FourTuple> = self
             .connections
             .iter()
-            .filter(|(_, connection)| connection.owner == Owner::HalfOpen(id))
+            .filter(|(_, connection)| connection.owner() == Owner::HalfOpen(id))
             .map(|(_, connection)| connection.tuple)
             .collect();
         for slot in
@@ -63,12 +64,13 @@ impl Stack {
         {
             self.abandon(slot, now);
         }
+        self.abandon_half_opens(id, now);
     }
 
     /// Aborts a connection that no application has seen.
-    fn abandon(&mut self, slot: u32, now: Instant) {
+    pub(super) fn abandon(&mut self, slot: u32, now: Instant) {
+        self.connections.set_owner(slot, Owner::Nobody);
         let (connection, mut cx) = self.with_context(slot, now);
-        connection.owner = Owner::Nobody;
         connection.tcb.abort(&mut cx);
         self.mark_dirty(slot);
     }
@@ -76,8 +78,8 @@ impl Stack {
     /// Takes the connection that has waited longest.
     pub fn accept(&mut self, id: ListenerId) -> Option<Handle> {
         let handle = self.listeners.get_mut(id)?.accept_queue.pop_front()?;
-        let connection = self.connections.get_mut(handle).expect("queued connections stay");
-        connection.owner = Owner::Application;
+        self.connections.get(handle).expect("queued connections stay");
+        self.connections.set_owner(handle.slot, Owner::Application);
         self.note(self.last_input, || Input::Accept(id));
         Some(handle)
     }
@@ -123,7 +125,7 @@ impl Stack {
         if !ip::may_be_source(remote.ip()) || remote.port() == 0 {
             return Err(Error::RemoteSocketUnspecified);
         }
-        if self.connections.len() >= self.config.max_connections {
+        if self.connections.len() + self.half_opens.len() >= self.config.max_connections {
             return Err(Error::InsufficientResources);
         }
         let ip = self.source_addr(local.map(|local| local.ip()), remote)?;
@@ -131,10 +133,11 @@ impl Stack {
             0 => self.choose_port(ip, remote)?,
             port => FourTuple { local: SocketAddr::new(ip, port), remote },
         };
-        if self.connections.find(&tuple).is_some() {
+        if self.is_in_use(&tuple) {
             return Err(Error::ConnectionAlreadyExists);
         }
         let iss = self.secret.initial_sequence(&tuple, now);
+        let settings = settings.map(Arc::from);
         let slot = self.insert(tuple, iss, Role::Active, Owner::Application, settings, now);
         let (connection, mut cx) = self.with_context(slot, now);
         connection.tcb.open_active(&mut cx)?;
@@ -158,9 +161,7 @@ impl Stack {
             .ports(ip, remote, self.ports_used)
             .filter(|port| self.config.place.may_choose(*port))
             .map(|port| FourTuple { local: SocketAddr::new(ip, port), remote })
-            .find(|tuple| {
-                self.connections.find(tuple).is_none() && self.listeners.find(tuple.local).is_none()
-            })
+            .find(|tuple| !self.is_in_use(tuple) && self.listeners.find(tuple.local).is_none())
             .ok_or(Error::InsufficientResources)
     }
 }
@@ -287,11 +288,13 @@ impl Stack {
     /// read, or comes later, resets it. The handle means nothing any more.
     pub fn release(&mut self, handle: Handle, now: Instant) {
         self.note(now, || Input::Release(handle));
-        let _ = self.call(handle, now, |connection, cx| {
-            connection.owner = Owner::Nobody;
+        let is_done = self.call(handle, now, |connection, cx| {
             connection.tcb.let_go(cx);
             Ok(())
         });
+        if is_done.is_ok() {
+            self.connections.set_owner(handle.slot, Owner::Nobody);
+        }
     }
 
     /// Sets Nagle's algorithm off or on.
@@ -337,7 +340,7 @@ impl Stack {
         call: impl FnOnce(&mut Connection, &mut Context<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         // A handle that was released means nothing any more, even while its connection lives on.
-        if self.connections.get(handle).is_none_or(|found| found.owner != Owner::Application) {
+        if self.connections.get(handle).is_none_or(|found| found.owner() != Owner::Application) {
             return Err(Error::ConnectionDoesNotExist);
         }
         let (connection, mut cx) = self.with_context(handle.slot, now);

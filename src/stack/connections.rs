@@ -17,7 +17,7 @@ pub(super) struct Connection {
     pub(super) id: ConnId,
     pub(super) tuple: FourTuple,
     pub(super) tcb: Tcb,
-    pub(super) owner: Owner,
+    owner: Owner,
     generation: u32,
     /// It is in the stack's list of those with something to send.
     pub(super) is_dirty: bool,
@@ -40,6 +40,15 @@ pub(super) enum Owner {
     Nobody,
 }
 
+impl Owner {
+    const fn is_half_open(self) -> bool {
+        match self {
+            Owner::HalfOpen(_) => true,
+            Owner::AcceptQueue(_) | Owner::Application | Owner::Nobody => false,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Connections {
     slots: Slab<Box<Connection>>,
@@ -48,11 +57,25 @@ pub(super) struct Connections {
     by_tuple: HashTable<u32>,
     hasher: TableHasher,
     generations: u32,
+    /// How many are half-open.
+    half_open: usize,
+}
+
+impl Connection {
+    pub(super) fn owner(&self) -> Owner {
+        self.owner
+    }
 }
 
 impl Connections {
     pub(super) fn new(hasher: TableHasher) -> Self {
-        Connections { slots: Slab::new(), by_tuple: HashTable::new(), hasher, generations: 0 }
+        Connections {
+            slots: Slab::new(),
+            by_tuple: HashTable::new(),
+            hasher,
+            generations: 0,
+            half_open: 0,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -70,6 +93,7 @@ impl Connections {
         owner: Owner,
     ) -> Handle {
         assert_eq!(self.find(&tuple), None, "{tuple:?} is in use");
+        self.half_open += usize::from(owner.is_half_open());
         self.generations = self.generations.wrapping_add(1);
         let generation = self.generations;
         let slot = self.slots.insert(Box::new(Connection {
@@ -117,6 +141,18 @@ impl Connections {
         Handle { slot, generation: self.slots[slot as usize].generation }
     }
 
+    /// Hands a connection to somebody else.
+    pub(super) fn set_owner(&mut self, slot: u32, owner: Owner) {
+        let before = std::mem::replace(&mut self.at(slot).owner, owner);
+        self.half_open += usize::from(owner.is_half_open());
+        self.half_open -= usize::from(before.is_half_open());
+    }
+
+    /// How many of them are half-open.
+    pub(super) fn half_open(&self) -> usize {
+        self.half_open
+    }
+
     /// Lets another connection use the four-tuple; the slot stays.
     pub(super) fn unmap(&mut self, slot: u32) {
         let connection = &mut self.slots[slot as usize];
@@ -129,7 +165,9 @@ impl Connections {
 
     pub(super) fn remove(&mut self, slot: u32) -> Box<Connection> {
         self.unmap(slot);
-        self.slots.remove(slot as usize)
+        let connection = self.slots.remove(slot as usize);
+        self.half_open -= usize::from(connection.owner.is_half_open());
+        connection
     }
 
     /// Says whether the last of a crowd has gone, and with it the room that the crowd took.

@@ -72,7 +72,7 @@ impl Stack {
             local: SocketAddr::new(quoted.src, ports.src),
             remote: SocketAddr::new(quoted.dst, ports.dst),
         };
-        let Some(slot) = self.connections.find(&tuple) else {
+        let Some(slot) = self.find(&tuple) else {
             if self.config.place.has_siblings() {
                 return self.put_aside(tuple, packet, now);
             }
@@ -84,6 +84,8 @@ impl Stack {
             Err(why) => {
                 let conn = Some(connection.id);
                 self.tracer.dropped(now, conn, why, from);
+                // One that was compact becomes so again.
+                self.mark_dirty(slot);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What comes in: packets, and time.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use etherparse::ip_number;
@@ -46,6 +47,8 @@ impl Stack {
             self.after_input(slot, now);
         }
         self.expire_fragments(now);
+        self.half_opens.advance(now);
+        self.end_time_waits(now);
     }
 
     pub(super) fn on_datagram(&mut self, datagram: &Datagram, packet: &Packet, now: Instant) {
@@ -101,8 +104,9 @@ impl Stack {
                 segment.segment_size = packet.segment_size;
                 segment.ecn = datagram.ecn;
                 let tuple = FourTuple::of(datagram, ports);
+                let slot = self.find(&tuple);
                 let route = self.route_back(datagram, &tuple, &segment);
-                match self.connections.find(&tuple) {
+                match slot {
                     Some(slot) => self.on_segment_of(slot, tuple, segment, now),
                     None if self.may_be_a_siblings(&tuple, &segment) => {
                         self.put_aside(tuple, packet, now);
@@ -119,6 +123,12 @@ impl Stack {
         }
     }
 
+    /// The slot of the connection between these two ends, for something that has come for it.
+    pub(super) fn find(&mut self, tuple: &FourTuple) -> Option<u32> {
+        let open = self.connections.find(tuple);
+        open.or_else(|| self.expand_half_open(tuple)).or_else(|| self.expand_time_wait(tuple))
+    }
+
     /// A segment of the connection in `slot`, which may make way for a new one.
     pub(super) fn on_segment_of(
         &mut self,
@@ -127,6 +137,11 @@ impl Stack {
         segment: Segment,
         now: Instant,
     ) {
+        if self.has_to_wait(slot, &segment) {
+            // The peer will say it again.
+            self.mark_dirty(slot);
+            return self.drop_packet(DropReason::ListenQueueFull, Some(tuple.remote.ip()), now);
+        }
         let yields = self.connections.at(slot).tcb.yields_to(&segment);
         let gives_way = yields && self.is_heard(tuple.local);
         let (connection, mut cx) = self.with_context(slot, now);
@@ -137,6 +152,15 @@ impl Stack {
         let old_nxt = connection.tcb.give_way(&mut cx);
         self.after_input(slot, now);
         self.on_segment_for_listener(tuple, segment, Some(old_nxt), now);
+    }
+
+    /// Whether a segment would complete a handshake for which the accept queue has no place: SYN cookies have
+    /// come in between.
+    fn has_to_wait(&mut self, slot: u32, segment: &Segment) -> bool {
+        let Owner::HalfOpen(listener) = self.connections.at(slot).owner() else { return false };
+        let completes =
+            segment.has(Flags::ACK) && !segment.flags.intersects(Flags::SYN | Flags::RST);
+        completes && self.listeners.get(listener).is_some_and(|listener| !listener.accepts_more())
     }
 
     /// Whether a SYN to `local` would find a listener with room.
@@ -163,6 +187,11 @@ impl Stack {
                 self.drop_packet(DropReason::NoSyn, from, now);
             }
             Some(listener) if opens => self.on_syn(listener, tuple, segment, above, now),
+            Some(listener) if self.take_cookie(listener, tuple, &segment, now) => {
+                if let Some(slot) = self.connections.find(&tuple) {
+                    self.on_segment_of(slot, tuple, segment, now);
+                }
+            }
             Some(_) | None => {
                 if let Some(rst) = tcp::closed(&segment) {
                     self.counters.resets_sent += 1;
@@ -187,9 +216,12 @@ impl Stack {
         let from = Some(tuple.remote.ip());
         let listener = self.listeners.get_mut(listener_id).expect("just found");
         if !listener.has_room() {
-            return self.drop_packet(DropReason::ListenQueueFull, from, now);
+            if !self.answer_with_cookie(listener_id, &tuple, &segment, now) {
+                self.drop_packet(DropReason::ListenQueueFull, from, now);
+            }
+            return;
         }
-        if self.connections.len() >= self.config.max_connections {
+        if self.connections.len() + self.half_opens.len() >= self.config.max_connections {
             return self.drop_packet(DropReason::TooManyConnections, from, now);
         }
         listener.half_open_began();
@@ -214,15 +246,10 @@ impl Stack {
         iss: Seq,
         role: Role,
         owner: Owner,
-        settings: Option<Box<Settings>>,
+        settings: Option<Arc<Settings>>,
         now: Instant,
     ) -> u32 {
-        let id = self.next_id();
-        self.raise(id, now, Mask::CONNECTIONS, || What::Opened {
-            local: tuple.local,
-            remote: tuple.remote,
-            role,
-        });
+        let id = self.announce(tuple, role, now);
         let offset = self.secret.timestamp_offset(tuple.local.ip(), tuple.remote.ip());
         let config = settings.as_ref().map_or(&self.config.tcp, |own| &own.tcp);
         let tcb = Tcb::new(iss, offset, config);
@@ -238,6 +265,17 @@ impl Stack {
         slot
     }
 
+    /// Gives a new connection its number.
+    pub(super) fn announce(&mut self, tuple: FourTuple, role: Role, now: Instant) -> ConnId {
+        let id = self.next_id();
+        self.raise(id, now, Mask::CONNECTIONS, || What::Opened {
+            local: tuple.local,
+            remote: tuple.remote,
+            role,
+        });
+        id
+    }
+
     /// What follows any input to a connection: it may have something to send, somebody to wake, a
     /// place in another queue, or be over.
     pub(super) fn after_input(&mut self, slot: u32, now: Instant) {
@@ -246,7 +284,7 @@ impl Stack {
             self.paths.learn(connection.tuple.remote.ip(), path, now);
         }
         let state = connection.tcb.state();
-        match connection.owner {
+        match connection.owner() {
             Owner::HalfOpen(listener) => match state {
                 State::Listen | State::Closed => self.end_half_open(slot, listener, now),
                 State::SynSent | State::SynReceived => {}
@@ -269,8 +307,8 @@ impl Stack {
         if let Some(listener) = self.listeners.get_mut(listener) {
             listener.half_open_ended();
         }
+        self.connections.set_owner(slot, Owner::Nobody);
         let (connection, mut cx) = self.with_context(slot, now);
-        connection.owner = Owner::Nobody;
         if connection.tcb.state() == State::Listen {
             // The listener goes on; its copy for this peer ends.
             connection.tcb.let_go(&mut cx);
@@ -282,7 +320,7 @@ impl Stack {
         if let Some(listener) = self.listeners.get_mut(id) {
             listener.half_open_ended();
             listener.accept_queue.push_back(handle);
-            self.connections.at(slot).owner = Owner::AcceptQueue(id);
+            self.connections.set_owner(slot, Owner::AcceptQueue(id));
             self.ready.push(Ready::Listener(id));
         }
     }

@@ -2,25 +2,34 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::{Handle, ListenerId, Settings};
+use crate::time::Instant;
 
 /// One listening port.
 #[derive(Debug)]
 pub(super) struct Listener {
     pub(super) local: SocketAddr,
-    /// Connections that may wait at once, half-open ones counted: each that is taken on has a place in
-    /// the accept queue, so that none is refused after its handshake.
+    /// Connections that may wait at once, half-open ones counted: each SYN that is taken on has a place in
+    /// the accept queue. Beyond that there are only cookies, which have none until they come back.
     backlog: usize,
     half_open: usize,
     pub(super) accept_queue: VecDeque<Handle>,
+    /// When a SYN was last answered that there was no room for.
+    pub(super) cookie_sent_at: Option<Instant>,
     /// For those it takes on, if they do not share the stack's.
-    pub(super) settings: Option<Box<Settings>>,
+    pub(super) settings: Option<Arc<Settings>>,
 }
 
 impl Listener {
     pub(super) fn has_room(&self) -> bool {
         self.half_open + self.accept_queue.len() < self.backlog
+    }
+
+    /// Whether the accept queue has room, whatever is under way.
+    pub(super) fn accepts_more(&self) -> bool {
+        self.accept_queue.len() < self.backlog
     }
 
     pub(super) fn half_open_began(&mut self) {
@@ -50,7 +59,14 @@ impl Listeners {
         self.by_addr.insert(local, id);
         let backlog = backlog.max(1);
         let accept_queue = VecDeque::new();
-        let listener = Listener { local, backlog, half_open: 0, accept_queue, settings: None };
+        let listener = Listener {
+            local,
+            backlog,
+            half_open: 0,
+            accept_queue,
+            cookie_sent_at: None,
+            settings: None,
+        };
         self.by_id.insert(id, listener);
         Some(id)
     }

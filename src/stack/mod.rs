@@ -8,7 +8,9 @@
 mod asking;
 mod calls;
 mod connections;
+mod ends;
 mod fragments;
+mod half_open;
 mod icmp;
 mod icmpv6;
 mod input;
@@ -21,17 +23,21 @@ mod routes;
 mod secret;
 mod settings;
 mod strays;
+mod syn_cookies;
+mod time_wait;
 mod wheel;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use connections::Connections;
+use half_open::HalfOpens;
 use listeners::Listeners;
 use paths::Paths;
 use reassembly::Reassembly;
 use settings::OwnSettings;
 use smallvec::SmallVec;
+use time_wait::TimeWaits;
 
 pub use journal::{Input, Journal, checksum};
 pub use secret::Secret;
@@ -64,8 +70,20 @@ pub struct Config {
     /// Default false: they are dropped, for whoever can choose the way of our answers can speak for anybody
     /// (RFC 7126 4.3, 4.4).
     pub source_routes: bool,
-    /// Connections it holds at most, in all states. Default 1,000,000.
+    /// Connections it holds at most, in all states. Default 1,000,000. Those in `TIME_WAIT` that nobody holds
+    /// any more are not counted.
     pub max_connections: usize,
+    /// Of these, how many are remembered, in some 120 octets each: beyond that the oldest leaves. With 0 they
+    /// stay whole. Default 262,144.
+    pub max_time_waits: usize,
+    /// Octets that all connections together hold out of order, with what they cost besides. Default 64 MiB.
+    pub max_out_of_order: usize,
+    /// Connections whose handshake is under way that are kept whole: beyond that they take some 260 octets each,
+    /// and a little more work. Default 64.
+    pub whole_handshakes: usize,
+    /// A listener that has no room for another handshake answers SYNs with cookies (RFC 4987 3.6), and so
+    /// keeps nobody out. Default true.
+    pub syn_cookies: bool,
     /// Its place among stacks that share its addresses. Default: it is the only one.
     pub place: Place,
     /// The events it raises. Default none. Not part of what a recording keeps: it changes nothing but
@@ -84,6 +102,10 @@ impl Default for Config {
             features: Features::default(),
             source_routes: false,
             max_connections: 1_000_000,
+            max_time_waits: 1 << 18,
+            max_out_of_order: 64 << 20,
+            whole_handshakes: 64,
+            syn_cookies: true,
             place: Place::default(),
             events: Mask::empty(),
         }
@@ -186,6 +208,15 @@ pub struct Counters {
     pub resets_sent: u64,
     /// Echo requests answered.
     pub echo_replies: u64,
+    /// SYNs that were answered with a cookie.
+    pub syn_cookies_sent: u64,
+    /// Connections that came of one.
+    pub syn_cookies_accepted: u64,
+    /// Acknowledgments of no connection that brought none, or one that was too old, while there were some
+    /// about.
+    pub syn_cookies_refused: u64,
+    /// Connections that left `TIME_WAIT` before their time, for there were too many.
+    pub time_waits_cut_short: u64,
 }
 
 /// A TCP/IP stack without any input or output of its own.
@@ -200,6 +231,10 @@ pub struct Stack {
     pool: tcp::Pool,
     counters: Counters,
     connections: Connections,
+    /// Those whose handshake is under way.
+    half_opens: HalfOpens,
+    /// Those in `TIME_WAIT` that nobody holds.
+    time_waits: TimeWaits,
     listeners: Listeners,
     /// Of those connections that do not share the stack's.
     own_settings: OwnSettings,
@@ -236,12 +271,14 @@ impl Stack {
         config.tcp.burst = if config.features.segmentation { MOST_DATA } else { 0 };
         Stack {
             tracer: Tracer::new(config.events),
-            pool: tcp::Pool::new(),
+            pool: tcp::Pool::with_out_of_order(config.max_out_of_order),
             own_addrs: config.addrs.iter().copied().collect(),
             config,
             secret,
             counters: Counters::default(),
             connections: Connections::new(secret.table_hasher()),
+            half_opens: HalfOpens::new(secret.table_hasher()),
+            time_waits: TimeWaits::new(secret.table_hasher()),
             listeners: Listeners::default(),
             own_settings: OwnSettings::default(),
             wheel: Wheel::new(),

@@ -29,7 +29,7 @@ impl Stack {
             self.counters.packets_sent += 1;
             return Some(frame);
         }
-        while let Some(slot) = self.dirty.pop_front() {
+        while let Some(slot) = self.next_dirty(now) {
             let (connection, mut cx) = self.with_context(slot, now);
             match connection.tcb.poll_output(&mut cx) {
                 Output::Transmit(segment) => {
@@ -62,20 +62,34 @@ impl Stack {
         None
     }
 
+    /// The next connection that may have something to send.
+    fn next_dirty(&mut self, now: Instant) -> Option<u32> {
+        loop {
+            if let Some(slot) = self.dirty.pop_front() {
+                return Some(slot);
+            }
+            if !self.next_half_open_timeout(now) {
+                return None;
+            }
+        }
+    }
+
     /// When to call `on_timeout`, if nothing happens before. It may come a little early: then there is
     /// simply nothing to do yet.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        match (self.wheel.next_deadline(), self.reassembly.next_deadline()) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        }
+        let others = [
+            self.half_opens.next_deadline(),
+            self.time_waits.next_deadline(),
+            self.reassembly.next_deadline(),
+        ];
+        others.into_iter().chain([self.wheel.next_deadline()]).flatten().min()
     }
 
     /// Whether `poll_output` may have something to give.
     #[must_use]
     pub fn has_output(&self) -> bool {
-        !(self.replies.is_empty() && self.dirty.is_empty())
+        !(self.replies.is_empty() && self.dirty.is_empty()) || self.half_opens.are_due()
     }
 
     /// A connection has nothing to send: its timer is set, or it is over.
@@ -83,11 +97,21 @@ impl Stack {
         let connection = self.connections.at(slot);
         connection.is_dirty = false;
         let deadline = deadline.map(|deadline| deadline.at);
-        match (connection.tcb.state(), connection.owner) {
+        match (connection.tcb.state(), connection.owner()) {
             (State::Closed, Owner::Nobody) => self.remove(slot, now),
             // Whoever holds it may still ask how it ended.
             (State::Closed, Owner::Application | Owner::AcceptQueue(_) | Owner::HalfOpen(_)) => {
                 self.wheel.remove(slot);
+            }
+            (State::SynReceived, Owner::HalfOpen(_)) => {
+                if !self.rest_half_open(slot, deadline) {
+                    self.set_timer(slot, deadline);
+                }
+            }
+            (State::TimeWait, Owner::Nobody) => {
+                if !self.rest_in_time_wait(slot, now) {
+                    self.set_timer(slot, deadline);
+                }
             }
             (
                 State::Listen
@@ -118,14 +142,21 @@ impl Stack {
     }
 
     fn remove(&mut self, slot: u32, now: Instant) {
+        let id = self.connections.at(slot).id;
+        self.give_back(slot);
+        self.raise(id, now, Mask::CONNECTIONS, || What::Removed);
+    }
+
+    /// Gives back the slot of a connection and all that it holds.
+    pub(super) fn give_back(&mut self, slot: u32) {
         self.wheel.remove(slot);
-        self.own_settings.clear(slot);
-        let connection = self.connections.remove(slot);
+        self.own_settings.take(slot);
+        let mut connection = self.connections.remove(slot);
+        connection.tcb.give_back(&mut self.pool);
         if self.connections.shrink() {
             self.wheel.shrink();
             self.dirty.shrink_to_fit();
             self.pool.shrink();
         }
-        self.raise(connection.id, now, Mask::CONNECTIONS, || What::Removed);
     }
 }

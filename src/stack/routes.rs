@@ -1,6 +1,8 @@
 //! Source routes of connections (RFC 9293 3.9.2.1): the ways that their segments came, and go back by. How they
 //! are read and written is in `wire/route.rs`; what an application chooses is in its [`super::Settings`].
 
+use std::sync::Arc;
+
 use super::{FourTuple, Stack};
 use crate::trace::Role;
 use crate::wire::ip::{self, Datagram};
@@ -40,7 +42,7 @@ impl Stack {
         let mut settings = own.unwrap_or_else(|| self.default_settings());
         if settings.route.as_ref().is_none_or(SourceRoute::is_learned) {
             settings.route = Some(route);
-            self.own_settings.set(slot, Box::new(settings));
+            self.own_settings.set(slot, Arc::new(settings));
         }
     }
 }

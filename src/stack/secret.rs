@@ -1,5 +1,5 @@
 //! What must not be guessed: initial sequence numbers (RFC 6528), ephemeral ports (RFC 6056), timestamp
-//! offsets (RFC 7323 5.4) and the keys of the hash tables, all from one secret.
+//! offsets (RFC 7323 5.4), SYN cookies (`syn_cookies`) and the keys of the hash tables, all from one secret.
 
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
@@ -27,7 +27,7 @@ pub(super) const EPHEMERAL: (u16, u16) = (32_768, 60_999);
 
 impl Secret {
     /// A keyed hash, different for each `purpose`.
-    fn hash(&self, purpose: u8, value: impl Hash) -> u64 {
+    pub(super) fn hash(&self, purpose: u8, value: impl Hash) -> u64 {
         let (low, high) = self.0.split_at(16);
         let mut key = <[u8; 16]>::try_from(low).expect("half of 32");
         key[0] ^= purpose;

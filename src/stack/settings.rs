@@ -1,5 +1,7 @@
 //! What can differ between the connections of one stack: each has the stack's settings, or its own.
 
+use std::sync::Arc;
+
 use super::{Handle, Input, ListenerId, Stack};
 use crate::tcp;
 use crate::time::Instant;
@@ -17,10 +19,21 @@ pub struct Settings {
     pub route: Option<SourceRoute>,
 }
 
-/// Settings by slot, for the connections that have their own.
+impl Settings {
+    /// What follows from the route is in the settings of the TCP machine.
+    fn ready(mut settings: Arc<Settings>) -> Arc<Settings> {
+        let octets = settings.route.as_ref().map_or(0, SourceRoute::octets);
+        if settings.tcp.ip_options != octets {
+            Arc::make_mut(&mut settings).tcp.ip_options = octets;
+        }
+        settings
+    }
+}
+
+/// Settings by slot, for the connections that have their own. Those of one listener share them.
 #[derive(Debug, Default)]
 pub(super) struct OwnSettings {
-    by_slot: Vec<Option<Box<Settings>>>,
+    by_slot: Vec<Option<Arc<Settings>>>,
 }
 
 impl OwnSettings {
@@ -28,8 +41,8 @@ impl OwnSettings {
         self.by_slot.get(slot as usize)?.as_deref()
     }
 
-    pub(super) fn set(&mut self, slot: u32, mut settings: Box<Settings>) {
-        settings.tcp.ip_options = settings.route.as_ref().map_or(0, SourceRoute::octets);
+    pub(super) fn set(&mut self, slot: u32, settings: Arc<Settings>) {
+        let settings = Settings::ready(settings);
         let slot = slot as usize;
         if self.by_slot.len() <= slot {
             self.by_slot.resize_with(slot + 1, || None);
@@ -37,12 +50,11 @@ impl OwnSettings {
         self.by_slot[slot] = Some(settings);
     }
 
-    pub(super) fn clear(&mut self, slot: u32) {
-        if let Some(entry) = self.by_slot.get_mut(slot as usize) {
-            *entry = None;
-        }
+    pub(super) fn take(&mut self, slot: u32) -> Option<Arc<Settings>> {
+        let settings = self.by_slot.get_mut(slot as usize)?.take();
         let used = self.by_slot.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
         self.by_slot.truncate(used);
+        settings
     }
 }
 
@@ -62,15 +74,14 @@ impl Stack {
 
     /// Gives a connection settings of its own. A window once offered stays offered: the receive buffer
     /// becomes no smaller than that. What the two SYNs agree on cannot be changed after them.
-    pub fn configure(&mut self, handle: Handle, settings: Settings, now: Instant) {
+    pub fn configure(&mut self, handle: Handle, mut settings: Settings, now: Instant) {
         self.note(now, || Input::Configure(handle, Box::new(settings.clone())));
         let old = self.settings(handle);
-        let mut settings = Box::new(settings);
         let Some(connection) = self.connections.get(handle) else { return };
         let offered = connection.tcb.offered_buffer();
         settings.tcp.receive_buffer = settings.tcp.receive_buffer.max(offered);
         let new = settings.tcp.clone();
-        self.own_settings.set(handle.slot, settings);
+        self.own_settings.set(handle.slot, Arc::new(settings));
         let (connection, mut cx) = self.with_context(handle.slot, now);
         if old.tcp.nagle != new.nagle {
             connection.tcb.set_nodelay(!new.nagle);
@@ -91,7 +102,7 @@ impl Stack {
     pub fn configure_listener(&mut self, id: ListenerId, settings: Settings) {
         self.note(self.last_input, || Input::ConfigureListener(id, Box::new(settings.clone())));
         if let Some(listener) = self.listeners.get_mut(id) {
-            listener.settings = Some(Box::new(settings));
+            listener.settings = Some(Settings::ready(Arc::new(settings)));
         }
     }
 
@@ -108,12 +119,12 @@ mod tests {
     #[test]
     fn what_is_cleared_takes_no_room() {
         let mut own = OwnSettings::default();
-        own.set(7, Box::default());
-        own.set(3, Box::default());
+        own.set(7, Arc::default());
+        own.set(3, Arc::default());
         assert!(own.of(7).is_some() && own.of(5).is_none() && own.of(100).is_none());
-        own.clear(7);
+        own.take(7);
         assert_eq!(own.by_slot.len(), 4);
-        own.clear(3);
+        own.take(3);
         assert!(own.by_slot.is_empty());
     }
 }

@@ -81,7 +81,7 @@ impl Stack {
         segment.segment_size = packet.segment_size;
         segment.ecn = datagram.ecn;
         let tuple = FourTuple::of(&datagram, ports);
-        match self.connections.find(&tuple) {
+        match self.find(&tuple) {
             Some(slot) => self.on_segment_of(slot, tuple, segment, now),
             None => self.on_segment_for_listener(tuple, segment, None, now),
         }

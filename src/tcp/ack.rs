@@ -75,6 +75,16 @@ impl Acks {
         (self.budget, now.since(self.budget_since)).hash(hasher);
     }
 
+    /// Challenge ACKs left, in the second that began then; none has been asked for yet without that.
+    pub(super) fn challenges(&self) -> (u32, Option<Instant>) {
+        (self.budget, Some(self.budget_since).filter(|since| *since != Instant::NEVER))
+    }
+
+    /// Goes on with what [`Acks::challenges`] has said.
+    pub(super) fn resume_challenges(&mut self, left: u32, since: Instant) {
+        (self.budget, self.budget_since) = (left, since);
+    }
+
     /// Whether an answer to an unacceptable segment is within the limit of `per_second`.
     pub(super) fn may_challenge(&mut self, now: Instant, per_second: u32) -> bool {
         let elapsed = now.since(self.budget_since);

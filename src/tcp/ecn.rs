@@ -40,6 +40,15 @@ impl EcnState {
     pub(super) const fn is_in_use(self) -> bool {
         self.bits.contains(Bits::IN_USE)
     }
+
+    /// What is known, as one octet, of a connection on which nothing is out.
+    pub(super) fn octet(self) -> u8 {
+        self.bits.difference(Bits::ANSWERED).bits()
+    }
+
+    pub(super) fn from_octet(octet: u8) -> Self {
+        EcnState { bits: Bits::from_bits_truncate(octet), until: Seq::default() }
+    }
 }
 
 /// Negotiation (RFC 3168 6.1.1).

@@ -31,7 +31,8 @@ impl Tcb {
             return;
         }
         if gap > 0 {
-            let kept = self.rcv.queue.insert(self.rcv.delivered, gap, &payload.to_bytes());
+            let (delivered, budget) = (self.rcv.delivered, &mut cx.pool.out_of_order);
+            let kept = self.rcv.queue.insert(delivered, gap, &payload.to_bytes(), budget);
             if !kept {
                 cx.dropped(DropReason::NoRoom);
             }

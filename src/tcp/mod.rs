@@ -9,8 +9,10 @@
 
 mod ack;
 mod acknowledgment;
+mod budget;
 mod buffers;
 mod calls;
+mod compact;
 mod config;
 mod congestion;
 mod context;
@@ -18,6 +20,7 @@ mod departure;
 mod dsack;
 mod ecn;
 mod fingerprint;
+mod half_open;
 mod input;
 pub mod names;
 mod negotiation;
@@ -41,9 +44,11 @@ mod urgent;
 mod window;
 
 pub use calls::Received;
+pub use compact::TimeWait;
 pub use config::{Config, EcnMode, Keepalive, MtuProbing};
 pub use congestion::Algorithm;
 pub use context::Context;
+pub use half_open::{HalfOpen, Syn, syn_ack};
 pub use output::Output;
 pub use path_mtu::{KnownPath, MtuSource};
 pub use pool::Pool;

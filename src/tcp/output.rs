@@ -51,7 +51,7 @@ impl Tcb {
     }
 
     /// Nothing is written that has not been sent, lost, owed or asked for.
-    fn is_silent(&self) -> bool {
+    pub(super) fn is_silent(&self) -> bool {
         let Pending { reset, probe, loss_probe, keepalive } = self.pending;
         let owes = self.acks.now || self.snd.syn || (self.close_requested && self.fin.is_none());
         let asked = reset.is_some() || probe || loss_probe || keepalive;

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
+use super::budget::Budget;
 use super::ready::Ready;
 use super::recovery::Out;
 
@@ -30,6 +31,8 @@ pub struct Pool {
     pub(super) slices: Lists<Bytes>,
     flights: Vec<Box<Out>>,
     ready: Vec<Box<Ready>>,
+    /// Not a buffer, but shared like them: what is held beyond gaps.
+    pub(super) out_of_order: Budget,
 }
 
 /// Spare lists of one kind, all empty.
@@ -69,9 +72,21 @@ impl Pool {
         Pool::default()
     }
 
+    /// As [`Pool::new`]; connections hold no more than so many octets out of order, in all.
+    #[must_use]
+    pub fn with_out_of_order(most: usize) -> Self {
+        Pool { out_of_order: Budget::new(most), ..Pool::default() }
+    }
+
+    /// What they hold, and what that costs besides.
+    #[must_use]
+    pub fn out_of_order(&self) -> usize {
+        self.out_of_order.held()
+    }
+
     /// Gives back all that is kept, for a crowd has gone whose needs say nothing about the next.
     pub fn shrink(&mut self) {
-        *self = Pool::default();
+        *self = Pool { out_of_order: self.out_of_order, ..Pool::default() };
     }
 
     /// Room for what is in flight: empty.

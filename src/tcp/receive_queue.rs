@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use super::budget::{Budget, PIECE};
 use super::pool::Pool;
 use super::ready::Ready;
 use crate::seq::Seq;
@@ -58,16 +59,38 @@ impl ReceiveQueue {
 
     /// Keeps `data`, which begins `gap` octets (at least one) beyond what is in order at position
     /// `delivered`. Says whether there was room. What is there already stays as it is.
-    pub(super) fn insert(&mut self, delivered: u64, gap: u32, data: &Bytes) -> bool {
+    pub(super) fn insert(
+        &mut self,
+        delivered: u64,
+        gap: u32,
+        data: &Bytes,
+        budget: &mut Budget,
+    ) -> bool {
+        let before = self.out_of_order_cost();
+        if !budget.allows(before, data.len() + PIECE) {
+            return false;
+        }
         let islands = self.islands.get_or_insert_default();
         let start = delivered + u64::from(gap);
-        islands.insert(start, data)
+        let is_kept = islands.insert(start, data);
+        budget.book(before, self.out_of_order_cost());
+        is_kept
+    }
+
+    /// What of the budget is taken.
+    pub(super) fn out_of_order_cost(&self) -> usize {
+        let islands = self.islands.as_ref();
+        islands.map_or(0, |islands| islands.len + islands.pieces.len() * PIECE)
     }
 
     /// Moves what has become contiguous with position `delivered` to the end of what is in order;
     /// returns how many octets, never beyond position `limit`.
     pub(super) fn close_gap(&mut self, delivered: u64, limit: u64, pool: &mut Pool) -> u32 {
         let mut at = delivered;
+        if self.islands.is_none() {
+            return 0;
+        }
+        let before = self.out_of_order_cost();
         while let Some(islands) = &mut self.islands {
             let Some(data) = islands.take_at(at) else { break };
             let room = usize::try_from(limit.saturating_sub(at)).unwrap_or(usize::MAX);
@@ -78,6 +101,7 @@ impl ReceiveQueue {
         if self.islands.as_ref().is_some_and(|islands| islands.pieces.is_empty()) {
             self.islands = None;
         }
+        pool.out_of_order.book(before, self.out_of_order_cost());
         u32::try_from(at - delivered).expect("a window holds fewer than 2^32 octets")
     }
 
@@ -122,7 +146,8 @@ impl ReceiveQueue {
         self.ready.as_ref().map_or_else(Bytes::new, |ready| ready.peek(most))
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(super) fn clear(&mut self, budget: &mut Budget) {
+        budget.book(self.out_of_order_cost(), 0);
         *self = ReceiveQueue::default();
     }
 }
@@ -226,7 +251,7 @@ mod tests {
                 let data = Bytes::copy_from_slice(&stream[start..end]);
                 if start as u64 > delivered {
                     let gap = u32::try_from(start as u64 - delivered).unwrap();
-                    assert!(queue.insert(delivered, gap, &data));
+                    assert!(queue.insert(delivered, gap, &data, &mut pool.out_of_order));
                 } else if end as u64 > delivered {
                     let skip = usize::try_from(delivered).unwrap() - start;
                     queue.append(data.slice(skip..), pool);
@@ -237,6 +262,7 @@ mod tests {
             assert_eq!((delivered, queue.out_of_order_len()), (60, 0), "order {order:?}");
             assert_eq!(drain(&mut queue), stream);
             assert!(queue.islands.is_none());
+            assert_eq!(pool.out_of_order.held(), 0);
         }
     }
 
@@ -245,7 +271,7 @@ mod tests {
         let mut queue = ReceiveQueue::default();
         let data = Bytes::from(vec![0; 10]);
         for gap in [100, 300, 200, 310] {
-            queue.insert(50, gap, &data);
+            queue.insert(50, gap, &data, &mut Budget::default());
         }
         let nxt = Seq(u32::MAX);
         let blocks = queue.sack_blocks(50, nxt);
@@ -259,7 +285,7 @@ mod tests {
         assert_eq!(queue.first_held(50, 0, 1000), None);
         let data = Bytes::from(vec![0; 10]);
         for gap in [100, 300, 200] {
-            queue.insert(50, gap, &data);
+            queue.insert(50, gap, &data, &mut Budget::default());
         }
         assert_eq!(queue.first_held(50, 0, 1000), Some((100, 10)));
         assert_eq!(queue.first_held(50, 105, 1000), Some((0, 5)));
@@ -272,10 +298,13 @@ mod tests {
     fn a_flood_of_tiny_islands_is_bounded() {
         let mut queue = ReceiveQueue::default();
         let data = Bytes::from_static(b"x");
-        let kept = (0..10_000).filter(|i| queue.insert(0, 1 + 2 * i, &data)).count();
+        let kept = (0..10_000)
+            .filter(|i| queue.insert(0, 1 + 2 * i, &data, &mut Budget::default()))
+            .count();
         assert_eq!(kept, MOST_ISLANDS);
         let mut queue = ReceiveQueue::default();
-        let kept = (0..10_000).filter(|i| queue.insert(0, 1 + i, &data)).count();
+        let kept =
+            (0..10_000).filter(|i| queue.insert(0, 1 + i, &data, &mut Budget::default())).count();
         assert_eq!(kept, MOST_PIECES);
     }
 }

@@ -14,6 +14,7 @@ use super::dsack::Duplicate;
 use super::ecn::EcnState;
 use super::negotiation::{DEFAULT_MSS_IPV6, Negotiated};
 use super::network::Network;
+use super::pool::Pool;
 use super::receive_queue::ReceiveQueue;
 use super::recovery::{Flight, Recovery};
 use super::rtt::Rtt;
@@ -227,16 +228,13 @@ impl Tcb {
         }
     }
 
-    /// Moves to `to`. The only assignment to `state` in the crate.
+    /// Moves to `to`. Besides `compact`, which puts a connection where it was, this alone assigns `state`.
     #[track_caller]
     pub(super) fn enter(&mut self, to: State, cause: Cause, cx: &mut Context<'_>) {
         let from = self.state;
         debug_assert!(is_arrow(from, to, cause), "no arrow {from} -> {to} ({cause:?})");
         self.state = to;
-        if self.history.len() == Status::HISTORY {
-            self.history.remove(0);
-        }
-        self.history.push(Transition { at: cx.now, from, to, cause });
+        self.remember(Transition { at: cx.now, from, to, cause });
         let section = cause.section_from(from);
         cx.raise(Mask::STATES, || What::State { from, to, cause, section });
         match to {
@@ -259,7 +257,7 @@ impl Tcb {
     pub(super) fn fail(&mut self, error: Error, cause: Cause, cx: &mut Context<'_>) {
         self.error = Some(error);
         self.snd.queue.clear();
-        self.rcv.queue.clear();
+        self.rcv.queue.clear(&mut cx.pool.out_of_order);
         self.enter(State::Closed, cause, cx);
     }
 
@@ -285,6 +283,18 @@ impl Tcb {
         if self.reader_gone && self.state == State::FinWait2 {
             self.arm(Timer::Orphan, cx.config.orphan_timeout, cx);
         }
+    }
+
+    /// The connection is about to go: what it shares with others goes back.
+    pub fn give_back(&mut self, pool: &mut Pool) {
+        self.flight.clear(pool);
+        self.rcv.queue.clear(&mut pool.out_of_order);
+    }
+
+    /// What it takes of what all connections may hold out of order ([`Pool::out_of_order`]).
+    #[must_use]
+    pub fn out_of_order_cost(&self) -> usize {
+        self.rcv.queue.out_of_order_cost()
     }
 
     /// The state.
@@ -322,8 +332,15 @@ impl Tcb {
         u32::from(self.segment_limit(config).saturating_sub(config.ip_options).max(1))
     }
 
+    pub(super) fn remember(&mut self, transition: Transition) {
+        if self.history.len() == Status::HISTORY {
+            self.history.remove(0);
+        }
+        self.history.push(transition);
+    }
+
     /// The last transitions, oldest first.
-    pub(super) fn history(&self) -> &[Transition] {
+    pub(crate) fn history(&self) -> &[Transition] {
         &self.history
     }
 

@@ -125,6 +125,10 @@ impl<C: Choices> Harness<C> {
             features: Features { checksum: false, segmentation: choices.once_in(4) },
             source_routes: true,
             max_connections: MOST_CONNECTIONS,
+            max_time_waits: choices.pick(&[0, 2, MOST_CONNECTIONS]),
+            max_out_of_order: choices.pick(&[0, 3_000, 1 << 20]),
+            whole_handshakes: choices.pick(&[0, 2, MOST_CONNECTIONS]),
+            syn_cookies: !choices.once_in(4),
             place: Place::default(),
             events: recorder.as_ref().map_or(Mask::empty(), Sink::wanted),
         };

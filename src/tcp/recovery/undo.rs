@@ -37,6 +37,11 @@ impl Undo {
         self.again = self.again.saturating_add(octets);
     }
 
+    /// When the first segment was sent again, if it was.
+    pub(in crate::tcp) fn again_at(&self) -> Option<Instant> {
+        self.first_again.map(|(at, _)| at)
+    }
+
     /// Nothing that is heard with SND.UNA at `una` can be about this repair any more.
     pub(in crate::tcp) fn is_past(&self, una: Seq) -> bool {
         una.since(self.end) > FAR

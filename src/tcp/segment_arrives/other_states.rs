@@ -106,14 +106,23 @@ fn is_one_behind(tcb: &Tcb, seg: &Segment) -> bool {
 
 /// Tells the peer where we stand, because of a segment that is not acceptable.
 fn acknowledge_again(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) {
-    if !seg.is_empty() && !seg.has(Flags::SYN) {
-        // Data that came before: our ACK of it was lost, or it travelled for long.
+    if may_have_come_before(tcb, seg, cx) {
+        // Our ACK of it was lost, or it travelled for long.
         tcb.acks.now = true;
         tcb.report_duplicate(tcb.duplicate_in(seg), cx);
     } else {
-        // Nothing that needs an acknowledgment: two confused peers could go on for ever.
+        // Nothing that needs an acknowledgment, or what nobody has sent: two confused peers could go on for
+        // ever, and whoever guesses numbers would have an answer to each.
         tcb.challenge(cx);
     }
+}
+
+/// Data, or a FIN, from near where we are: within a window below what we expect, or in the window.
+fn may_have_come_before(tcb: &Tcb, seg: &Segment, cx: &Context<'_>) -> bool {
+    let (end, nxt) = (seg.end(), tcb.rcv.nxt);
+    let window = tcb.receive_buffer(cx.config).max(1 << 16);
+    let is_near = nxt.since(end) <= window && end.since(nxt) <= tcb.rcv.wnd;
+    !seg.is_empty() && !seg.has(Flags::SYN) && is_near
 }
 
 /// Protection against wrapped sequence numbers (RFC 7323 5.3): a segment with an older timestamp is an

@@ -58,19 +58,23 @@ pub fn enter() -> Result<Namespace, NamespaceError> {
         }
         Err(errno) => return Err(NamespaceError::new("make a network namespace", errno.into())),
     };
-    let warnings = [
+    Ok(Namespace { user, warnings: open_up() })
+}
+
+/// Allows everybody to ping and packets to pass in the namespace of this thread. Returns what could not
+/// be set.
+pub(super) fn open_up() -> Vec<String> {
+    let settings = [
         ("ping_group_range", "0 0", "ping may need privileges"),
         ("ip_forward", "1", "a nested glass get reaches only the addresses of this namespace"),
-    ]
-    .into_iter()
-    .filter_map(|(name, value, then)| {
+    ];
+    let failed = settings.into_iter().filter_map(|(name, value, then)| {
         // The kernel answers for the namespace of whoever opens the file.
         let path = format!("/proc/sys/net/ipv4/{name}");
         let error = fs::write(&path, value).err()?;
         Some(format!("cannot write {value:?} to {path}: {error}; {then}"))
-    })
-    .collect();
-    Ok(Namespace { user, warnings })
+    });
+    failed.collect()
 }
 
 fn enter_user_namespace() -> Result<(), NamespaceError> {
@@ -103,7 +107,7 @@ pub struct NamespaceError {
 }
 
 impl NamespaceError {
-    fn new(doing: &'static str, source: io::Error) -> Self {
+    pub(super) fn new(doing: &'static str, source: io::Error) -> Self {
         NamespaceError { doing, source, remedies: remedies(Path::new("/proc/sys")) }
     }
 

@@ -9,6 +9,7 @@ mod calls;
 mod convert;
 mod link;
 mod pool;
+mod said;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -23,6 +24,7 @@ use smoltcp::wire::{HardwareAddress, IpCidr};
 use self::convert::{address, listen_endpoint, our_state, ours, socket_addr, theirs};
 use self::link::Link;
 use self::pool::Pool;
+use self::said::Said;
 use crate::error::Error;
 use crate::stack::{FourTuple, Handle, ListenerId, Ready, ReadyList};
 use crate::time::Instant;
@@ -94,6 +96,7 @@ pub struct Smoltcp {
     ready: ReadyList,
     /// Something happened since `poll_output` found nothing to send.
     is_dirty: bool,
+    said: Said,
     deadline: Option<Instant>,
 }
 
@@ -170,6 +173,7 @@ impl Smoltcp {
             listeners: BTreeMap::new(),
             ready: ReadyList::new(),
             is_dirty: false,
+            said: Said::default(),
             deadline: None,
             config,
         }

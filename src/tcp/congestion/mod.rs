@@ -155,7 +155,7 @@ pub(super) trait CongestionControl {
     }
 
     /// It decides itself how the window moves while a loss is repaired; otherwise that is done in
-    /// proportion to what is delivered (RFC 6937).
+    /// proportion to what is delivered (RFC 9937).
     fn meters_recovery(&self) -> bool {
         false
     }

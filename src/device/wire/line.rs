@@ -55,6 +55,8 @@ pub(super) struct Line {
     /// What has not arrived yet, and when it does: in order.
     travelling: VecDeque<(Instant, Bytes)>,
     held: usize,
+    /// When the one that was taken last arrives.
+    last: Instant,
 }
 
 impl Line {
@@ -66,6 +68,7 @@ impl Line {
             waiting_octets: 0,
             travelling: VecDeque::new(),
             held: 0,
+            last: Instant::ZERO,
         }
     }
 
@@ -81,8 +84,8 @@ impl Line {
             return false;
         }
         let leaves = self.send(packet.len(), now);
-        let earliest = self.travelling.back().map_or(Instant::ZERO, |(arrives, _)| *arrives);
-        let arrives = (leaves + self.path.delay + self.extra()).max(earliest);
+        let arrives = (leaves + self.path.delay + self.extra()).max(self.last);
+        self.last = arrives;
         self.held += weight;
         self.travelling.push_back((arrives, packet));
         true

@@ -29,6 +29,9 @@ use support::{HOSTS, PORT, first_syn, first_syn_ack, panic_text, seeds};
 /// lost make one timeout of a minute after another, and still everything has to arrive.
 const PATIENCE: Duration = Duration::from_hours(12);
 
+/// How long smoltcp waits for a peer that says nothing.
+const SMOLTCP_PATIENCE: Duration = Duration::from_hours(1);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Ours,
@@ -304,6 +307,10 @@ fn engine(side: &Side, addr: IpAddr, events: Mask, seed: u64) -> Box<dyn Engine>
             mtu: side.mtu,
             receive_buffer: side.tcp.receive_buffer as usize,
             send_buffer: side.tcp.send_buffer,
+            delayed_ack: Some(side.tcp.delayed_ack).filter(|delay| !delay.is_zero()),
+            // As patient as ours: what ends without having arrived is stuck, and not merely slow.
+            half_open: SMOLTCP_PATIENCE,
+            timeout: Some(SMOLTCP_PATIENCE),
             seed,
             ..SmoltcpConfig::default()
         })),
@@ -314,24 +321,28 @@ fn limits() -> Limits {
     Limits { connections: 4, rows: 400 }
 }
 
-/// Runs a seed; when it fails, once more with ladders.
+/// Runs a seed; when it fails, once more with ladders. So it is when smoltcp gives up with a seed that was
+/// asked for alone.
 fn check(seed: u64, kinds: [Kind; 2]) -> Result<Outcome, String> {
     let scenario = Scenario::new(seed, kinds);
     let attempt = |ladders: Option<&mut Ladders>| {
         catch_unwind(AssertUnwindSafe(|| run(&scenario, seed, ladders)))
             .unwrap_or_else(|panic| Err(panic_text(&*panic)))
     };
-    let why = match attempt(None) {
-        Ok(outcome) => return Ok(outcome),
-        Err(why) => why,
-    };
+    let is_alone = std::env::var_os("GLASS_SEED").is_some();
+    let outcome = attempt(None);
+    match outcome {
+        Ok(Outcome::Complete) => return outcome,
+        Ok(Outcome::GivenUp) if !is_alone => return outcome,
+        Ok(Outcome::GivenUp) | Err(_) => {}
+    }
     let mut ladders = Ladders::new();
     let _ = attempt(Some(&mut ladders));
     for (name, ladder) in ladders {
         println!("The {name}:\n{}", ladder.render(&Style { width: 140, ..Style::default() }));
     }
     println!("{scenario:#?}");
-    Err(format!("GLASS_SEED={seed} ({kinds:?}): {why}"))
+    outcome.map_err(|why| format!("GLASS_SEED={seed} ({kinds:?}): {why}"))
 }
 
 fn check_all(default: u64, kinds: [Kind; 2]) {
@@ -373,6 +384,14 @@ fn ours_calls_smoltcp() {
 #[test]
 fn smoltcp_calls_ours() {
     check_all(500, [Kind::Smoltcp, Kind::Ours]);
+}
+
+/// smoltcp's last octets and its FIN arrive while our window is closed, and stays so: its probe timer,
+/// which goes on in FIN-WAIT-2, made ACKs without end there, and still does in some seed of ten thousand.
+#[test]
+fn smoltcp_comes_to_an_end_behind_a_closed_window() {
+    let outcome = check(10_910, [Kind::Ours, Kind::Smoltcp]);
+    assert_eq!(outcome, Ok(Outcome::Complete));
 }
 
 /// Two sides that read at once, and wires that do nothing but take their time.

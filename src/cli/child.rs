@@ -345,7 +345,7 @@ fn parse_stat(stat: &str) -> Option<Process> {
 }
 
 /// PATH with the directory of this program at its end; `None` when it is in it already or cannot be.
-fn path_with_this_program() -> Option<OsString> {
+pub(super) fn path_with_this_program() -> Option<OsString> {
     let program = env::current_exe().ok()?;
     path_with(env::var_os("PATH").as_deref(), program.parent()?)
 }

@@ -4,6 +4,7 @@ mod addresses;
 mod bench;
 pub mod child;
 mod drill;
+mod ends;
 mod engine;
 mod get;
 pub mod namespace;
@@ -18,6 +19,7 @@ mod shards;
 mod sim;
 mod tcp_options;
 mod terminal;
+mod wire;
 
 use std::fmt;
 use std::io::Write;
@@ -44,6 +46,7 @@ enum Command {
     Drill(drill::Drill),
     Bench(bench::Bench),
     Sim(sim::Sim),
+    Wire(wire::Wire),
 }
 
 /// Exit codes, as docs/architecture.md lists them (those above 64 are sysexits.h's).
@@ -52,7 +55,7 @@ mod exit {
     pub(super) const USAGE: u8 = 2;
     pub(super) const BAD_INPUT: u8 = 65;
     pub(super) const UNAVAILABLE: u8 = 69;
-    /// A failure of `glass run` itself, and not of CMD.
+    /// A failure of `glass run` or `glass wire` itself, and not of CMD.
     pub(super) const RUN_FAILED: u8 = 125;
 }
 
@@ -95,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Drill(drill) => drill.execute(&cli.output),
         Command::Bench(bench) => bench.execute(&cli.output).map(|()| 0),
         Command::Sim(sim) => sim.execute(&cli.output).map(|()| 0),
+        Command::Wire(wire) => wire.execute(&cli.output),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -58,7 +58,13 @@ pub fn enter() -> Result<Namespace, NamespaceError> {
         }
         Err(errno) => return Err(NamespaceError::new("make a network namespace", errno.into())),
     };
-    let warnings = [
+    Ok(Namespace { user, warnings: open_up() })
+}
+
+/// Allows everybody to ping and packets of both families to pass in the namespace of this thread. Returns
+/// what could not be set.
+pub(super) fn open_up() -> Vec<String> {
+    let settings = [
         ("ipv4/ping_group_range", "0 0", "ping may need privileges"),
         ("ipv4/ip_forward", "1", "a nested glass get reaches only the addresses of this namespace"),
         ("ipv6/conf/default/disable_ipv6", "0", "there is no IPv6"),
@@ -67,18 +73,16 @@ pub fn enter() -> Result<Namespace, NamespaceError> {
             "1",
             "a nested glass get reaches only addresses of this namespace",
         ),
-    ]
-    .into_iter()
-    .filter_map(|(name, value, then)| {
+    ];
+    let failed = settings.into_iter().filter_map(|(name, value, then)| {
         // The kernel answers for the namespace of whoever opens the file.
         let path = format!("/proc/sys/net/{name}");
         let error = fs::write(&path, value).err()?;
         // Whether there is IPv6 at all is said elsewhere.
         let is_missing = error.kind() == io::ErrorKind::NotFound && name.starts_with("ipv6");
         (!is_missing).then(|| format!("cannot write {value:?} to {path}: {error}; {then}"))
-    })
-    .collect();
-    Ok(Namespace { user, warnings })
+    });
+    failed.collect()
 }
 
 fn enter_user_namespace() -> Result<(), NamespaceError> {
@@ -111,7 +115,7 @@ pub struct NamespaceError {
 }
 
 impl NamespaceError {
-    fn new(doing: &'static str, source: io::Error) -> Self {
+    pub(super) fn new(doing: &'static str, source: io::Error) -> Self {
         NamespaceError { doing, source, remedies: remedies(Path::new("/proc/sys")) }
     }
 

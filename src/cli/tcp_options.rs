@@ -137,18 +137,7 @@ impl TcpOptions {
 
     /// The faults that were asked for, if any.
     pub(super) fn faults(&self) -> std::io::Result<Option<FaultPlan>> {
-        let rules: Vec<Rule> = self.fault.iter().flat_map(|rules| rules.0.clone()).collect();
-        if rules.is_empty() {
-            return Ok(None);
-        }
-        let is_random = rules.iter().any(Rule::is_random);
-        let seed = match self.seed {
-            Some(seed) => seed,
-            None if is_random => getrandom::u64().map_err(std::io::Error::other)?,
-            None => 0,
-        };
-        let tally = Faults::new(rules.clone(), seed).tally();
-        Ok(Some(FaultPlan { rules, seed, is_random, tally }))
+        if self.has_faults() { FaultPlan::new(&self.fault, self.seed).map(Some) } else { Ok(None) }
     }
 
     pub(super) fn has_faults(&self) -> bool {
@@ -177,6 +166,19 @@ pub(super) struct FaultPlan {
 }
 
 impl FaultPlan {
+    /// These rules, by `seed`, or by one that the system draws if they need any.
+    pub(super) fn new(rules: &[Rules], seed: Option<u64>) -> std::io::Result<FaultPlan> {
+        let rules: Vec<Rule> = rules.iter().flat_map(|rules| rules.0.clone()).collect();
+        let is_random = rules.iter().any(Rule::is_random);
+        let seed = match seed {
+            Some(seed) => seed,
+            None if is_random => getrandom::u64().map_err(std::io::Error::other)?,
+            None => 0,
+        };
+        let tally = Faults::new(rules.clone(), seed).tally();
+        Ok(FaultPlan { rules, seed, is_random, tally })
+    }
+
     /// For the link of one shard, which draws its own numbers from the seed.
     pub(super) fn of(&self, shard: u32) -> Faults {
         let seed = self.seed.wrapping_add(shard.into());
@@ -186,8 +188,8 @@ impl FaultPlan {
 
 /// Rules with `;` between them.
 #[derive(Clone, Debug)]
-struct Rules(Vec<Rule>);
+pub(super) struct Rules(Vec<Rule>);
 
-fn rules(text: &str) -> Result<Rules, fault::RuleError> {
+pub(super) fn rules(text: &str) -> Result<Rules, fault::RuleError> {
     fault::parse_list(text).map(Rules)
 }

@@ -12,6 +12,7 @@ mod queue;
 mod request;
 pub mod setup;
 mod tun;
+pub mod wire;
 
 use std::io;
 use std::task::{Context, Poll};

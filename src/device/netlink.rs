@@ -12,7 +12,7 @@ use rtnetlink::packet_route::link::{
     AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoKind, InfoTun, LinkAttribute,
     LinkFlags, LinkInfo, LinkMessage,
 };
-use rtnetlink::packet_route::route::{RouteAttribute, RouteType};
+use rtnetlink::packet_route::route::{RouteAttribute, RouteScope, RouteType};
 use rtnetlink::{Handle, LinkUnspec, RouteMessageBuilder};
 
 use super::cidr::Cidr;
@@ -118,6 +118,24 @@ impl Netlink {
         if let Some(mtu) = mtu {
             link = link.mtu(mtu);
         }
+        self.0.link().set(link.build()).execute().await.map_err(into_io)
+    }
+
+    /// Sends all packets of this family that have no other route out by an interface, behind which
+    /// everybody is a neighbour.
+    pub async fn add_default_route(&self, index: u32, is_v6: bool) -> io::Result<()> {
+        let route = if is_v6 {
+            RouteMessageBuilder::<Ipv6Addr>::new().output_interface(index).build()
+        } else {
+            let route = RouteMessageBuilder::<Ipv4Addr>::new().output_interface(index);
+            route.scope(RouteScope::Link).build()
+        };
+        self.0.route().add(route).execute().await.map_err(into_io)
+    }
+
+    /// Lets so many packets wait for whoever reads what the interface sends.
+    pub async fn set_queue(&self, index: u32, packets: u32) -> io::Result<()> {
+        let link = LinkUnspec::new_with_index(index).txqueuelen(packets);
         self.0.link().set(link.build()).execute().await.map_err(into_io)
     }
 

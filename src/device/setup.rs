@@ -167,6 +167,27 @@ pub fn why_no_ipv6() -> Option<&'static str> {
     }
 }
 
+/// Makes a TUN the way to everywhere, as the only link of a network namespace is, and gives it a long
+/// queue: what is lost on a wire behind it shall be lost there.
+///
+/// # Errors
+///
+/// As [`TunError`] says.
+pub async fn lead_everywhere(name: &str, has_v6: bool) -> Result<(), TunError> {
+    const QUEUE: u32 = 10_000;
+    let failed =
+        |doing| move |source: io::Error| TunError::System { doing, name: name.to_owned(), source };
+    let netlink = Netlink::open().map_err(|source| asking("anything", source))?;
+    let link = netlink.link(name).await.map_err(failed("look for the interface"))?;
+    let index = link.map_or(0, |link| link.index);
+    netlink.set_queue(index, QUEUE).await.map_err(failed("set the queue of"))?;
+    netlink.add_default_route(index, false).await.map_err(failed("route by"))?;
+    if has_v6 {
+        netlink.add_default_route(index, true).await.map_err(failed("route IPv6 by"))?;
+    }
+    Ok(())
+}
+
 /// Refuses addresses that another interface has, or whose network is another interface's: the
 /// kernel would take them, and send the packets to whichever came first.
 pub(super) async fn check_addresses_free(

@@ -9,6 +9,7 @@ mod calls;
 mod convert;
 mod link;
 mod pool;
+mod said;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -23,6 +24,7 @@ use smoltcp::wire::{HardwareAddress, IpCidr};
 use self::convert::{address, listen_endpoint, our_state, ours, socket_addr, theirs};
 use self::link::Link;
 use self::pool::Pool;
+use self::said::Said;
 use crate::error::Error;
 use crate::stack::{FourTuple, Handle, ListenerId, Ready, ReadyList};
 use crate::time::Instant;
@@ -30,9 +32,6 @@ use crate::trace::ConnId;
 
 /// The first and last port for connections of ours.
 const EPHEMERAL: (u16, u16) = (49_152, 65_535);
-
-/// How long a handshake may take: until then it holds a place in the listener's queue.
-const HALF_OPEN: Duration = Duration::from_secs(20);
 
 /// The settings of a smoltcp engine.
 #[derive(Clone, Debug)]
@@ -49,6 +48,9 @@ pub struct SmoltcpConfig {
     pub delayed_ack: Option<Duration>,
     /// Nagle's algorithm. Default true.
     pub nagle: bool,
+    /// How long a peer's handshake may take: until then it holds a place in the listener's queue. Default
+    /// 20 s.
+    pub half_open: Duration,
     /// Give up when the peer was silent for this long while something is not acknowledged. Default 5
     /// minutes: smoltcp itself would go on for ever.
     pub timeout: Option<Duration>,
@@ -70,6 +72,7 @@ impl Default for SmoltcpConfig {
             send_buffer: 256 * 1024,
             delayed_ack: Some(Duration::from_millis(10)),
             nagle: true,
+            half_open: Duration::from_secs(20),
             timeout: Some(Duration::from_mins(5)),
             orphan_timeout: Duration::from_mins(1),
             time_wait: 32,
@@ -94,6 +97,7 @@ pub struct Smoltcp {
     ready: ReadyList,
     /// Something happened since `poll_output` found nothing to send.
     is_dirty: bool,
+    said: Said,
     deadline: Option<Instant>,
 }
 
@@ -170,6 +174,7 @@ impl Smoltcp {
             listeners: BTreeMap::new(),
             ready: ReadyList::new(),
             is_dirty: false,
+            said: Said::default(),
             deadline: None,
             config,
         }
@@ -339,7 +344,7 @@ impl Smoltcp {
         }
         if listening == 0 && has_room {
             let mut socket = self.new_socket();
-            socket.set_timeout(Some(HALF_OPEN.into()));
+            socket.set_timeout(Some(self.config.half_open.into()));
             socket.listen(listen_endpoint(local)).expect("a new socket and a port");
             let handle = self.sockets.add(socket);
             let listener = self.listeners.get_mut(&id).expect("just seen");

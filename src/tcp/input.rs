@@ -10,7 +10,7 @@ use super::state::{Cause, State};
 use super::tcb::Tcb;
 use super::timers::Timer;
 use crate::trace::{DropReason, Mask, Retransmission, What};
-use crate::wire::{Flags, Segment};
+use crate::wire::{Flags, Segment, Timestamps};
 
 /// Text.
 impl Tcb {
@@ -130,9 +130,13 @@ impl Tcb {
 
     /// The connection as congestion control sees it, with `in_flight` octets in the network.
     pub(super) fn path(&self, in_flight: u32, cx: &Context<'_>) -> Path {
+        let mss = self.send_mss(cx.config);
+        let options = if self.negotiated.timestamps { Timestamps::LEN } else { 0 };
+        let options = u32::try_from(options).expect("twelve");
         Path {
             now: cx.now,
-            mss: self.send_mss(cx.config),
+            mss,
+            segment: mss.saturating_sub(options).max(1),
             in_flight,
             una: self.snd.una,
             nxt: self.snd.nxt,

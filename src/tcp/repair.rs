@@ -312,6 +312,13 @@ impl Tcb {
         {
             return self.take_back(Undone::OlderTimestamp, cx);
         }
+        if news.delivery.was_not_lost
+            && self.recovery.is_fast()
+            && self.recovery.undo.as_deref().is_some_and(Undo::is_untouched)
+            && !self.flight.has_losses()
+        {
+            return self.take_back(Undone::NotSentAgain, cx);
+        }
         self.judge_timeout(news, cx);
     }
 
@@ -341,14 +348,18 @@ impl Tcb {
     }
 
     /// The repair was needless: the window is what it was, and what was marked is under way again. A
-    /// timeout that came too early comes later from now on (RFC 4015 3.2).
+    /// timeout that came too early comes later from now on (RFC 4015 3.2). What others had overtaken is
+    /// waited for from now on, though RFC 8985 6.2 does not count what was sent again meanwhile: here it is
+    /// known that the first copy arrived.
     fn take_back(&mut self, why: Undone, cx: &mut Context<'_>) {
         let Some(undo) = self.recovery.undo.take() else { return };
         let path = self.path(self.pipe(cx.config), cx);
         self.congestion.undo(&undo.before, &path);
         let episode = self.recovery.episode.take();
-        if matches!(episode.as_deref().map(|episode| &episode.kind), Some(Kind::Timeout(_))) {
-            self.rtt.be_more_patient(cx.config);
+        match episode.as_deref().map(|episode| &episode.kind) {
+            Some(Kind::Timeout(_)) => self.rtt.be_more_patient(cx.config),
+            Some(Kind::Fast(_)) => self.recovery.reordering.seen = true,
+            Some(Kind::NewReno | Kind::Marked) | None => {}
         }
         self.flight.unmark_lost();
         self.recovery.duplicates = 0;

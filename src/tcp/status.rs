@@ -46,7 +46,7 @@ pub struct Status {
     pub ecn: bool,
     /// How the congestion window moves.
     pub congestion: Algorithm,
-    /// The congestion window (RFC 5681); while a loss is repaired, what is left of it (RFC 6937).
+    /// The congestion window (RFC 5681); while a loss is repaired, what is left of it (RFC 9937).
     pub cwnd: u32,
     /// The slow-start threshold.
     pub ssthresh: u32,

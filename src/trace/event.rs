@@ -325,6 +325,8 @@ pub enum Undone {
     OlderTimestamp,
     /// After a timeout, acknowledgments came for what was not sent again (F-RTO, RFC 5682).
     LaterAcks,
+    /// What was taken for lost arrived before any of it was sent again.
+    NotSentAgain,
 }
 
 /// What follows from an ICMP error about a segment of a connection.

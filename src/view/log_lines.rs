@@ -186,6 +186,9 @@ fn words_of_recovery(change: RecoveryChange, until: Seq) -> String {
         RecoveryChange::Undone(Undone::LaterAcks) => {
             "needless: ACKs came for what was not sent again; taken back".to_owned()
         }
+        RecoveryChange::Undone(Undone::NotSentAgain) => {
+            "needless: it arrived before it was sent again; taken back".to_owned()
+        }
     }
 }
 

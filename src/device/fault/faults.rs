@@ -116,7 +116,14 @@ impl Faults {
     /// When to ask again, if no packet comes before: a packet that is held back is due then.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.lanes.iter().filter_map(|lane| lane.held.keys().next().map(|(due, _)| *due)).min()
+        let [there, back] = [Way::Tx, Way::Rx].map(|way| self.next_deadline_of(way));
+        there.into_iter().chain(back).min()
+    }
+
+    /// The same for one direction alone.
+    #[must_use]
+    pub fn next_deadline_of(&self, way: Way) -> Option<Instant> {
+        self.lanes[way.index()].held.keys().next().map(|(due, _)| *due)
     }
 
     /// Whether packets wait to be asked for.

@@ -10,6 +10,7 @@ use smoltcp::socket::tcp;
 use smoltcp::wire::IpListenEndpoint;
 
 use super::convert::{address, our_state, theirs};
+use super::said::REST;
 use super::{Connection, EPHEMERAL, Listener, Owner, Smoltcp};
 use crate::engine::Engine;
 use crate::error::Error;
@@ -43,6 +44,9 @@ impl Engine for Smoltcp {
                 self.reap(now);
                 self.is_dirty = false;
                 self.deadline = self.find_deadline(now);
+            } else if self.repeats_itself() {
+                self.is_dirty = false;
+                self.deadline = Some(now + REST);
             }
         }
         let packet = self.link.outbound.pop_front()?;

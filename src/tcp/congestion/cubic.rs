@@ -298,7 +298,7 @@ impl CongestionControl for Cubic {
     }
 
     fn on_recovered(&mut self, path: &Path) {
-        // The window has been ssthresh all along; no more left than was delivered (RFC 6937).
+        // The window has been ssthresh all along; no more left than was delivered (RFC 9937).
         self.validation.on_recovered(path.mss, &mut self.cwnd, &mut self.ssthresh);
     }
 

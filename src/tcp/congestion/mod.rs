@@ -74,6 +74,8 @@ pub(super) struct Path {
     pub now: Instant,
     /// The sender's maximum segment size.
     pub mss: u32,
+    /// Octets of data in a full segment: the MSS without the options of every segment.
+    pub segment: u32,
     /// Believed to be in the network: sent, neither acknowledged nor lost (RFC 6675: pipe).
     pub in_flight: u32,
     /// SND.UNA and SND.NXT.
@@ -155,7 +157,7 @@ pub(super) trait CongestionControl {
     }
 
     /// It decides itself how the window moves while a loss is repaired; otherwise that is done in
-    /// proportion to what is delivered (RFC 6937).
+    /// proportion to what is delivered (RFC 9937).
     fn meters_recovery(&self) -> bool {
         false
     }
@@ -211,6 +213,7 @@ impl Path {
         Path {
             now: Instant::ZERO,
             mss,
+            segment: mss,
             in_flight,
             una: Seq(0),
             nxt: Seq(in_flight),

@@ -78,9 +78,13 @@ impl CongestionControl for NewReno {
                 self.cwnd = self.cwnd.saturating_add(ack.octets).min(self.ssthresh);
             }
         } else if usage == Usage::Full {
+            // A round trip's worth is what can be out, in whole segments: of a window of two and a half,
+            // two. Waiting for the half, a small window would grow in every second round trip only.
+            let part = self.cwnd % ack.path.segment.max(1);
+            let round = if part < self.cwnd { self.cwnd - part } else { self.cwnd };
             self.credit = self.credit.saturating_add(ack.octets);
-            if self.credit >= self.cwnd {
-                self.credit -= self.cwnd;
+            if self.credit >= round {
+                self.credit -= round;
                 self.cwnd = self.cwnd.saturating_add(ack.path.mss);
             }
         }
@@ -113,7 +117,7 @@ impl CongestionControl for NewReno {
     }
 
     fn on_recovered(&mut self, path: &Path) {
-        // The window has been ssthresh all along; no more left than was delivered (RFC 6937).
+        // The window has been ssthresh all along; no more left than was delivered (RFC 9937).
         self.validation.on_recovered(path.mss, &mut self.cwnd, &mut self.ssthresh);
     }
 
@@ -154,6 +158,20 @@ mod tests {
         assert_eq!((reno.window(), reno.slow_start_threshold()), (10 * MSS, 10 * MSS));
         (0..10).for_each(|_| reno.on_ack(&ack(MSS, 10 * MSS)));
         assert_eq!(reno.window(), 11 * MSS);
+    }
+
+    /// Half of five segments is two and a half, of which two can be out.
+    #[test]
+    fn a_window_with_a_fraction_grows_once_a_round_trip() {
+        let mut reno = NewReno::new(10, MSS);
+        reno.on_congestion(Signal::Loss, &Path::sample(MSS, 5 * MSS));
+        assert_eq!(reno.window(), 2 * MSS + MSS / 2);
+        for segments in [2, 3, 4] {
+            reno.on_ack(&ack(MSS, segments * MSS));
+            assert_eq!(reno.window(), segments * MSS + MSS / 2, "not before the others");
+            reno.on_ack(&ack((segments - 1) * MSS, segments * MSS));
+            assert_eq!(reno.window(), (segments + 1) * MSS + MSS / 2);
+        }
     }
 
     #[test]

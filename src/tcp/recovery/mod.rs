@@ -4,7 +4,7 @@
 //! RFC 6675); a tail loss `probe` draws the acknowledgment that tells of lost ends. Without SACK, three
 //! duplicate ACKs mark the first segment (RFC 5681 3.2), partial ACKs the next (RFC 6582). The
 //! retransmission timer is the last resort (RFC 6298 5.4). What is marked goes again as the window lets
-//! it, which `prr` meters (RFC 6937), and what was needless is taken back (`undo`).
+//! it, which `prr` meters (RFC 9937), and what was needless is taken back (`undo`).
 //!
 //! Here is what is known, and what follows from it; `tcp/acknowledgment.rs` and `tcp/repair.rs` call it.
 

@@ -1,4 +1,4 @@
-//! Proportional rate reduction (RFC 6937): while a loss is repaired, data leaves in proportion to what is
+//! Proportional rate reduction (RFC 9937): while a loss is repaired, data leaves in proportion to what is
 //! delivered, so that the window has come down to ssthresh when the repair is over, without a pause and
 //! without a burst.
 
@@ -33,22 +33,19 @@ impl Prr {
         self.sent += u64::from(octets);
     }
 
-    /// `delivered` octets were delivered, and `pipe` are out now. While too little is out, it is made up
-    /// for as in slow start, but only as long as the repair makes progress and finds no more losses (the
-    /// bound that RFC 6937 calls PRR-SSRB, otherwise PRR-CRB).
+    /// `delivered` octets were delivered, and `pipe` are out now. While too little is out, as much may
+    /// leave as arrived, whatever left before: so a lost retransmission, behind which nothing else is out,
+    /// is noticed by what follows it and not by the timeout. It is made up for as in slow start as long as
+    /// the repair makes progress and finds no more losses (the bounds PRR-CRB and PRR-SSRB).
     pub(in crate::tcp) fn on_ack(&mut self, delivered: u32, pipe: u32, mss: u32, progress: bool) {
         self.delivered += u64::from(delivered);
         let more = if pipe > self.target {
             let share = self.delivered * u64::from(self.target);
             share.div_ceil(u64::from(self.recover_flight)).saturating_sub(self.sent)
         } else {
-            let conserved = self.delivered.saturating_sub(self.sent);
-            let limit = if progress {
-                conserved.max(u64::from(delivered)) + u64::from(mss)
-            } else {
-                conserved
-            };
-            u64::from(self.target - pipe).min(limit)
+            let conserved = self.delivered.saturating_sub(self.sent).max(u64::from(delivered));
+            let more = if progress { u64::from(mss) } else { 0 };
+            u64::from(self.target - pipe).min(conserved + more)
         };
         self.window = pipe.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
     }
@@ -60,7 +57,7 @@ mod tests {
 
     const MSS: u32 = 1000;
 
-    /// RFC 6937's own example: of twenty segments the first is lost, and ssthresh is half. Of the nineteen
+    /// The RFC's own example: of twenty segments the first is lost, and ssthresh is half. Of the nineteen
     /// ACKs that follow every second lets a segment leave.
     #[test]
     fn one_loss_in_a_window_halves_the_rate_evenly() {
@@ -98,7 +95,21 @@ mod tests {
         }
         pipe -= MSS;
         prr.on_ack(MSS, pipe, MSS, false);
-        assert_eq!(prr.window(), pipe, "without progress no more leaves than arrives");
+        assert_eq!(prr.window(), pipe + MSS, "without progress no more leaves than arrives");
+    }
+
+    /// Two of three are lost. The first is sent again, and lost again: what the third lets out is all that
+    /// can tell of it.
+    #[test]
+    fn a_lost_retransmission_is_followed_by_something() {
+        let mut prr = Prr::new(3 * MSS, 2 * MSS, 2 * MSS);
+        prr.on_sent(MSS);
+        prr.on_ack(MSS, MSS, MSS, false);
+        assert_eq!(prr.window(), 2 * MSS);
+        // Nothing arrives, nothing leaves.
+        prr.on_sent(MSS);
+        prr.on_ack(0, 2 * MSS, MSS, false);
+        assert_eq!(prr.window(), 2 * MSS);
     }
 
     #[test]

@@ -30,6 +30,12 @@ impl Undo {
         Undo { before, una, first_again: None, end: una, is_first, again: 0 }
     }
 
+    /// Nothing has been sent again for it yet, nor for the repair before it: what is heard now is of the
+    /// first copies.
+    pub(in crate::tcp) const fn is_untouched(&self) -> bool {
+        self.is_first && self.first_again.is_none()
+    }
+
     /// `octets` that end with `end` are sent again.
     pub(in crate::tcp) fn on_sent_again(&mut self, octets: u32, end: Seq, now: Instant) {
         self.first_again.get_or_insert((now, end));

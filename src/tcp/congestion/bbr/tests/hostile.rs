@@ -39,7 +39,8 @@ prop_compose! {
         (delivered, lost) in (totals(), totals()),
     ) -> (u64, Path) {
         let (una, nxt, now) = (Seq(una), Seq(nxt), Instant::ZERO);
-        (pause, Path { now, mss, in_flight, una, nxt, srtt, min_rtt, delivered, lost })
+        let segment = mss;
+        (pause, Path { now, mss, segment, in_flight, una, nxt, srtt, min_rtt, delivered, lost })
     }
 }
 

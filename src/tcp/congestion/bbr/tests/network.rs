@@ -324,6 +324,7 @@ impl Network {
         Path {
             now: self.now,
             mss: MSS,
+            segment: MSS,
             in_flight: self.in_flight(),
             una,
             nxt,

@@ -1,0 +1,140 @@
+//! `glass wire`: two kernels, or the kernel and a stack of ours, with a bad wire between them.
+
+mod kernel_common;
+
+use kernel_common::{Done, Running, User, command, needs};
+
+/// A server at the far end, and the wait for it.
+const SERVER: [&str; 4] = ["--far", "exec python3 -m http.server 80 2>/dev/null", "--await", "80"];
+
+/// Runs `glass wire OPTIONS -- sh -c LINE` as `user` to its end.
+fn wire(user: User, options: &[&str], line: &str) -> Done {
+    let arguments = [&["wire"], options, &["--", "sh", "-c", line]].concat();
+    Running::start(command(user, "", &arguments)).wait()
+}
+
+/// Fetches a file of so many octets, which the far end serves, over a wire with these options.
+fn fetch(octets: u32, options: &[&str]) -> Done {
+    let line = format!(
+        "head -c {octets} /dev/urandom >f
+         curl -sS -m 60 -w '%{{stderr}}took %{{time_total}} s\\n' http://203.0.113.2/f | cmp - f"
+    );
+    wire(User::Root, &[&SERVER, options].concat(), &line).ended_with(0)
+}
+
+/// The number in the line that begins and ends so.
+fn number(done: &Done, before: &str, after: &str) -> u64 {
+    let found = done.err.lines().find_map(|line| {
+        let rest = line.split_once(before)?.1;
+        rest.split_once(after)?.0.parse().ok()
+    });
+    found.unwrap_or_else(|| panic!("no number between {before:?} and {after:?}\n{done}"))
+}
+
+#[test]
+fn a_file_arrives_whole_over_each_kind_of_bad_wire() {
+    needs(&["curl", "python3"]);
+    for rule in [
+        "any 3% drop",
+        "any 5% dup",
+        "any 5% reorder 3",
+        "any 3% corrupt",
+        "any 3% truncate 5",
+        "any 5% delay 20ms",
+        "rx data#2-4 drop",
+    ] {
+        let done = fetch(300_000, &["--fault", rule, "--seed", "1", "--delay", "2ms"]);
+        let struck = number(&done, &format!("fault '{rule}' struck "), " packet");
+        assert!(struck >= 3, "{done}");
+    }
+}
+
+#[test]
+fn a_rate_a_delay_and_a_queue_are_what_they_are_asked_to_be() {
+    needs(&["curl", "python3"]);
+    // 400,000 octets at 8 Mbit/s take 400 ms at least, and three round trips of 60 ms.
+    let slow = ["--rate", "8mbit", "--delay", "30ms", "--jitter", "1ms"];
+    let done = fetch(400_000, &slow);
+    let took = done.err.lines().find_map(|line| line.strip_prefix("took ")?.strip_suffix(" s"));
+    let took: f64 = took.and_then(|took| took.parse().ok()).expect("curl says how long");
+    assert!(took > 0.5, "{done}");
+    let done = fetch(400_000, &[&slow[..], &["--queue", "5packets"]].concat());
+    assert!(number(&done, "from the far end: ", " packets found the queue full") > 0, "{done}");
+}
+
+#[test]
+fn the_kernel_sees_what_was_corrupted() {
+    needs(&["curl", "python3"]);
+    let line = "head -c 300000 /dev/urandom >f
+                curl -sS -m 60 http://203.0.113.2/f | cmp - f
+                grep ^Tcp: /proc/net/snmp";
+    let options = [&SERVER[..], &["--fault", "rx 5% corrupt", "--seed", "1"]].concat();
+    let done = wire(User::Root, &options, line).ended_with(0);
+    let out = String::from_utf8_lossy(&done.out).into_owned();
+    let rows: Vec<Vec<&str>> = out.lines().map(|line| line.split(' ').collect()).collect();
+    let column = rows[0].iter().position(|name| *name == "InCsumErrors").expect("it is counted");
+    let errors: u64 = rows[1][column].parse().expect("a number");
+    // A bit of a port or of the payload, it is all the same to the checksum.
+    assert_eq!(errors, number(&done, "fault 'rx 5% corrupt' struck ", " packet"), "{done}");
+}
+
+#[test]
+fn a_seed_strikes_the_same_packets() {
+    needs(&["python3"]);
+    // Each SYN meets a closed port: two packets a connection, and more when they are doubled.
+    let line = "python3 -c '
+import socket
+for _ in range(60):
+    try: socket.create_connection((\"203.0.113.2\", 9))
+    except ConnectionRefusedError: pass
+'";
+    let struck = |seed: &str| {
+        let options = ["--fault", "tx 30% dup; rx 30% dup", "--seed", seed];
+        let done = wire(User::Root, &options, line).ended_with(0);
+        let ways = ["tx", "rx"].map(|way| format!("fault '{way} 30% dup' struck "));
+        ways.map(|way| number(&done, &way, " packet"))
+    };
+    let first = struck("1");
+    assert_eq!(first, struck("1"));
+    assert!(["2", "3", "4"].iter().any(|seed| struck(seed) != first), "seeds change nothing");
+}
+
+#[test]
+fn a_stack_of_ours_may_be_at_either_end() {
+    needs(&["curl", "python3"]);
+    let faults = ["--fault", "any 5% drop", "--seed", "1"];
+    let far = ["--far", "exec glass serve"];
+    // Nothing at the far end answers until it serves: SYNs are refused, or lost.
+    let line = "curl -sS -m 60 --connect-timeout 1 --retry 30 --retry-delay 1 --retry-all-errors \
+                http://192.0.2.2/bytes/200000 | wc -c";
+    let done = wire(User::Root, &[&faults[..], &far].concat(), line).ended_with(0);
+    assert_eq!(String::from_utf8_lossy(&done.out).trim(), "200000", "{done}");
+    let line = "head -c 200000 /dev/urandom >f; glass get -q http://203.0.113.2/f | cmp - f";
+    wire(User::Root, &[&faults[..], &SERVER].concat(), line).ended_with(0);
+}
+
+#[test]
+fn an_ordinary_user_may_and_reaches_the_far_end() {
+    needs(&["curl", "python3"]);
+    let line = "head -c 100000 /dev/urandom >f; curl -sS http://203.0.113.2/f | cmp - f
+                nsenter --net=\"$GLASS_FAR_NET\" grep -c wire0 /proc/net/dev
+                nsenter --net=\"$GLASS_FAR_NET\" curl -s -m 5 http://203.0.113.2/f | cmp - f";
+    let done = wire(User::Ordinary, &SERVER, line).ended_with(0);
+    assert_eq!(String::from_utf8_lossy(&done.out).trim(), "1", "{done}");
+}
+
+#[test]
+fn codes_say_who_failed() {
+    needs(&["curl"]);
+    wire(User::Root, &[], "exit 7").ended_with(7);
+    let none = ["wire", "--", "no-such-program"];
+    Running::start(command(User::Root, "", &none)).wait().ended_with(127);
+    let done = wire(User::Root, &["--fault", "any 5% lose"], "true").ended_with(2);
+    done.says("\"lose\" at column 8 is not an action");
+    let done = wire(User::Root, &["--far", "exit 3", "--await", "80"], "true").ended_with(125);
+    done.says("--far has ended before it listened on port 80");
+    wire(User::RootWithoutDriver, &[], "true").ended_with(69);
+    // What the far end runs is ended with the wire.
+    let done = wire(User::Root, &["--far", "exec sleep 1000"], "true").ended_with(0);
+    assert!(!done.err.contains("left behind"), "{done}");
+}

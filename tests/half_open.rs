@@ -357,6 +357,8 @@ fn a_recording_replays_to_the_same_packets() {
     for port in 11..=10 + BACKLOG {
         p.on_port(port).reach(State::SynReceived);
     }
+    // The queue has not moved for a while.
+    p.advance(ms(100));
     p.on_port(PEER_PORT).send(syn().options(offer(true)));
     let (options, _) = echo(&mut p, 1001);
     p.send(ack().ack(1).options(options)).expect_state(State::Established);

@@ -188,8 +188,14 @@ impl Stack {
             }
             Some(listener) if opens => self.on_syn(listener, tuple, segment, above, now),
             Some(listener) if self.take_cookie(listener, tuple, &segment, now) => {
+                let completed_at =
+                    self.listeners.get(listener).and_then(|found| found.completed_at);
                 if let Some(slot) = self.connections.find(&tuple) {
                     self.on_segment_of(slot, tuple, segment, now);
+                }
+                // That says nothing about those that wait in the queue.
+                if let Some(found) = self.listeners.get_mut(listener) {
+                    found.completed_at = completed_at;
                 }
             }
             Some(_) | None => {
@@ -294,7 +300,7 @@ impl Stack {
                 | State::CloseWait
                 | State::Closing
                 | State::LastAck
-                | State::TimeWait => self.queue_for_accept(slot, listener),
+                | State::TimeWait => self.queue_for_accept(slot, listener, now),
             },
             Owner::AcceptQueue(_) | Owner::Nobody => {}
             Owner::Application => self.note_ready(slot),
@@ -315,10 +321,11 @@ impl Stack {
         }
     }
 
-    fn queue_for_accept(&mut self, slot: u32, id: ListenerId) {
+    fn queue_for_accept(&mut self, slot: u32, id: ListenerId, now: Instant) {
         let handle = self.connections.handle(slot);
         if let Some(listener) = self.listeners.get_mut(id) {
             listener.half_open_ended();
+            listener.completed_at = Some(now);
             listener.accept_queue.push_back(handle);
             self.connections.set_owner(slot, Owner::AcceptQueue(id));
             self.ready.push(Ready::Listener(id));

@@ -16,6 +16,8 @@ pub(super) struct Listener {
     backlog: usize,
     half_open: usize,
     pub(super) accept_queue: VecDeque<Handle>,
+    /// When a handshake was completed last for which there had been room.
+    pub(super) completed_at: Option<Instant>,
     /// When a SYN was last answered that there was no room for.
     pub(super) cookie_sent_at: Option<Instant>,
     /// For those it takes on, if they do not share the stack's.
@@ -64,6 +66,7 @@ impl Listeners {
             backlog,
             half_open: 0,
             accept_queue,
+            completed_at: None,
             cookie_sent_at: None,
             settings: None,
         };

@@ -51,8 +51,7 @@ fn repeated_syn_of_the_handshake(tcb: &mut Tcb, seg: &mut Segment, cx: &mut Cont
     }
     tcb.take_ecn_of_repeated_syn(seg);
     if seg.has(Flags::ACK) {
-        seg.flags.remove(Flags::SYN);
-        seg.seq += 1;
+        cut_off_the_syn(seg);
         return ControlFlow::Continue(());
     }
     tcb.flight.mark_first_lost(Retransmission::Handshake, u32::MAX);
@@ -219,6 +218,13 @@ fn fourth_check_the_syn_bit(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) 
         tcb.challenge(cx);
     }
     drop_segment(DropReason::SynInWindow, cx)
+}
+
+/// Leaves of a segment what stands behind its SYN, from whose number the urgent pointer counts.
+pub(super) fn cut_off_the_syn(seg: &mut Segment) {
+    seg.flags.remove(Flags::SYN);
+    seg.seq += 1;
+    seg.up = seg.up.saturating_sub(1);
 }
 
 /// Keeps of an acceptable segment what lies in the window; a FIN beyond it goes.

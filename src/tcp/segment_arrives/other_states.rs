@@ -278,8 +278,7 @@ fn fifth_check_the_ack_field(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>)
             }
             ControlFlow::Continue(())
         }
-        // Nothing of ours is out. A FIN can only be the peer's again, and the first check saw to it.
-        State::TimeWait => ControlFlow::Continue(()),
+        State::TimeWait => ack_in_time_wait(tcb, seg, cx),
         State::Closed | State::Listen | State::SynSent => {
             unreachable!("{} does not come here", tcb.state)
         }
@@ -299,12 +298,27 @@ fn ack_in_syn_received(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> St
     ControlFlow::Continue(())
 }
 
-/// ESTABLISHED, and what all later states do as well.
-fn ack_of_data(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> Step {
+/// TIME-WAIT: nothing of ours is out. The peer's FIN again is the only thing that can arrive; the first check
+/// has seen to it. Whatever else takes up a number is told where we stand, as by Linux and FreeBSD.
+fn ack_in_time_wait(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> Step {
+    ack_has_to_be_possible(tcb, seg, cx)?;
+    if !seg.is_empty() {
+        tcb.acks.now = true;
+    }
+    ControlFlow::Continue(())
+}
+
+fn ack_has_to_be_possible(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> Step {
     if !may_be_true(tcb, seg) {
         tcb.challenge(cx);
         return drop_segment(DropReason::BadAck, cx);
     }
+    ControlFlow::Continue(())
+}
+
+/// ESTABLISHED, and what all later states do as well.
+fn ack_of_data(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> Step {
+    ack_has_to_be_possible(tcb, seg, cx)?;
     let (old_wnd, old_una) = (tcb.snd.wnd, tcb.snd.una);
     let may_tell_window =
         tcb.snd.wl1.lt(seg.seq) || (tcb.snd.wl1 == seg.seq && tcb.snd.wl2.le(seg.ack));

@@ -154,7 +154,8 @@ impl Host {
                 Ok(OK)
             }
             Role::Connection(handle) => {
-                if matches!(self.stack.state(handle), State::Closed | State::SynSent) {
+                // When both sides have closed nothing is left to be shut, as Linux and the BSDs have it.
+                if matches!(self.stack.state(handle), State::Closed | State::TimeWait) {
                     return Err(Errno::ENOTCONN);
                 }
                 socket.read_shut |= how != How::Write;

@@ -29,7 +29,8 @@ pub fn tcp(ends: Ends, ip: &IpInfo, line: &Tcp, numbers: &Numbers) -> Result<Byt
     let mut octets = header.to_bytes().to_vec();
     octets[13] = line.flags;
     let whole = [&octets[..], &payload].concat();
-    let sum = tcp_checksum(src, dst, &whole);
+    // One bit is enough, whatever the sum.
+    let sum = tcp_checksum(src, dst, &whole) ^ u16::from(line.bad_checksum);
     octets[16..18].copy_from_slice(&sum.to_be_bytes());
     packet(src, dst, ip, ip_number::TCP, &[&octets, &payload])
 }
@@ -159,6 +160,7 @@ mod tests {
             win: Some(500),
             urg: Some(3),
             options: Options::Any,
+            bad_checksum: false,
         };
         let options = vec![TcpOption::Mss(1000), TcpOption::Nop, TcpOption::WindowScale(2)];
         let options = [options, vec![TcpOption::SackPermitted, TcpOption::Eol, TcpOption::Eol]];
@@ -169,9 +171,12 @@ mod tests {
         assert_eq!(seen.defects, Vec::<String>::new());
         assert_eq!((seen.seq, seen.ack, seen.flags), (4_000_000_000, 8, 0xda));
         assert_eq!((seen.win, seen.urg, seen.payload.len()), (500, 3, 33));
-        assert_eq!((seen.ttl, seen.tos, seen.options), (3, 3, numbers.options));
+        assert_eq!((seen.ttl, seen.tos, &seen.options), (3, 3, &numbers.options));
         let mut broken = packet.to_vec();
         broken[60] ^= 1;
         assert_eq!(Seen::parse(&broken.into()).expect("still one").defects.len(), 1);
+        let line = Tcp { bad_checksum: true, ..line };
+        let packet = tcp(ends(), &ip, &line, &numbers).expect("it can be made");
+        assert_eq!(Seen::parse(&packet).expect("still one").defects.len(), 1);
     }
 }

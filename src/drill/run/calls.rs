@@ -21,8 +21,11 @@ impl<'a> Runner<'a> {
         }
         let is_first = self.is_first_connect(&call.call);
         let progress = self.host.start(self.translated(&call.call));
-        if let Call::Connect { fd, addr } = &call.call {
-            self.note_connect(*fd, *addr, is_first);
+        // One that is connected already stays with whom it is.
+        if let Call::Connect { fd, addr } = &call.call
+            && is_first
+        {
+            self.note_connect(*fd, *addr);
         }
         match (progress, call.end) {
             (Progress::Done(result), None) => self.returned(step, call, &result),
@@ -114,10 +117,10 @@ impl<'a> Runner<'a> {
     }
 
     /// `connect` has sent a SYN, whatever it returns.
-    fn note_connect(&mut self, fd: Fd, remote: SocketAddr, is_first: bool) {
+    fn note_connect(&mut self, fd: Fd, remote: SocketAddr) {
         let live = self.fds.get(&fd).copied();
         if let Some(local) = live.and_then(|fd| self.name_of(fd)) {
-            self.connections.connecting(fd, FourTuple { local, remote }, is_first);
+            self.connections.connecting(fd, FourTuple { local, remote });
         }
     }
 

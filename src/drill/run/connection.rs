@@ -78,12 +78,10 @@ impl Connections {
         }
     }
 
-    /// `connect` was called. `is_first` if it opens a connection: that has numbers of its own, though its
-    /// ends may be those of an earlier one.
-    pub(super) fn connecting(&mut self, fd: Fd, tuple: FourTuple, is_first: bool) {
-        if let Some(found) = self.by_fd(fd)
-            && (is_first || found.tuple != Some(tuple))
-        {
+    /// `connect` opens a connection: that has numbers of its own, though its ends may be those of an
+    /// earlier one.
+    pub(super) fn connecting(&mut self, fd: Fd, tuple: FourTuple) {
+        if let Some(found) = self.by_fd(fd) {
             let fd = found.fd;
             *found = Connection { fd, tuple: Some(tuple), ..Connection::default() };
         }

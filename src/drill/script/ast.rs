@@ -181,6 +181,8 @@ pub struct Tcp {
     pub urg: Option<u16>,
     /// `<...>` is `Any`: not checked.
     pub options: Options,
+    /// `badsum`: the checksum is wrong. Packets to the stack only; the public tool has no such word.
+    pub bad_checksum: bool,
 }
 
 /// The options of a segment.

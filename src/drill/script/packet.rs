@@ -199,7 +199,8 @@ fn tcp(cursor: &mut Cursor<'_>, direction: Direction) -> Result<Tcp, SyntaxError
         Some(_) | None => Options::Exactly(Vec::new()),
     };
     refuse_udp_encapsulation(cursor)?;
-    Ok(Tcp { flags, seq, len, ack, win, urg, options })
+    let bad_checksum = direction == Direction::In && cursor.take_word("badsum");
+    Ok(Tcp { flags, seq, len, ack, win, urg, options, bad_checksum })
 }
 
 /// `/udp(1 > 2)`.

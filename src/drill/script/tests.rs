@@ -116,8 +116,10 @@ fn a_segment_has_flags_numbers_a_window_and_options() {
                 TcpOption::Nop,
                 TcpOption::Nop,
             ]),
+            bad_checksum: false,
         }
     );
+    assert!(tcp("< . 1:1(0) ack 1 win 500 <nop,nop,nop,nop> badsum").bad_checksum);
     let answer = tcp("> S. 0:0(0) ack 11 <...>");
     assert_eq!((answer.ack, answer.win, answer.options), (Some(11), None, Options::Any));
 }

@@ -51,8 +51,7 @@ fn repeated_syn_of_the_handshake(tcb: &mut Tcb, seg: &mut Segment, cx: &mut Cont
     }
     tcb.take_ecn_of_repeated_syn(seg);
     if seg.has(Flags::ACK) {
-        seg.flags.remove(Flags::SYN);
-        seg.seq += 1;
+        cut_off_the_syn(seg);
         return ControlFlow::Continue(());
     }
     tcb.flight.mark_first_lost(Retransmission::Handshake, u32::MAX);
@@ -230,6 +229,13 @@ fn fourth_check_the_syn_bit(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) 
     drop_segment(DropReason::SynInWindow, cx)
 }
 
+/// Leaves of a segment what stands behind its SYN, from whose number the urgent pointer counts.
+pub(super) fn cut_off_the_syn(seg: &mut Segment) {
+    seg.flags.remove(Flags::SYN);
+    seg.seq += 1;
+    seg.up = seg.up.saturating_sub(1);
+}
+
 /// Keeps of an acceptable segment what lies in the window; a FIN beyond it goes.
 pub(super) fn cut_to_window(tcb: &Tcb, seg: &mut Segment) {
     let before = tcb.rcv.nxt.since(seg.seq);
@@ -281,8 +287,7 @@ fn fifth_check_the_ack_field(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>)
             }
             ControlFlow::Continue(())
         }
-        // Nothing of ours is out. A FIN can only be the peer's again, and the first check saw to it.
-        State::TimeWait => ControlFlow::Continue(()),
+        State::TimeWait => ack_in_time_wait(tcb, seg, cx),
         State::Closed | State::Listen | State::SynSent => {
             unreachable!("{} does not come here", tcb.state)
         }
@@ -302,12 +307,27 @@ fn ack_in_syn_received(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> St
     ControlFlow::Continue(())
 }
 
-/// ESTABLISHED, and what all later states do as well.
-fn ack_of_data(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> Step {
+/// TIME-WAIT: nothing of ours is out. The peer's FIN again is the only thing that can arrive; the first check
+/// has seen to it. Whatever else takes up a number is told where we stand, as by Linux and FreeBSD.
+fn ack_in_time_wait(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> Step {
+    ack_has_to_be_possible(tcb, seg, cx)?;
+    if !seg.is_empty() {
+        tcb.acks.now = true;
+    }
+    ControlFlow::Continue(())
+}
+
+fn ack_has_to_be_possible(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> Step {
     if !may_be_true(tcb, seg) {
         tcb.challenge(cx);
         return drop_segment(DropReason::BadAck, cx);
     }
+    ControlFlow::Continue(())
+}
+
+/// ESTABLISHED, and what all later states do as well.
+fn ack_of_data(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> Step {
+    ack_has_to_be_possible(tcb, seg, cx)?;
     let (old_wnd, old_una) = (tcb.snd.wnd, tcb.snd.una);
     let may_tell_window =
         tcb.snd.wl1.lt(seg.seq) || (tcb.snd.wl1 == seg.seq && tcb.snd.wl2.le(seg.ack));

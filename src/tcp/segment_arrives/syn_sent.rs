@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::other_states::{cut_to_window, from_sixth_step};
+use super::other_states::{cut_off_the_syn, cut_to_window, from_sixth_step};
 use super::{Step, drop_segment};
 use crate::error::Error;
 use crate::tcp::context::Context;
@@ -61,9 +61,7 @@ fn fourth_check_the_syn_bit(tcb: &mut Tcb, seg: &mut Segment, cx: &mut Context<'
         tcb.acks.now = true;
         tcb.enter(State::Established, Cause::SynAckArrived, cx);
         tcb.on_established(cx);
-        // What is left is the rest behind its SYN.
-        seg.flags.remove(Flags::SYN);
-        seg.seq += 1;
+        cut_off_the_syn(seg);
         cut_to_window(tcb, seg);
         return from_sixth_step(tcb, seg, cx);
     }

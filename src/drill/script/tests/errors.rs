@@ -130,6 +130,7 @@ fn a_segment_has_flags_numbers_and_a_window() {
         ("0 < . 1:1(0) ack 1", "1:19", WINDOW, "the end of the script"),
         ("0 < . 1:1(0) ack 1\n0 close(3) = 0", "1:19", WINDOW, "the end of the line"),
         ("0 < 1:1(0) win 1", "1:5", FLAGS, "`1`"),
+        ("0 > . 1:1(0) badsum", "1:14", TIMES, "`badsum`"),
         ("0 < X 1:1(0) win 1", "1:5", FLAGS, "`X`"),
         ("0 < SS 1:1(0) win 1", "1:5", "every flag once", "`S` again"),
         ("0 < S 1(0)", "1:8", "`:` in seq:end(len)", "`(`"),

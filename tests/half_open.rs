@@ -272,22 +272,28 @@ fn a_forged_cookie_makes_nothing() {
 fn the_accept_queue_keeps_its_bound() {
     let mut p = flooded(|_| {});
     let listener = p.listener.expect("it listens");
-    let knock = |p: &mut Prober, port: u16| {
-        p.on_port(port).send(syn()).expect(syn_ack());
-        p.send(ack().seq(1).ack(1));
-    };
+    // Somebody is given a cookie, and keeps it for now.
+    p.on_port(3000).send(syn()).expect(syn_ack());
+    let iss = p.conn.iss;
     for port in 1..=BACKLOG {
-        knock(&mut p, 1000 + port);
+        p.on_port(1000 + port).send(syn()).expect(syn_ack());
+        p.send(ack().seq(1).ack(1));
     }
     assert_eq!(p.stack.waiting_to_be_accepted(listener), usize::from(BACKLOG));
-    // Neither SYNs nor cookies nor those that were half-open before are taken now.
-    p.on_port(3000).send(syn()).expect_silence();
+    // Nobody is given hope any more.
+    p.on_port(3001).send(syn()).expect_silence();
+    // Whose SYN was answered before is taken, until there are twice as many.
+    for port in 1..=BACKLOG {
+        p.on_port(port).conn.iss = None;
+        p.send(syn()).expect(syn_ack()).send(ack().seq(1).ack(1));
+        p.expect_state(State::Established);
+    }
+    assert_eq!(p.stack.waiting_to_be_accepted(listener), 2 * usize::from(BACKLOG));
     let full = p.drops(DropReason::ListenQueueFull);
-    p.on_port(1).conn.iss = None;
-    p.send(syn()).expect(syn_ack()).send(ack().seq(1).ack(1)).expect_silence();
-    p.expect_state(State::SynReceived);
+    p.on_port(3000).conn.iss = iss;
+    p.send(ack().seq(1).ack(1)).expect_silence();
     assert_eq!(p.drops(DropReason::ListenQueueFull), full + 1);
-    assert_eq!(p.stack.waiting_to_be_accepted(listener), usize::from(BACKLOG));
+    assert_eq!(p.stack.waiting_to_be_accepted(listener), 2 * usize::from(BACKLOG));
     // Once there is room, the same acknowledgment does.
     p.stack.accept(listener).expect("there are some");
     p.send(ack().seq(1).ack(1)).expect_state(State::Established);

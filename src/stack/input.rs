@@ -160,7 +160,7 @@ impl Stack {
         let Owner::HalfOpen(listener) = self.connections.at(slot).owner() else { return false };
         let completes =
             segment.has(Flags::ACK) && !segment.flags.intersects(Flags::SYN | Flags::RST);
-        completes && self.listeners.get(listener).is_some_and(|listener| !listener.accepts_more())
+        completes && self.listeners.get(listener).is_some_and(|listener| !listener.takes_answered())
     }
 
     /// Whether a SYN to `local` would find a listener with room.
@@ -188,14 +188,8 @@ impl Stack {
             }
             Some(listener) if opens => self.on_syn(listener, tuple, segment, above, now),
             Some(listener) if self.take_cookie(listener, tuple, &segment, now) => {
-                let completed_at =
-                    self.listeners.get(listener).and_then(|found| found.completed_at);
                 if let Some(slot) = self.connections.find(&tuple) {
                     self.on_segment_of(slot, tuple, segment, now);
-                }
-                // That says nothing about those that wait in the queue.
-                if let Some(found) = self.listeners.get_mut(listener) {
-                    found.completed_at = completed_at;
                 }
             }
             Some(_) | None => {
@@ -300,7 +294,7 @@ impl Stack {
                 | State::CloseWait
                 | State::Closing
                 | State::LastAck
-                | State::TimeWait => self.queue_for_accept(slot, listener, now),
+                | State::TimeWait => self.queue_for_accept(slot, listener),
             },
             Owner::AcceptQueue(_) | Owner::Nobody => {}
             Owner::Application => self.note_ready(slot),
@@ -321,11 +315,10 @@ impl Stack {
         }
     }
 
-    fn queue_for_accept(&mut self, slot: u32, id: ListenerId, now: Instant) {
+    fn queue_for_accept(&mut self, slot: u32, id: ListenerId) {
         let handle = self.connections.handle(slot);
         if let Some(listener) = self.listeners.get_mut(id) {
             listener.half_open_ended();
-            listener.completed_at = Some(now);
             listener.accept_queue.push_back(handle);
             self.connections.set_owner(slot, Owner::AcceptQueue(id));
             self.ready.push(Ready::Listener(id));

@@ -16,8 +16,6 @@ pub(super) struct Listener {
     backlog: usize,
     half_open: usize,
     pub(super) accept_queue: VecDeque<Handle>,
-    /// When a handshake was completed last for which there had been room.
-    pub(super) completed_at: Option<Instant>,
     /// When a SYN was last answered that there was no room for.
     pub(super) cookie_sent_at: Option<Instant>,
     /// For those it takes on, if they do not share the stack's.
@@ -29,9 +27,17 @@ impl Listener {
         self.half_open + self.accept_queue.len() < self.backlog
     }
 
-    /// Whether the accept queue has room, whatever is under way.
+    /// Whether the accept queue has room for one more that has had no place in it before: a cookie may be
+    /// given for it.
     pub(super) fn accepts_more(&self) -> bool {
         self.accept_queue.len() < self.backlog
+    }
+
+    /// Whether the accept queue takes one whose SYN was answered. Its peer has a connection already and nothing
+    /// that it would say again, so the queue may become twice as long before it is turned away: what is in
+    /// it are peers that are where they say, for they have heard us.
+    pub(super) fn takes_answered(&self) -> bool {
+        self.accept_queue.len() < 2 * self.backlog
     }
 
     pub(super) fn half_open_began(&mut self) {
@@ -66,7 +72,6 @@ impl Listeners {
             backlog,
             half_open: 0,
             accept_queue,
-            completed_at: None,
             cookie_sent_at: None,
             settings: None,
         };

@@ -21,8 +21,6 @@ use crate::wire::{Flags, Segment, tcp as tcp_wire};
 
 /// How long a cookie is good for at least; at most twice as long.
 const PERIOD: Duration = Duration::from_mins(1);
-/// A full queue of which no handshake was completed for so long does not move.
-const STANDS_AFTER: Duration = Duration::from_millis(100);
 /// Of a SYN's segment size so much is kept: the largest of these that is not larger. Smaller ones get no
 /// cookie.
 const SIZES: [u16; 8] = [216, 536, 1208, 1340, 1400, 1440, 1460, 8940];
@@ -94,10 +92,7 @@ impl Stack {
         now: Instant,
     ) -> bool {
         let Some(listener) = self.listeners.get_mut(listener) else { return false };
-        // While the queue moves these are honest callers, only many: a SYN that is dropped comes again, but
-        // nobody sends a cookie again whose answer found the accept queue full.
-        let moves = listener.completed_at.is_some_and(|at| now.since(at) < STANDS_AFTER);
-        if !self.config.syn_cookies || !listener.accepts_more() || moves {
+        if !self.config.syn_cookies || !listener.accepts_more() {
             return false;
         }
         let config = listener.settings.as_ref().map_or(&self.config.tcp, |own| &own.tcp);
@@ -158,7 +153,7 @@ impl Stack {
             self.counters.syn_cookies_refused += 1;
             return false;
         };
-        let full = if !listener.accepts_more() {
+        let full = if !listener.takes_answered() {
             Some(DropReason::ListenQueueFull)
         } else if self.connections.len() + self.half_opens.len() >= self.config.max_connections {
             Some(DropReason::TooManyConnections)

@@ -6,7 +6,7 @@
 mod icmp;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,6 +22,9 @@ use glasstack::wire::{Features, Packet};
 
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 80);
+const CLIENT_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
+const SERVER_V6: SocketAddr =
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2)), 80);
 /// From either end to the router.
 const HALF_WAY: Duration = Duration::from_millis(5);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -42,6 +45,7 @@ struct Net {
     now: Instant,
     client: Stack,
     server: Stack,
+    server_addr: SocketAddr,
     listener: ListenerId,
     mtu: usize,
     router: Router,
@@ -68,17 +72,31 @@ impl Net {
     }
 
     fn with(mtu: usize, router: Router, configure: impl Fn(&mut Config)) -> Net {
+        Net::between(CLIENT, SERVER, (mtu, router), configure)
+    }
+
+    fn over_ipv6(mtu: usize, router: Router) -> Net {
+        Net::between(CLIENT_V6, SERVER_V6, (mtu, router), |_| {})
+    }
+
+    fn between(
+        client_addr: IpAddr,
+        server_addr: SocketAddr,
+        (mtu, router): (usize, Router),
+        configure: impl Fn(&mut Config),
+    ) -> Net {
         let stack = |addr| {
             let mut config = Config { addrs: vec![addr], events: Mask::all(), ..Config::default() };
             configure(&mut config);
             Stack::new(config, Secret([7; 32]))
         };
-        let mut server = stack(SERVER.ip());
-        let listener = server.listen(SERVER, 16).expect("it is free");
+        let mut server = stack(server_addr.ip());
+        let listener = server.listen(server_addr, 16).expect("it is free");
         Net {
             now: Instant::from_millis(1_000),
-            client: stack(CLIENT),
+            client: stack(client_addr),
             server,
+            server_addr,
             listener,
             mtu,
             router,
@@ -93,7 +111,8 @@ impl Net {
 
     /// A connection, as the client and the server hold it.
     fn connect(&mut self) -> (Handle, Handle) {
-        let client = self.client.connect(None, SERVER, self.now).expect("there are ports");
+        let client =
+            self.client.connect(None, self.server_addr, self.now).expect("there are ports");
         self.run_while(MINUTE, |net| net.server.waiting_to_be_accepted(net.listener) == 0);
         (client, self.server.accept(self.listener).expect("it has come"))
     }
@@ -198,7 +217,11 @@ impl Net {
             Router::TellsNothingMore => 0,
             Router::Silent => return,
         };
-        let error = icmp::error_about(&packet.octets, icmp::TOO_BIG, told);
+        let error = if self.server_addr.is_ipv6() {
+            icmp::packet_too_big(&packet.octets, told.into())
+        } else {
+            icmp::error_about(&packet.octets, icmp::TOO_BIG, told)
+        };
         self.arrive(from, error.into(), 2 * HALF_WAY);
     }
 
@@ -274,6 +297,33 @@ fn where_the_router_tells_nothing_is_waited_for() {
         assert_eq!((path.mtu, path.mtu_source), (1_300, MtuSource::Told));
         assert_eq!(net.longest, 1_300, "and no shorter than they may be");
     }
+}
+
+/// RFC 8201
+#[test]
+fn over_ipv6_the_router_is_believed_and_where_it_is_silent_found_out() {
+    let mut net = Net::over_ipv6(1_300, Router::Tells);
+    let pair = net.connect();
+    net.transfer(pair, 1_000_000);
+    assert_eq!(net.changes(), [(1_300, PathMtuChange::Told)]);
+    assert_eq!((net.timeouts(), net.slowed_down(), net.longest), (0, 0, 1_300));
+    let mut net = Net::over_ipv6(1_400, Router::Silent);
+    let pair = net.connect();
+    net.transfer(pair, 4_000_000);
+    assert_eq!(net.changes()[0], (1_280, PathMtuChange::BlackHole), "what every link carries");
+    let path = net.status(pair.0).path;
+    assert!((1_393..=1_400).contains(&path.mtu), "{path:?}");
+}
+
+/// RFC 8201 4: whoever says that an IPv6 link carries less than 1,280 octets is not believed so far.
+#[test]
+fn over_ipv6_nobody_gets_us_below_1280() {
+    let mut net = Net::over_ipv6(1_279, Router::Tells);
+    let (client, _) = net.connect();
+    net.client.send(client, &[7; 100_000], net.now).expect("it stands");
+    net.wait(Duration::from_secs(10));
+    assert_eq!(net.status(client).path.mtu, 1_280);
+    assert!(net.timeouts() > 0, "nothing of that length gets through");
 }
 
 #[test]

@@ -1,12 +1,16 @@
 //! ICMP errors as routers send them.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use bytes::Bytes;
-use etherparse::{Ipv4Header, Ipv4HeaderSlice, ip_number};
+use etherparse::{
+    Icmpv6Type, Ipv4Header, Ipv4HeaderSlice, Ipv6HeaderSlice, PacketBuilder, ip_number,
+};
 
 /// A router somewhere on the way.
 pub const ROUTER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
+
+pub const ROUTER_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0xffff, 0, 0, 0, 1);
 
 /// Type and code.
 pub const HOST_UNREACHABLE: (u8, u8) = (3, 1);
@@ -47,4 +51,15 @@ pub fn error(dst: Ipv4Addr, (kind, code): (u8, u8), mtu: u16, quote: &[u8]) -> B
         .expect("it is short");
     header.header_checksum = header.calc_header_checksum();
     [&header.to_bytes()[..], &message].concat().into()
+}
+
+/// The ICMPv6 message that `packet` is too long for a link that carries `mtu` octets (RFC 4443 3.2).
+pub fn packet_too_big(packet: &[u8], mtu: u32) -> Bytes {
+    let header = Ipv6HeaderSlice::from_slice(packet).expect("it is of IPv6");
+    let quote = &packet[..packet.len().min(1280 - 48)];
+    let builder = PacketBuilder::ipv6(ROUTER_V6.octets(), header.source(), 64)
+        .icmpv6(Icmpv6Type::PacketTooBig { mtu });
+    let mut message = Vec::with_capacity(builder.size(quote.len()));
+    builder.write(&mut message, quote).expect("a Vec takes everything");
+    message.into()
 }

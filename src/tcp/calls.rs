@@ -9,8 +9,9 @@ use super::config::{Config, Keepalive};
 use super::congestion::{Algorithm, Control};
 use super::context::Context;
 use super::state::{Cause, State};
-use super::tcb::{Reset, Tcb};
+use super::tcb::Tcb;
 use super::timers::Timer;
+use super::variables::Reset;
 use crate::error::Error;
 use crate::trace::{Call, Mask, Role, What};
 

@@ -41,6 +41,7 @@ mod tcb;
 mod timeouts;
 mod timers;
 mod urgent;
+mod variables;
 mod window;
 
 pub use calls::Received;

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::event::{ConnId, DropReason, Event, Mask, What};
+use super::drop_reason::DropReason;
+use super::event::{ConnId, Event, Mask, What};
 use crate::time::Instant;
 
 /// Somebody who looks at events: a log, a ladder, a file. Drivers hand events to sinks outside of any

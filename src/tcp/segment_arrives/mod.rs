@@ -11,7 +11,8 @@ pub use closed::closed;
 
 use super::context::Context;
 use super::state::State;
-use super::tcb::{Reset, Tcb};
+use super::tcb::Tcb;
+use super::variables::Reset;
 use crate::trace::{DropReason, Mask, SegmentSummary, What};
 use crate::wire::{Flags, Segment};
 

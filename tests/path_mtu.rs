@@ -320,7 +320,7 @@ fn over_ipv6_the_router_is_believed_and_where_it_is_silent_found_out() {
 fn over_ipv6_nobody_gets_us_below_1280() {
     let mut net = Net::over_ipv6(1_279, Router::Tells);
     let (client, _) = net.connect();
-    net.client.send(client, &[7; 100_000], net.now).expect("it stands");
+    net.client.send(client, &vec![7; 100_000], net.now).expect("it stands");
     net.wait(Duration::from_secs(10));
     assert_eq!(net.status(client).path.mtu, 1_280);
     assert!(net.timeouts() > 0, "nothing of that length gets through");

@@ -17,7 +17,7 @@ const MUTATIONS: &[Mutation] = &[
     ("handshake/active", "> . 1:1(0)", "> . 2:2(0)", &["sequence number: expected 2, got 1"]),
     ("handshake/backlog", "4003 S. 0:0(0) ack 1", "4003 S. 0:0(0) ack 2", &["acknowledgment number: expected 2, got 1"]),
     ("handshake/bad_ack_draws_rst_in_syn_rcvd", "R 78:78(0)", "R. 78:78(0) ack 1", &["flags: expected R., got R\n"]),
-    ("handshake/segment_size_follows_the_mtu", "601:1201(600)", "601:1200(599)", &["length: expected 599, got 600"]),
+    ("handshake/segment_size_follows_the_mtu", "1301:2601(1300)", "1301:2600(1299)", &["length: expected 1299, got 1300"]),
     ("close/simultaneously", "> . 2:2(0)", "> F. 2:2(0)", &["flags: expected F., got .\n"]),
     ("close/fin_rides_with_the_last_data", "> FP. 101", "> P. 101", &["flags: expected P., got FP."]),
     ("close/fin_waits_for_the_window", "> . 1:1001(1000)", "> . 1:1000(999)", &["length: expected 999, got 1000"]),
@@ -56,8 +56,8 @@ const MUTATIONS: &[Mutation] = &[
     ("window/the_urgent_mark_can_be_asked_for", "SIOCATMARK, [1]", "SIOCATMARK, [0]", &["value"]),
 
     // ICMP errors: what goes again, in which pieces, and what it is called.
-    ("icmp/too_big_is_sent_again_smaller", "> . 1:1001(1000)", "> . 1:1461(1460)", &["length: expected 1460, got 1000"]),
-    ("icmp/too_big_is_sent_again_smaller", "tcpi_pmtu == 1040", "tcpi_pmtu == 1500", &["tcpi_pmtu is 1040"]),
+    ("icmp/too_big_is_sent_again_smaller", "> . 1:1301(1300)", "> . 1:1461(1460)", &["length: expected 1460, got 1300"]),
+    ("icmp/too_big_is_sent_again_smaller", "tcpi_pmtu == 1340", "tcpi_pmtu == 1500", &["tcpi_pmtu is 1340"]),
     ("icmp/too_big_that_is_not", "tcpi_pmtu == 1500", "tcpi_pmtu == 600", &["tcpi_pmtu is 1500"]),
     ("icmp/soft_in_syn_sent", "-1 ENETUNREACH", "-1 ETIMEDOUT", &["error: expected ETIMEDOUT, got ENETUNREACH"]),
 

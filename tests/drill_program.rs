@@ -135,6 +135,33 @@ fn what_is_not_supported_is_named() {
     }
 }
 
+/// A script is written once. What can only mean IPv4 is skipped over IPv6, and the reason told.
+#[test]
+fn the_version_of_ip_can_be_chosen() {
+    let folder = Folder::new("ip_version");
+    folder.write("a.pkt", CALL);
+    folder.write("b.pkt", &format!("// RFC 791 3.1: a title.\n// only: IPv4, it is old\n{CALL}"));
+    folder.write("c.pkt", &format!("{CALL}+0 < icmp source_quench [0:0(0)]\n"));
+    let all = "3 passed, 0 failed; ";
+    folder.drill(&["."]).says(0, &[all]);
+    folder.drill(&["--ip-version", "4", "."]).says(0, &[all]);
+    for over_ipv6 in ["--ip-version=6", "--ip_version=ipv6"] {
+        let run = folder.drill(&[over_ipv6, "."]);
+        run.says(
+            0,
+            &[
+                "ok   ./a.pkt\n",
+                "skip ./b.pkt:2: only for IPv4: it is old\n",
+                "skip ./c.pkt:5: ICMPv6 has no source_quench\n",
+                "1 passed, 0 failed, 2 skipped; ",
+            ],
+        );
+    }
+    let run = folder.drill(&["--ip-version=6", "--format=json", "b.pkt"]);
+    run.says(0, &["\"result\":\"skipped\"", "only for IPv4: it is old", "\"skipped\":1"]);
+    folder.drill(&["--ip-version=5", "."]).says(2, &["--ip-version", "possible values: 4, 6"]);
+}
+
 #[test]
 fn what_is_not_there_is_named() {
     let folder = Folder::new("missing");

@@ -11,13 +11,14 @@ use super::{Failure, exit};
 use crate::drill::plan::Choices;
 use crate::drill::report::{Tally, json, summary, summary_json, text};
 use crate::drill::script::Definition;
-use crate::drill::{Profile, suite};
+use crate::drill::{IpVersion, Profile, suite};
 
 /// Run packetdrill scripts against this stack, without a network and in no time
 ///
 /// One line for each script on stdout; for one that fails, what happened so far with our state and
 /// timers, and what was expected; with -v also for those that pass. Exit code 0 when all pass, 1 when one
-/// fails, 65 when one cannot be read, or asks for what is not supported.
+/// fails, 65 when one cannot be read, or asks for what is not supported. One that can only mean the other
+/// version of IP is skipped, with the reason.
 #[derive(Args, Debug)]
 pub(super) struct Drill {
     /// Scripts, or folders of *.pkt
@@ -26,6 +27,9 @@ pub(super) struct Drill {
     /// Whose choices to make where systems differ: options, windows, timers
     #[arg(long, value_enum, default_value_t, env = "GLASS_PROFILE")]
     profile: Profile,
+    /// Over which version of IP to play the scripts, which are written for IPv4
+    #[arg(long, alias = "ip_version", value_enum, default_value_t, env = "GLASS_IP_VERSION")]
+    ip_version: IpVersion,
     /// What to write
     #[arg(long, value_enum, default_value_t, env = "GLASS_FORMAT")]
     format: Format,
@@ -64,6 +68,7 @@ impl Drill {
             .map_err(|message| Failure::new(exit::BAD_INPUT, message))?;
         let choices = Choices {
             profile: self.profile,
+            ip_version: self.ip_version,
             definitions: self.define.into_iter().collect(),
             tolerance_usecs: self.tolerance_usecs,
         };

@@ -1,6 +1,7 @@
 //! `glass drill`: packetdrill scripts, run against our stack in virtual time.
 
 pub mod host;
+mod ip_version;
 mod packet;
 pub mod plan;
 mod profile;
@@ -8,5 +9,7 @@ pub mod report;
 pub mod run;
 pub mod script;
 pub mod suite;
+pub mod twin;
 
+pub use ip_version::IpVersion;
 pub use profile::Profile;

@@ -8,6 +8,7 @@ use std::{fs, io, thread};
 use super::plan::{self, Choices, Refusal};
 use super::run::{self, Run};
 use super::script;
+use super::twin::{self, Skip};
 
 /// How scripts are named in folders.
 const EXTENSION: &str = "pkt";
@@ -28,6 +29,8 @@ pub struct Verdict {
 pub enum Outcome {
     /// It has run, and passed or failed.
     Ran(Run),
+    /// It is not for the version of IP that scripts are played over.
+    Skipped(Skip),
     /// It cannot be run.
     Refused(Refusal),
     /// It cannot be read.
@@ -39,6 +42,12 @@ impl Verdict {
     #[must_use]
     pub fn has_passed(&self) -> bool {
         matches!(&self.outcome, Outcome::Ran(run) if run.failure.is_none())
+    }
+
+    /// Whether it is not for the version of IP that scripts are played over.
+    #[must_use]
+    pub fn was_skipped(&self) -> bool {
+        matches!(&self.outcome, Outcome::Skipped(_))
     }
 
     /// Whether it ran, and something was not as it says.
@@ -132,9 +141,14 @@ pub fn run_file(path: &Path, choices: &Choices) -> Verdict {
 /// Runs a script.
 #[must_use]
 pub fn run_text(text: &str, choices: &Choices) -> Outcome {
-    let script = script::parse(text, &choices.all_definitions());
-    let planned = script.map_err(Refusal::from).and_then(|script| plan::plan(script, choices));
-    match planned {
+    let script = match script::parse(text, &choices.all_definitions()) {
+        Ok(script) => script,
+        Err(error) => return Outcome::Refused(error.into()),
+    };
+    if let Some(skip) = twin::missing(text, &script, choices.ip_version) {
+        return Outcome::Skipped(skip);
+    }
+    match plan::plan(script, choices) {
         Ok(plan) => Outcome::Ran(run::run(&plan)),
         Err(refusal) => Outcome::Refused(refusal),
     }

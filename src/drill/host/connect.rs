@@ -1,6 +1,6 @@
 //! bind, listen, accept, connect, and whose names are asked for.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use super::Host;
 use super::call::{Attempt, Errno, Fd, OK, Reply};
@@ -23,6 +23,7 @@ impl Host {
     }
 
     pub(super) fn listen(&mut self, fd: Fd, backlog: i32) -> Result<Reply, Errno> {
+        let any = self.any();
         let socket = self.files.socket_mut(fd)?;
         match socket.role {
             // A listener keeps the backlog it began with.
@@ -30,7 +31,6 @@ impl Host {
             Role::Connection(_) => return Err(Errno::EINVAL),
             Role::Idle => {}
         }
-        let any = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
         // As many as the number says and one more, as Linux and the BSDs count.
         let backlog = usize::try_from(backlog).unwrap_or(0).saturating_add(1);
         let id = self.stack.listen(socket.bound.unwrap_or(any), backlog).map_err(errno)?;
@@ -119,13 +119,16 @@ impl Host {
     }
 
     pub(super) fn name(&self, fd: Fd) -> Result<Reply, Errno> {
-        let unbound = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-        Ok(Reply::Addr(self.files.socket(fd)?.bound.unwrap_or(unbound)))
+        Ok(Reply::Addr(self.files.socket(fd)?.bound.unwrap_or(self.any())))
     }
 
     pub(super) fn peer_name(&self, fd: Fd) -> Result<Reply, Errno> {
         let handle = self.files.socket(fd)?.handle().ok_or(Errno::ENOTCONN)?;
         let tuple = self.stack.tuple(handle).ok_or(Errno::ENOTCONN)?;
         Ok(Reply::Addr(tuple.remote))
+    }
+    /// What a socket is bound to that is bound to nothing.
+    fn any(&self) -> SocketAddr {
+        SocketAddr::new(self.ip_version().unspecified(), 0)
     }
 }

@@ -25,6 +25,7 @@ pub(super) use options::algorithm;
 
 use files::Files;
 
+use super::IpVersion;
 use crate::stack::{self, FourTuple, Secret, Stack, Summary};
 use crate::tcp::Keepalive;
 use crate::time::Instant;
@@ -153,6 +154,12 @@ impl Host {
     #[must_use]
     pub fn addr(&self) -> IpAddr {
         self.addr
+    }
+
+    /// The version of IP of its address.
+    #[must_use]
+    pub fn ip_version(&self) -> IpVersion {
+        IpVersion::of(self.addr)
     }
 
     /// STATUS of the connection between these two ends, if there is one.

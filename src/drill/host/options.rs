@@ -6,17 +6,20 @@ use super::Host;
 use super::call::{Errno, Fd, Value};
 use super::info::TcpInfo;
 use super::socket::{Role, Socket};
+use crate::drill::IpVersion;
 use crate::stack::Settings;
 use crate::tcp::{self, Algorithm, State};
 
 /// Options that change nothing in this stack, and are told as they were set.
-const KEPT: [(i32, i32); 8] = [
+const KEPT: [(i32, i32); 10] = [
     (libc::SOL_SOCKET, libc::SO_REUSEADDR),
     (libc::SOL_SOCKET, libc::SO_REUSEPORT),
     (libc::SOL_SOCKET, libc::SO_PRIORITY),
     (libc::SOL_SOCKET, libc::SO_OOBINLINE),
     (libc::SOL_IP, libc::IP_RECVERR),
     (libc::SOL_IP, libc::IP_MTU_DISCOVER),
+    (libc::SOL_IPV6, libc::IPV6_RECVERR),
+    (libc::SOL_IPV6, libc::IPV6_MTU_DISCOVER),
     (libc::SOL_TCP, libc::TCP_QUICKACK),
     (libc::SOL_SOCKET, libc::SO_RCVLOWAT),
 ];
@@ -34,7 +37,8 @@ impl Host {
         match level {
             libc::SOL_SOCKET => self.socket_option(socket, name),
             libc::SOL_TCP => self.tcp_option(socket, name),
-            libc::SOL_IP => ip_option(socket, name),
+            libc::SOL_IP => ip_option(socket, level, name),
+            libc::SOL_IPV6 if self.ip_version() == IpVersion::V6 => ip_option(socket, level, name),
             _ => Err(Errno::ENOPROTOOPT),
         }
     }
@@ -47,7 +51,7 @@ impl Host {
             libc::SO_KEEPALIVE => Value::Int(tcp.keepalive.is_some().into()),
             libc::SO_TYPE => Value::Int(libc::SOCK_STREAM),
             libc::SO_PROTOCOL => Value::Int(libc::IPPROTO_TCP),
-            libc::SO_DOMAIN => Value::Int(libc::AF_INET),
+            libc::SO_DOMAIN => Value::Int(self.ip_version().domain()),
             libc::SO_ACCEPTCONN => Value::Int(matches!(socket.role, Role::Listener(_)).into()),
             libc::SO_LINGER => Value::Linger(
                 socket.linger.is_some(),
@@ -83,7 +87,7 @@ impl Host {
     fn segment_size(&self, socket: &Socket) -> i32 {
         let connected = socket.handle().and_then(|handle| self.stack.status(handle, self.now));
         let size = connected.map(|summary| summary.status.send_mss);
-        let own = u32::from(socket.settings.tcp.mss);
+        let own = u32::from(socket.settings.tcp.mss.saturating_sub(self.ip_version().longer_by()));
         i32::try_from(size.unwrap_or(own)).unwrap_or(i32::MAX)
     }
 
@@ -121,12 +125,19 @@ impl Host {
         name: i32,
         value: &Value,
     ) -> Result<(), Errno> {
+        let version = self.ip_version();
         let socket = self.files.socket_mut(fd)?;
         let mut settings = socket.settings.clone();
         match level {
             libc::SOL_SOCKET => set_socket_option(socket, &mut settings.tcp, name, value)?,
+            libc::SOL_TCP if name == libc::TCP_MAXSEG => {
+                set_segment_size(&mut settings.tcp, version.longer_by(), value)?;
+            }
             libc::SOL_TCP => set_tcp_option(socket, &mut settings.tcp, name, value)?,
-            libc::SOL_IP => set_ip_option(socket, &mut settings, name, value)?,
+            libc::SOL_IP => set_ip_option(socket, &mut settings, level, name, value)?,
+            libc::SOL_IPV6 if version == IpVersion::V6 => {
+                set_ip_option(socket, &mut settings, level, name, value)?;
+            }
             _ => return Err(Errno::ENOPROTOOPT),
         }
         if settings != socket.settings {
@@ -141,11 +152,16 @@ impl Host {
     }
 }
 
-fn ip_option(socket: &Socket, name: i32) -> Result<Value, Errno> {
-    match name {
-        libc::IP_TTL => Ok(Value::Int(socket.settings.header.ttl.into())),
-        libc::IP_TOS => Ok(Value::Int(socket.settings.header.tos.into())),
-        _ => kept(socket, libc::SOL_IP, name),
+/// An option of `SOL_IP` or `SOL_IPV6`.
+fn ip_option(socket: &Socket, level: i32, name: i32) -> Result<Value, Errno> {
+    match (level, name) {
+        (libc::SOL_IP, libc::IP_TTL) | (libc::SOL_IPV6, libc::IPV6_UNICAST_HOPS) => {
+            Ok(Value::Int(socket.settings.header.ttl.into()))
+        }
+        (libc::SOL_IP, libc::IP_TOS) | (libc::SOL_IPV6, libc::IPV6_TCLASS) => {
+            Ok(Value::Int(socket.settings.header.tos.into()))
+        }
+        _ => kept(socket, level, name),
     }
 }
 
@@ -202,6 +218,13 @@ fn set_socket_option(
     Ok(())
 }
 
+/// `TCP_MAXSEG`: the settings count as over IPv4, where packets are `longer_by` fewer octets.
+fn set_segment_size(tcp: &mut tcp::Config, longer_by: u16, value: &Value) -> Result<(), Errno> {
+    let size = u16::try_from(value.int()?).ok().filter(|size| (48..=65_495).contains(size));
+    tcp.mss = size.ok_or(Errno::EINVAL)?.saturating_add(longer_by).min(tcp.mss);
+    Ok(())
+}
+
 fn set_tcp_option(
     socket: &mut Socket,
     tcp: &mut tcp::Config,
@@ -215,9 +238,6 @@ fn set_tcp_option(
     };
     match name {
         libc::TCP_NODELAY => tcp.nagle = value.int()? == 0,
-        libc::TCP_MAXSEG => {
-            tcp.mss = u16::try_from(within(48, 65_495)?).expect("within").min(tcp.mss);
-        }
         libc::TCP_KEEPIDLE => socket.keepalive.idle = seconds(within(1, 32_767)?),
         libc::TCP_KEEPINTVL => socket.keepalive.interval = seconds(within(1, 32_767)?),
         libc::TCP_KEEPCNT => socket.keepalive.probes = within(1, 127)?.cast_unsigned(),
@@ -244,19 +264,22 @@ fn set_tcp_option(
 fn set_ip_option(
     socket: &mut Socket,
     settings: &mut Settings,
+    level: i32,
     name: i32,
     value: &Value,
 ) -> Result<(), Errno> {
-    match name {
-        libc::IP_TTL => match u8::try_from(value.int()?) {
-            Ok(ttl) if ttl > 0 => settings.header.ttl = ttl,
-            _ => return Err(Errno::EINVAL),
-        },
-        libc::IP_TOS => {
+    match (level, name) {
+        (libc::SOL_IP, libc::IP_TTL) | (libc::SOL_IPV6, libc::IPV6_UNICAST_HOPS) => {
+            match u8::try_from(value.int()?) {
+                Ok(ttl) if ttl > 0 => settings.header.ttl = ttl,
+                _ => return Err(Errno::EINVAL),
+            }
+        }
+        (libc::SOL_IP, libc::IP_TOS) | (libc::SOL_IPV6, libc::IPV6_TCLASS) => {
             // The two bits of ECN are not the application's.
             settings.header.tos = u8::try_from(value.int()? & 0xfc).expect("masked");
         }
-        _ => return keep(socket, libc::SOL_IP, name, value),
+        _ => return keep(socket, level, name, value),
     }
     Ok(())
 }

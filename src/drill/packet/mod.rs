@@ -1,7 +1,8 @@
 //! Packets as scripts see them: every field as it stands on the wire, the options in their order.
 //! `seen` reads what left the stack, `made` makes what goes to it, `notation` writes either as a script
-//! would, `options` is the octets of TCP options.
+//! would, `options` is the octets of TCP options, `internet` the headers of IPv4 and IPv6.
 
+mod internet;
 mod made;
 mod notation;
 mod options;
@@ -9,8 +10,8 @@ mod seen;
 
 use std::net::SocketAddr;
 
-pub(super) use made::ecn_bits;
-pub use made::{icmp, tcp, udp};
+pub(super) use internet::ecn_bits;
+pub use made::{Unmakeable, icmp, tcp, udp};
 pub use notation::{flags, option, segment};
 pub use seen::Seen;
 

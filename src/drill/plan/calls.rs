@@ -76,7 +76,7 @@ fn call(args: &Args<'_>, setup: &Setup) -> Planned {
         "socket" => socket(args),
         "bind" => {
             let [fd, to, _] = args.take()?;
-            plain(Call::Bind { fd: int(fd)?, addr: addr(to)?.unwrap_or(setup.local) })
+            plain(Call::Bind { fd: int(fd)?, addr: end(to, setup)?.unwrap_or(setup.local) })
         }
         "listen" => {
             let [fd, backlog] = args.take()?;
@@ -93,7 +93,7 @@ fn call(args: &Args<'_>, setup: &Setup) -> Planned {
         }
         "connect" => {
             let [fd, to, _] = args.take()?;
-            plain(Call::Connect { fd: int(fd)?, addr: addr(to)?.unwrap_or(setup.remote) })
+            plain(Call::Connect { fd: int(fd)?, addr: end(to, setup)?.unwrap_or(setup.remote) })
         }
         "read" | "readv" | "recv" | "recvfrom" | "recvmsg" => receive(args),
         "write" | "writev" | "send" | "sendto" | "sendmsg" => send(args),
@@ -104,7 +104,7 @@ fn call(args: &Args<'_>, setup: &Setup) -> Planned {
             plain(Call::Close { fd: int(fd)? })
         }
         "shutdown" => shutdown(args),
-        "getsockopt" | "setsockopt" => socket_option(args),
+        "getsockopt" | "setsockopt" => socket_option(args, setup),
         "poll" => poll(args),
         "epoll_create" | "epoll_create1" => {
             let [_] = args.take()?;
@@ -121,8 +121,14 @@ fn plain(call: Call) -> Planned {
     Ok((call, Out::Nothing))
 }
 
+/// The address that a call names; `None` for `...`.
+fn end(expr: &Expr, setup: &Setup) -> Result<Option<SocketAddr>, Refusal> {
+    Ok(addr(expr)?.map(|addr| setup.ip_version.socket_addr(addr)))
+}
+
 fn socket(args: &Args<'_>) -> Planned {
     let [domain, kind, protocol] = args.take()?;
+    // It stands for that of the version of IP that the script is played over.
     if !is_ellipsis(domain) && int(domain)? != libc::AF_INET {
         return Err(Refusal::unsupported(domain.at, "a socket that is not of AF_INET"));
     }
@@ -246,15 +252,24 @@ fn shutdown(args: &Args<'_>) -> Planned {
     plain(Call::Shutdown { fd: int(fd)?, how: direction })
 }
 
-fn socket_option(args: &Args<'_>) -> Planned {
+fn socket_option(args: &Args<'_>, setup: &Setup) -> Planned {
     let [fd, level, name, value, _] = args.take()?;
-    let (fd, level, number) = (int(fd)?, int(level)?, int(name)?);
+    let fd = int(fd)?;
+    let (level, number) = setup.ip_version.option(int(level)?, int(name)?);
     if args.name == "setsockopt" {
         let value = option_value(value, number)?;
         return plain(Call::SetOption { fd, level, name: number, value });
     }
     let is_unchecked = is_ellipsis(only(value)?);
     let out = if is_unchecked { Out::Nothing } else { Out::Value(option_value(value, number)?) };
+    let out = match out {
+        Out::Value(Value::Int(libc::AF_INET))
+            if (level, number) == (libc::SOL_SOCKET, libc::SO_DOMAIN) =>
+        {
+            Out::Value(Value::Int(setup.ip_version.domain()))
+        }
+        other => other,
+    };
     Ok((Call::GetOption { fd, level, name: number }, out))
 }
 

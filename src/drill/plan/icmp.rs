@@ -1,6 +1,8 @@
-//! The names of ICMP errors (RFC 792, RFC 1122 3.2.2, RFC 1812 5.2.7).
+//! The names of ICMP errors (RFC 792, RFC 1122 3.2.2, RFC 1812 5.2.7), and those of ICMPv6 (RFC 4443 3) that mean
+//! the same.
 
 use super::Refusal;
+use crate::drill::IpVersion;
 use crate::drill::script::ast::{Icmp, Position};
 
 const UNREACHABLE: [&str; 16] = [
@@ -23,9 +25,50 @@ const UNREACHABLE: [&str; 16] = [
 ];
 const TIME_EXCEEDED: [&str; 2] = ["ttl_exceeded_in_transit", "frag_reass_exceeded"];
 
-/// Type and code of an ICMP message; `None` when there is none of this name.
+/// Where the header of IPv6 names what follows.
+const NEXT_HEADER_AT: u32 = 6;
+
+/// An ICMP error: its first eight octets without the checksum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IcmpMessage {
+    /// The type.
+    pub kind: u8,
+    /// The code.
+    pub code: u8,
+    /// The last four octets: the MTU, or where the mistake is.
+    pub rest: u32,
+}
+
+/// The message of a line over `version`; `None` when there is none of this name, or none that means the same.
 #[must_use]
-pub fn kind_and_code(line: &Icmp) -> Option<(u8, u8)> {
+pub fn message(line: &Icmp, version: IpVersion) -> Option<IcmpMessage> {
+    let (kind, code) = kind_and_code(line)?;
+    let rest = line.mtu.unwrap_or(0);
+    match version {
+        IpVersion::V4 => Some(IcmpMessage { kind, code, rest }),
+        IpVersion::V6 => twin(kind, code, rest),
+    }
+}
+
+/// The error of ICMPv6 that means what that type and code do in ICMPv4. There, a router always tells the MTU,
+/// nobody asks for fewer packets, and a redirect is no error.
+fn twin(kind: u8, code: u8, mtu: u32) -> Option<IcmpMessage> {
+    let (kind, code, rest) = match (kind, code) {
+        (3, 0 | 6 | 8 | 11) => (1, 0, 0),
+        (3, 1 | 5 | 7 | 12) => (1, 3, 0),
+        (3, 2) => (4, 1, NEXT_HEADER_AT),
+        (3, 3) => (1, 4, 0),
+        (3, 4) if mtu > 0 => (2, 0, mtu + u32::from(IpVersion::V6.longer_by())),
+        (3, 9 | 10 | 13..=15) => (1, 1, 0),
+        (11, 0 | 1) => (3, code, 0),
+        (12, 0) => (4, 0, 0),
+        (_, _) => return None,
+    };
+    Some(IcmpMessage { kind, code, rest })
+}
+
+/// Type and code of an ICMP message; `None` when there is none of this name.
+fn kind_and_code(line: &Icmp) -> Option<(u8, u8)> {
     let (kind, codes): (u8, &[&str]) = match line.kind.as_str() {
         "unreachable" => (3, &UNREACHABLE),
         "source_quench" => (4, &[]),
@@ -44,13 +87,55 @@ pub fn kind_and_code(line: &Icmp) -> Option<(u8, u8)> {
     Some((kind, code))
 }
 
-pub(super) fn check(at: Position, line: &Icmp) -> Result<(), Refusal> {
+pub(super) fn check(at: Position, line: &Icmp, version: IpVersion) -> Result<(), Refusal> {
     let code = line.code.as_deref().unwrap_or("");
-    if kind_and_code(line).is_none() {
-        return Err(Refusal::unsupported(at, format!("the ICMP message {} {code}", line.kind)));
+    if message(line, version).is_none() {
+        let what = format!("the ICMP message {} {code} over {version}", line.kind);
+        return Err(Refusal::unsupported(at, what));
     }
     if line.mtu.is_some_and(|mtu| mtu > 0xffff) {
         return Err(Refusal::new(at, "the MTU of an ICMP message is at most 65535"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_has_its_twin_or_none() {
+        let twin = |kind: &str, code: &str, mtu| {
+            let code = (!code.is_empty()).then(|| code.to_owned());
+            let line = Icmp { kind: kind.to_owned(), code, mtu, quoted: None };
+            assert!(message(&line, IpVersion::V4).is_some(), "{line:?}");
+            let twin = message(&line, IpVersion::V6);
+            twin.map(|message| (message.kind, message.code, message.rest))
+        };
+        for (code, expected) in UNREACHABLE.into_iter().zip([
+            Some((1, 0, 0)),
+            Some((1, 3, 0)),
+            Some((4, 1, 6)),
+            Some((1, 4, 0)),
+            None,
+            Some((1, 3, 0)),
+            Some((1, 0, 0)),
+            Some((1, 3, 0)),
+            Some((1, 0, 0)),
+            Some((1, 1, 0)),
+            Some((1, 1, 0)),
+            Some((1, 0, 0)),
+            Some((1, 3, 0)),
+            Some((1, 1, 0)),
+            Some((1, 1, 0)),
+            Some((1, 1, 0)),
+        ]) {
+            assert_eq!(twin("unreachable", code, None), expected, "{code}");
+        }
+        assert_eq!(twin("unreachable", "frag_needed", Some(1_480)), Some((2, 0, 1_500)));
+        assert_eq!(twin("time_exceeded", "frag_reass_exceeded", None), Some((3, 1, 0)));
+        assert_eq!(twin("parameter_problem", "", None), Some((4, 0, 0)));
+        assert_eq!(twin("source_quench", "", None), None);
+        assert_eq!(twin("redirect", "", None), None);
+    }
 }

@@ -16,14 +16,14 @@ use std::time::Duration;
 pub use calls::{Expected, Out, PlannedCall};
 pub use commands::Order;
 pub use constants::information_constant;
-pub use icmp::kind_and_code as icmp_kind_and_code;
+pub use icmp::{IcmpMessage, message as icmp_message};
 pub use sysctl::documented as documented_sysctls;
 
-use super::Profile;
 use super::host::{Call, Habits, How, PollFd, TcpInfo, Value, Watch, WatchChange};
 use super::script::ast::{Action, Body, Packet, Position, Script, Time};
 use super::script::code::{Statement, unassigned};
 use super::script::{Definition, Definitions, SyntaxError};
+use super::{IpVersion, Profile};
 use crate::stack::Settings;
 
 /// Why a script cannot be run: it cannot be read, or asks for what is not supported.
@@ -56,6 +56,8 @@ impl From<SyntaxError> for Refusal {
 pub struct Choices {
     /// Whose choices the stack makes.
     pub profile: Profile,
+    /// Over which version of IP.
+    pub ip_version: IpVersion,
     /// `--define`.
     pub definitions: Definitions,
     /// How far times may be off, in microseconds, whatever scripts say.
@@ -84,12 +86,14 @@ pub struct Setup {
     pub settings: Settings,
     /// How socket calls behave.
     pub habits: Habits,
+    /// Over which version of IP the script is played.
+    pub ip_version: IpVersion,
     /// The address of the stack, and the port that `bind(3, ..., ...)` takes.
     pub local: SocketAddr,
     /// The address of the other side, and the port that `connect(3, ..., ...)` goes to.
     pub remote: SocketAddr,
     /// The longest IP packet of the link, in octets.
-    pub mtu: u16,
+    pub mtu: usize,
     /// How far a time may be off.
     pub tolerance: Duration,
     /// How far it may be off in percent of the time since the event before, where that is more.
@@ -157,7 +161,7 @@ pub fn plan(script: Script, choices: &Choices) -> Result<Plan, Refusal> {
     let mut steps = Vec::with_capacity(script.events.len());
     for event in script.events {
         let deed = match event.action {
-            Action::Packet(packet) => expect_or_inject(packet)?,
+            Action::Packet(packet) => expect_or_inject(packet, setup.ip_version)?,
             Action::Call(call) => Deed::Call(Box::new(calls::plan(&call, &setup)?)),
             Action::Command(command) => Deed::Orders(orders.read(&command)?),
             Action::Code(statements) => Deed::Assert(statements),
@@ -172,13 +176,13 @@ pub fn plan(script: Script, choices: &Choices) -> Result<Plan, Refusal> {
     Ok(Plan { setup, init, steps })
 }
 
-fn expect_or_inject(packet: Packet) -> Result<Deed, Refusal> {
+fn expect_or_inject(packet: Packet, version: IpVersion) -> Result<Deed, Refusal> {
     use super::script::ast::Direction;
     if packet.ip.flow_label.is_some() {
         return Err(Refusal::unsupported(packet.at, "a flow label: IPv6"));
     }
     if let Body::Icmp(line) = &packet.body {
-        icmp::check(packet.at, line)?;
+        icmp::check(packet.at, line, version)?;
     }
     match (packet.direction, &packet.body) {
         (Direction::In, _) => Ok(Deed::Inject(packet)),

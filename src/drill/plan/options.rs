@@ -10,6 +10,10 @@ use crate::drill::script::ast::ScriptOption;
 const LOCAL: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 1);
 const REMOTE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const PORT: u16 = 8080;
+/// The longest packet of the link when a script says nothing, over IPv4.
+const MTU: usize = 1500;
+/// The headers of IPv4 and TCP, without options.
+const HEADERS: usize = 40;
 
 /// How far times may be off, when nobody says otherwise.
 const TOLERANCE_USECS: u64 = 4_000;
@@ -19,9 +23,10 @@ pub(super) fn setup(options: &[ScriptOption], choices: &Choices) -> Result<Setup
     let mut setup = Setup {
         settings: choices.profile.settings(),
         habits: choices.profile.habits(),
-        local: SocketAddr::new(LOCAL.into(), PORT),
-        remote: SocketAddr::new(REMOTE.into(), PORT),
-        mtu: 1500,
+        ip_version: choices.ip_version,
+        local: SocketAddr::new(choices.ip_version.addr(LOCAL), PORT),
+        remote: SocketAddr::new(choices.ip_version.addr(REMOTE), PORT),
+        mtu: MTU,
         tolerance: Duration::from_micros(TOLERANCE_USECS),
         tolerance_percent: TOLERANCE_PERCENT,
         strict_segments: false,
@@ -35,7 +40,8 @@ pub(super) fn setup(options: &[ScriptOption], choices: &Choices) -> Result<Setup
     if let Some(micros) = choices.tolerance_usecs {
         setup.tolerance = Duration::from_micros(micros);
     }
-    setup.settings.tcp.mss = setup.mtu - 40;
+    setup.mtu += usize::from(choices.ip_version.longer_by());
+    setup.settings.tcp.mss = u16::try_from(setup.mtu - HEADERS).unwrap_or(u16::MAX);
     Ok(setup)
 }
 
@@ -43,16 +49,21 @@ fn take(option: &ScriptOption, setup: &mut Setup) -> Result<(), Refusal> {
     match option.name.as_str() {
         "ip_version" => match value(option)? {
             "ipv4" | "ipv4-mapped-ipv6" => {}
-            "ipv6" => return Err(Refusal::unsupported(option.at, "IPv6 (--ip_version=ipv6)")),
+            "ipv6" => {
+                return Err(Refusal::unsupported(
+                    option.at,
+                    "a script in the words of IPv6 (--ip_version=ipv6)",
+                ));
+            }
             other => return Err(bad(option, "ipv4 or ipv6", other)),
         },
-        "local_ip" => setup.local.set_ip(addr(option)?),
-        "remote_ip" | "connect_ip" => setup.remote.set_ip(addr(option)?),
+        "local_ip" => setup.local.set_ip(setup.ip_version.addr(addr(option)?)),
+        "remote_ip" | "connect_ip" => setup.remote.set_ip(setup.ip_version.addr(addr(option)?)),
         "bind_port" => setup.local.set_port(number(option, 1, 65_535)?),
         "connect_port" => setup.remote.set_port(number(option, 1, 65_535)?),
         "gateway_ip" | "netmask_ip" | "speed" | "wire_protocol" | "init_scripts" => {}
         "mtu" => setup.mtu = number(option, 68, 65_535)?,
-        "mss" => setup.mtu = number::<u16>(option, 28, 65_495)? + 40,
+        "mss" => setup.mtu = number::<usize>(option, 28, 65_495)? + HEADERS,
         "tolerance_usecs" => {
             setup.tolerance = Duration::from_micros(number(option, 0, u64::MAX)?);
         }
@@ -90,9 +101,9 @@ fn non_fatal(option: &ScriptOption, setup: &mut Setup) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn addr(option: &ScriptOption) -> Result<IpAddr, Refusal> {
+fn addr(option: &ScriptOption) -> Result<Ipv4Addr, Refusal> {
     match value(option)?.parse() {
-        Ok(IpAddr::V4(addr)) => Ok(addr.into()),
+        Ok(IpAddr::V4(addr)) => Ok(addr),
         Ok(IpAddr::V6(_)) => Err(Refusal::unsupported(option.at, "an IPv6 address")),
         Err(_) => Err(bad(option, "an IPv4 address", value(option)?)),
     }

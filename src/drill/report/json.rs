@@ -10,7 +10,7 @@ use crate::drill::suite::{Outcome, Verdict};
 #[derive(Default, Serialize)]
 struct Told<'a> {
     file: String,
-    /// `pass`, `fail` or `refused`.
+    /// `pass`, `fail`, `skipped` or `refused`.
     result: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u32>,
@@ -57,6 +57,12 @@ pub fn json(verdict: &Verdict, verbose: bool) -> String {
                 told.differences = &failure.differences;
             }
         }
+        Outcome::Skipped(skip) => {
+            told.result = "skipped";
+            told.line = Some(skip.at.line);
+            told.column = Some(skip.at.column);
+            told.message = Some(skip.why.clone());
+        }
         Outcome::Refused(refusal) => {
             told.result = "refused";
             told.line = Some(refusal.at.line);
@@ -74,10 +80,10 @@ pub fn json(verdict: &Verdict, verbose: bool) -> String {
 /// All of them. Ends with a newline.
 #[must_use]
 pub fn summary_json(tally: &Tally) -> String {
-    let Tally { passed, failed, refused, virtual_time } = tally;
+    let Tally { passed, failed, skipped, refused, virtual_time } = tally;
     let virtual_us = virtual_time.as_micros();
     let all = json!({
-        "passed": passed, "failed": failed, "refused": refused,
+        "passed": passed, "failed": failed, "skipped": skipped, "refused": refused,
         "virtual_us": u64::try_from(virtual_us).unwrap_or(u64::MAX),
     });
     all.to_string() + "\n"

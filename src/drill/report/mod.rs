@@ -17,6 +17,8 @@ pub struct Tally {
     pub passed: usize,
     /// Something was not.
     pub failed: usize,
+    /// They are not for the version of IP that scripts are played over.
+    pub skipped: usize,
     /// They could not be run.
     pub refused: usize,
     /// What all of them together took of virtual time.
@@ -33,6 +35,8 @@ impl Tally {
             self.passed += 1;
         } else if verdict.has_failed() {
             self.failed += 1;
+        } else if verdict.was_skipped() {
+            self.skipped += 1;
         } else {
             self.refused += 1;
         }

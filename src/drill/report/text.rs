@@ -19,6 +19,7 @@ pub fn text(verdict: &Verdict, verbose: bool, style: &Style) -> String {
                 format!("{head}\n{}{}", shown(run, style), details(failure))
             }
         },
+        Outcome::Skipped(skip) => format!("skip {path}:{}: {}\n", skip.at.line, skip.why),
         Outcome::Refused(refusal) => {
             let (line, column) = (refusal.at.line, refusal.at.column);
             format!("{} {path}:{line}:{column}: {}\n", bad("BAD ", style), refusal.message)
@@ -30,13 +31,17 @@ pub fn text(verdict: &Verdict, verbose: bool, style: &Style) -> String {
 /// What to tell at the end.
 #[must_use]
 pub fn summary(tally: &Tally) -> String {
-    let Tally { passed, failed, refused, virtual_time } = tally;
+    let Tally { passed, failed, skipped, refused, virtual_time } = tally;
+    let skipped = match skipped {
+        0 => String::new(),
+        some => format!(", {some} skipped"),
+    };
     let refused = match refused {
         0 => String::new(),
         some => format!(", {some} could not be run"),
     };
     let seconds = virtual_time.as_secs_f64();
-    format!("{passed} passed, {failed} failed{refused}; {seconds:.1} s of virtual time\n")
+    format!("{passed} passed, {failed} failed{skipped}{refused}; {seconds:.1} s of virtual time\n")
 }
 
 fn shown(run: &Run, style: &Style) -> String {

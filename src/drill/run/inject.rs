@@ -2,7 +2,7 @@
 
 use super::{Failure, Mark, Result, Runner};
 use crate::drill::packet::{self, Ends, Numbers, Seen};
-use crate::drill::plan::{Step, icmp_kind_and_code};
+use crate::drill::plan::{Step, icmp_message};
 use crate::drill::script::ast::{Body, Options, Packet, Tcp, TcpOption};
 
 const SYN: u8 = 2;
@@ -22,9 +22,9 @@ impl Runner<'_> {
             Body::Icmp(line) => {
                 let (seq, len) = line.quoted.unwrap_or_default();
                 let seq = self.connections.at(index).wire_number(seq);
-                let about = icmp_kind_and_code(line).expect("the plan has looked");
-                let mtu = line.mtu.and_then(|mtu| u16::try_from(mtu).ok()).unwrap_or(0);
-                packet::icmp(ends, &packet.ip, about, mtu, (seq, len))
+                let message = icmp_message(line, self.plan.setup.ip_version);
+                let message = message.expect("the plan has looked");
+                packet::icmp(ends, &packet.ip, message, (seq, len))
             }
         };
         let octets =

@@ -117,7 +117,7 @@ fn packet(
 mod tests {
     use std::net::SocketAddr;
 
-    use super::super::super::script::ast::{Options, TcpOption};
+    use super::super::super::script::ast::{Ecn, Options, TcpOption};
     use super::super::Seen;
     use super::*;
     use crate::drill::IpVersion;

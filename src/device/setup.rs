@@ -244,7 +244,24 @@ pub(super) async fn configure(
         added.map_err(failed("give its address to"))?;
     }
     netlink.set_up(link.index, setup.mtu).await.map_err(failed("set the MTU and the link of"))?;
+    for address in setup.addresses.iter().map(|cidr| cidr.address()).filter(IpAddr::is_ipv6) {
+        wait_until_local(netlink, name, address).await;
+    }
     look().await.map_err(failed("read back"))
+}
+
+/// Waits until packets to an IPv6 address of this host are taken for its own. The kernel sees to that at
+/// leisure, behind whatever else is done to interfaces, and drops answers until it has.
+async fn wait_until_local(netlink: &Netlink, name: &str, address: IpAddr) {
+    const LOOK: Duration = Duration::from_millis(2);
+    const LOOKS_AT_MOST: u32 = 1000;
+    for _ in 0..LOOKS_AT_MOST {
+        match netlink.route(address).await {
+            Ok(Some((RouteType::Local, _))) | Err(_) => return,
+            Ok(Some(_) | None) => tokio::time::sleep(LOOK).await,
+        }
+    }
+    log::warn!("{name}: the kernel does not take {address} for its own; answers may be lost");
 }
 
 /// Waits until packets pass over an interface that we have just attached to. The kernel notes the

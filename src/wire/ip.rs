@@ -1,5 +1,5 @@
 //! IP packets of both families: what the stack needs of them, whichever they are. What only one family has is
-//! in [`super::ipv4`] and [`super::ipv6`].
+//! in `ipv4` and `ipv6`.
 
 use std::net::IpAddr;
 

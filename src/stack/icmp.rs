@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{FourTuple, Stack};
 use crate::time::Instant;
 use crate::trace::DropReason;
+use crate::wire::icmp::{self, Message};
 use crate::wire::ip::Datagram;
 use crate::wire::{Frame, IcmpError, Packet, Problem, icmpv4, icmpv6};
 
@@ -37,17 +38,22 @@ impl Budget {
 
 impl Stack {
     pub(super) fn on_icmp(&mut self, datagram: &Datagram, packet: &Packet, now: Instant) {
-        let from = Some(datagram.src);
-        match icmpv4::parse(&datagram.payload) {
-            Ok(icmpv4::Message::EchoRequest { id, seq, data }) => {
+        let why = match icmp::parse(datagram) {
+            Ok(Message::EchoRequest { id, seq, data }) => {
                 self.counters.echo_replies += 1;
-                let reply = icmpv4::echo_reply(datagram.dst, datagram.src, id, seq, data);
-                self.reply(reply, now);
+                let (src, dst) = (datagram.dst, datagram.src);
+                let reply = match src {
+                    IpAddr::V4(_) => icmpv4::echo_reply(src, dst, id, seq, data),
+                    IpAddr::V6(_) => icmpv6::echo_reply(src, dst, id, seq, data),
+                };
+                return self.reply(reply, now);
             }
-            Ok(icmpv4::Message::Error(error)) => self.on_icmp_error(&error, datagram, packet, now),
-            Ok(icmpv4::Message::Other) => self.drop_packet(DropReason::Icmp, from, now),
-            Err(error) => self.drop_packet(DropReason::Malformed(error), from, now),
-        }
+            Ok(Message::Error(error)) => return self.on_icmp_error(&error, datagram, packet, now),
+            Ok(Message::Discovery) => DropReason::Discovery,
+            Ok(Message::Other) => DropReason::Icmp,
+            Err(error) => DropReason::Malformed(error),
+        };
+        self.drop_packet(why, Some(datagram.src), now);
     }
 
     /// A packet of ours did not arrive: the connection that it was of is told (RFC 9293 3.9.2.2, MUST-54).

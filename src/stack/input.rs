@@ -64,7 +64,7 @@ impl Stack {
         match (etherparse::IpNumber(datagram.protocol), datagram.dst) {
             (ip_number::TCP, _) => self.on_tcp(datagram, packet, now),
             (ip_number::ICMP, IpAddr::V4(_)) => self.on_icmp(datagram, packet, now),
-            (ip_number::IPV6_ICMP, IpAddr::V6(_)) => self.on_icmpv6(datagram, packet, now),
+            (ip_number::IPV6_ICMP, IpAddr::V6(_)) => self.on_icmp(datagram, packet, now),
             (ip_number::UDP, _) => self.on_udp(datagram, now),
             (_, IpAddr::V6(_)) => self.on_unknown_next_header(datagram, now),
             (_, IpAddr::V4(_)) => self.on_unknown_protocol(datagram, now),

@@ -8,27 +8,10 @@ use etherparse::{IcmpEchoHeader, Icmpv4Header, Icmpv4Slice, Icmpv4Type, icmpv4, 
 
 use super::checksum::Checksum;
 use super::frame::Frame;
-use super::icmp_error::{self, IcmpError};
+use super::icmp::Message;
+use super::icmp_error;
 use super::ip::{self, Datagram};
 use super::{HeaderStyle, ParseError, Payload};
-
-/// An ICMP message, as far as this stack tells them apart.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Message {
-    /// Somebody asks whether we are there.
-    EchoRequest {
-        /// Identifier.
-        id: u16,
-        /// Sequence number.
-        seq: u16,
-        /// The data to send back.
-        data: Bytes,
-    },
-    /// A packet of ours did not arrive.
-    Error(IcmpError),
-    /// Anything else.
-    Other,
-}
 
 /// Reads a message: `bytes` is the whole payload of an IP packet.
 ///

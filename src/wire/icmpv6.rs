@@ -11,7 +11,8 @@ use etherparse::{IcmpEchoHeader, Icmpv6Header, Icmpv6Slice, Icmpv6Type, IpNumber
 
 use super::checksum::Checksum;
 use super::frame::Frame;
-use super::icmp_error::{self, IcmpError};
+use super::icmp::Message;
+use super::icmp_error;
 use super::ip::{self, Datagram, Defect, DefectKind};
 use super::{HeaderStyle, ParseError, Payload};
 
@@ -19,26 +20,6 @@ use super::{HeaderStyle, ParseError, Payload};
 const MOST_QUOTED: usize = 1280 - 40 - 8;
 /// Types below this are errors, which are not answered with errors.
 const FIRST_INFORMATION: u8 = 128;
-
-/// An ICMP message, as far as this stack tells them apart.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Message {
-    /// Somebody asks whether we are there.
-    EchoRequest {
-        /// Identifier.
-        id: u16,
-        /// Sequence number.
-        seq: u16,
-        /// The data to send back.
-        data: Bytes,
-    },
-    /// A packet of ours did not arrive.
-    Error(IcmpError),
-    /// Router or neighbour discovery (RFC 4861), or a redirect.
-    Discovery,
-    /// Anything else.
-    Other,
-}
 
 /// Reads a message: `bytes` is the whole payload of a packet from `src` to `dst`.
 ///

@@ -5,6 +5,7 @@ mod checksum;
 mod ecn;
 pub(crate) mod fragment;
 mod frame;
+pub mod icmp;
 pub mod icmp_error;
 pub mod icmpv4;
 pub mod icmpv6;

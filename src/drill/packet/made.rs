@@ -121,7 +121,7 @@ mod tests {
     use super::super::Seen;
     use super::*;
     use crate::drill::IpVersion;
-    use crate::wire::{Problem, icmpv4, icmpv6, ip};
+    use crate::wire::{Problem, icmp, icmpv4, icmpv6, ip};
 
     /// The same ends over each version.
     fn ends() -> [Ends; 2] {
@@ -181,12 +181,12 @@ mod tests {
             let datagram = ip::parse(&made).expect("it is a packet");
             let error = match IpVersion::of(ends.src.ip()) {
                 IpVersion::V4 => match icmpv4::parse(&datagram.payload) {
-                    Ok(icmpv4::Message::Error(error)) => error,
+                    Ok(icmp::Message::Error(error)) => error,
                     other => panic!("{other:?}"),
                 },
                 IpVersion::V6 => {
                     match icmpv6::parse(&datagram.payload, ends.src.ip(), ends.dst.ip()) {
-                        Ok(icmpv6::Message::Error(error)) => error,
+                        Ok(icmp::Message::Error(error)) => error,
                         other => panic!("{other:?}"),
                     }
                 }

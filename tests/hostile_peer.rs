@@ -1,7 +1,7 @@
 //! A peer that says what it likes of what it has received: blocks of all kinds, taken back or invented;
 //! acknowledgments of parts, and too early; windows that open, close and shrink; marks and old timestamps.
-//! Nothing breaks, no timer runs in circles, what is remembered has a bound, and once the peer is honest
-//! everything arrives.
+//! Nothing breaks, no timer runs in circles, what is remembered has a bound, and once the peer acknowledges
+//! what it is sent, every octet leaves and the repair ends.
 //!
 //! `GLASS_SEEDS=N` runs so many seeds, `GLASS_SEED=K` runs one.
 

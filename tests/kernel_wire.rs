@@ -65,7 +65,7 @@ fn a_rate_a_delay_and_a_queue_are_what_they_are_asked_to_be() {
 #[test]
 fn the_kernel_sees_what_was_corrupted() {
     needs(&["curl", "python3"]);
-    let line = "head -c 300000 /dev/urandom >f
+    let line = "set -e; head -c 300000 /dev/urandom >f
                 curl -sS -m 60 http://203.0.113.2/f | cmp - f
                 grep ^Tcp: /proc/net/snmp";
     let options = [&SERVER[..], &["--fault", "rx 5% corrupt", "--seed", "1"]].concat();
@@ -116,7 +116,7 @@ fn a_stack_of_ours_may_be_at_either_end() {
 #[test]
 fn an_ordinary_user_may_and_reaches_the_far_end() {
     needs(&["curl", "python3"]);
-    let line = "head -c 100000 /dev/urandom >f; curl -sS http://203.0.113.2/f | cmp - f
+    let line = "set -e; head -c 100000 /dev/urandom >f; curl -sS http://203.0.113.2/f | cmp - f
                 nsenter --net=\"$GLASS_FAR_NET\" grep -c wire0 /proc/net/dev
                 nsenter --net=\"$GLASS_FAR_NET\" curl -s -m 5 http://203.0.113.2/f | cmp - f";
     let done = wire(User::Ordinary, &SERVER, line).ended_with(0);

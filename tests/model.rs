@@ -387,7 +387,8 @@ fn smoltcp_calls_ours() {
 }
 
 /// smoltcp's last octets and its FIN arrive while our window is closed, and stays so: its probe timer,
-/// which goes on in FIN-WAIT-2, made ACKs without end there, and still does in some seed of ten thousand.
+/// which goes on in FIN-WAIT-2, made ACKs without end there. `engine/smoltcp/said.rs` interrupts that, and has
+/// its own tests.
 #[test]
 fn smoltcp_comes_to_an_end_behind_a_closed_window() {
     let outcome = check(10_910, [Kind::Ours, Kind::Smoltcp]);

@@ -1,4 +1,4 @@
-# What scripts/test, scripts/demo and scripts/bench share: words for people, and what a fresh machine may lack.
+# What the scripts share: words for people, and what a fresh machine may lack.
 # To be sourced by bash, with the working directory at the top of the project.
 
 heading() {

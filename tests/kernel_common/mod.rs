@@ -113,7 +113,8 @@ pub fn needs(programs: &[&str]) {
             "python3" => "python3",
             "ping" => "iputils-ping",
             "ip" => "iproute2",
-            "unshare" | "nsenter" | "setpriv" | "setsid" | "mount" => "util-linux",
+            "mount" => "mount",
+            "unshare" | "nsenter" | "setpriv" | "setsid" => "util-linux",
             other => panic!("in which package is {other}?"),
         };
         assert!(is_there, "this test needs {program}: apt-get install {package}");

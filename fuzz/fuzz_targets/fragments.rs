@@ -2,7 +2,7 @@
 //! that comes whole, none of its parts changed, is answered with its own data.
 #![no_main]
 
-use std::net::IpAddr;
+use std::sync::Once;
 
 use bytes::Bytes;
 use glasstack::stack::{Config, Secret, Stack};
@@ -13,16 +13,23 @@ use libfuzzer_sys::fuzz_target;
 /// Octets of the packet that is cut, behind the IP header.
 const LEN: usize = 2048;
 
+/// Once, before anything is chosen: the parts as they are draw an answer, or the rest would show nothing.
+static BEGUN: Once = Once::new();
+
 fuzz_target!(|data: &[u8]| {
+    BEGUN.call_once(|| {
+        for is_v6 in [false, true] {
+            let (mut stack, payload) = (stack(is_v6), echo_request(is_v6));
+            for (from, more) in [(0, true), (LEN / 2, false)] {
+                let piece = &payload[from..from + LEN / 2];
+                stack.on_packet(&part(is_v6, 1, from, more, piece), Instant::ZERO);
+            }
+            assert_eq!(stack.counters().echo_replies, 1, "over IPv6: {is_v6}");
+        }
+    });
     let Some((first, rest)) = data.split_first() else { return };
     let is_v6 = first & 1 == 1;
-    let ends: [IpAddr; 2] = if is_v6 {
-        ["2001:db8::1".parse().unwrap(), "2001:db8::2".parse().unwrap()]
-    } else {
-        ["192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap()]
-    };
-    let mut stack =
-        Stack::new(Config { addrs: vec![ends[1]], ..Config::default() }, Secret([0; 32]));
+    let mut stack = stack(is_v6);
     let payload = echo_request(is_v6);
     let mut now = Instant::ZERO;
     let mut is_changed = false;
@@ -61,6 +68,12 @@ fuzz_target!(|data: &[u8]| {
     }
     stack.check_invariants();
 });
+
+fn stack(is_v6: bool) -> Stack {
+    let us = if is_v6 { "2001:db8::2" } else { "192.0.2.2" };
+    let addrs = vec![us.parse().unwrap()];
+    Stack::new(Config { addrs, ..Config::default() }, Secret([0; 32]))
+}
 
 /// The payload of the packet that is cut, with a sound checksum.
 fn echo_request(is_v6: bool) -> Vec<u8> {

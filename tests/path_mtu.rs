@@ -38,6 +38,8 @@ enum Router {
     TellsNothingMore,
     /// It drops them.
     Silent,
+    /// It drops them, and says that it carries what it has dropped.
+    Contradicts,
 }
 
 /// Two stacks and the router: the client sends, the server reads.
@@ -216,6 +218,7 @@ impl Net {
             Router::Tells => u16::try_from(self.mtu).expect("it is short"),
             Router::TellsNothingMore => 0,
             Router::Silent => return,
+            Router::Contradicts => u16::try_from(longest).expect("it is short"),
         };
         let error = if self.server_addr.is_ipv6() {
             icmp::packet_too_big(&packet.octets, told.into())
@@ -355,6 +358,16 @@ fn where_it_is_silent_it_takes_two_timeouts_and_a_search() {
         assert!(net.probes(ProbeFate::Lost) > 2, "some were too long");
         assert!(took < Duration::from_secs(3), "{took:?}");
     }
+}
+
+#[test]
+fn a_router_that_contradicts_itself_is_as_a_silent_one() {
+    let mut net = Net::new(1_300, Router::Contradicts);
+    let pair = net.connect();
+    net.transfer(pair, 4_000_000);
+    assert_eq!(net.changes()[0], (1_064, PathMtuChange::BlackHole));
+    assert!((1_293..=1_300).contains(&net.status(pair.0).path.mtu));
+    assert!(net.dropped < 100, "{} packets were too long", net.dropped);
 }
 
 #[test]

@@ -258,6 +258,24 @@ fn beyond_the_bound_the_oldest_leaves() {
     assert_eq!(removed(&p.events).len(), 5);
 }
 
+/// Whatever comes for the oldest of many, they stay compact, and count.
+#[test]
+fn nothing_that_arrives_gets_around_the_bound() {
+    let mut p = Prober::with(|config| config.max_time_waits = 300);
+    for port in 1..=300 {
+        p.on_port(port).advance(Duration::from_millis(1)).reach(State::TimeWait).release();
+    }
+    for port in 1..=40 {
+        p.on_port(port).send(rst().seq(1));
+    }
+    for port in 301..=340 {
+        p.on_port(port).reach(State::TimeWait).release();
+    }
+    assert_eq!(p.stack.states().count(), 300);
+    p.advance(2 * MSL);
+    assert_eq!(p.stack.states().count(), 0);
+}
+
 /// One whose application has held on for long ends before those that came after it.
 #[test]
 fn each_ends_at_its_own_time() {

@@ -78,6 +78,10 @@ impl Stack {
             local: SocketAddr::new(quoted.src, ports.src),
             remote: SocketAddr::new(quoted.dst, ports.dst),
         };
+        if self.time_waits.find(&tuple).is_some() {
+            // Everything of ours is acknowledged.
+            return self.drop_packet(DropReason::IcmpNotInFlight, from, now);
+        }
         let Some(slot) = self.find(&tuple) else {
             if self.config.place.has_siblings() {
                 return self.put_aside(tuple, packet, now);

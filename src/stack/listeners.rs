@@ -37,7 +37,7 @@ impl Listener {
     /// that it would say again, so the queue may become twice as long before it is turned away: what is in
     /// it are peers that are where they say, for they have heard us.
     pub(super) fn takes_answered(&self) -> bool {
-        self.accept_queue.len() < 2 * self.backlog
+        self.accept_queue.len() < self.backlog.saturating_mul(2)
     }
 
     pub(super) fn half_open_began(&mut self) {

@@ -131,7 +131,9 @@ impl Reassembly {
                 return Outcome::Dropped(DropReason::FragmentOverlap, None);
             }
         }
-        let cost = COST_OF_PIECE + datagram.payload.len();
+        // The header of the first piece is kept, for whoever has to be told.
+        let header = if fragment.offset == 0 { datagram.header.len() } else { 0 };
+        let cost = COST_OF_PIECE + header + datagram.payload.len();
         if !self.make_room(key, cost) {
             self.refuse(key);
             return Outcome::Dropped(DropReason::FragmentsFull, None);

@@ -38,8 +38,11 @@ impl Stack {
         if self.connections.at(slot).tcb.role() != Role::Passive {
             return;
         }
-        let own = self.own_settings.of(slot).cloned();
-        let mut settings = own.unwrap_or_else(|| self.default_settings());
+        let own = self.own_settings.of(slot);
+        if own.is_some_and(|own| own.route.as_ref() == Some(&route)) {
+            return;
+        }
+        let mut settings = own.cloned().unwrap_or_else(|| self.default_settings());
         if settings.route.as_ref().is_none_or(SourceRoute::is_learned) {
             settings.route = Some(route);
             self.own_settings.set(slot, Arc::new(settings));

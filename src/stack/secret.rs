@@ -54,7 +54,7 @@ impl Secret {
     /// The number of the `nth` packet of ours that is cut (RFC 7739 4): nobody can tell the next from it.
     #[expect(clippy::cast_possible_truncation, reason = "any 32 bits of it will do")]
     pub(super) fn fragment_id(&self, nth: u64) -> u32 {
-        self.hash(6, nth) as u32
+        self.hash(8, nth) as u32
     }
 
     /// The ports to try for a connection to `remote`, in order: from a point that depends on the

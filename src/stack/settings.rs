@@ -1,5 +1,6 @@
 //! What can differ between the connections of one stack: each has the stack's settings, or its own.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Handle, Input, ListenerId, Stack};
@@ -33,28 +34,20 @@ impl Settings {
 /// Settings by slot, for the connections that have their own. Those of one listener share them.
 #[derive(Debug, Default)]
 pub(super) struct OwnSettings {
-    by_slot: Vec<Option<Arc<Settings>>>,
+    by_slot: BTreeMap<u32, Arc<Settings>>,
 }
 
 impl OwnSettings {
     pub(super) fn of(&self, slot: u32) -> Option<&Settings> {
-        self.by_slot.get(slot as usize)?.as_deref()
+        self.by_slot.get(&slot).map(|settings| &**settings)
     }
 
     pub(super) fn set(&mut self, slot: u32, settings: Arc<Settings>) {
-        let settings = Settings::ready(settings);
-        let slot = slot as usize;
-        if self.by_slot.len() <= slot {
-            self.by_slot.resize_with(slot + 1, || None);
-        }
-        self.by_slot[slot] = Some(settings);
+        self.by_slot.insert(slot, Settings::ready(settings));
     }
 
     pub(super) fn take(&mut self, slot: u32) -> Option<Arc<Settings>> {
-        let settings = self.by_slot.get_mut(slot as usize)?.take();
-        let used = self.by_slot.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
-        self.by_slot.truncate(used);
-        settings
+        self.by_slot.remove(&slot)
     }
 }
 
@@ -123,7 +116,7 @@ mod tests {
         own.set(3, Arc::default());
         assert!(own.of(7).is_some() && own.of(5).is_none() && own.of(100).is_none());
         own.take(7);
-        assert_eq!(own.by_slot.len(), 4);
+        assert_eq!(own.by_slot.len(), 1);
         own.take(3);
         assert!(own.by_slot.is_empty());
     }

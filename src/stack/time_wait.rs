@@ -19,7 +19,8 @@ use crate::trace::{ConnId, Mask, What};
 
 /// Entries are allocated by so many: nothing is ever moved, and at most one page is half empty.
 const PAGE: usize = 64;
-/// An entry whose wait ends before that of so many others does not belong into this order.
+/// An entry whose wait ends before that of so many others waits as long as the youngest: its place is not looked
+/// for any further.
 const MOST_STEPS: usize = 256;
 const NONE: u32 = u32::MAX;
 
@@ -101,9 +102,10 @@ impl TimeWaits {
         std::iter::successors(self.oldest(), next).map(|key| (key, self.at(key)))
     }
 
-    /// Whether an entry that ends then would have its place near the youngest.
-    fn is_in_order(&self, until: Instant) -> bool {
-        self.place(until).is_some()
+    /// The end of the wait of an entry that would end then: later, if its place is not near the youngest. 2 MSL is
+    /// the least that it has to wait (RFC 9293 3.6.1, MUST-13).
+    fn end_in_order(&self, until: Instant) -> Instant {
+        if self.place(until).is_some() { until } else { self.at(self.youngest).until }
     }
 
     /// The entry behind which one belongs that ends then.
@@ -206,12 +208,13 @@ impl Stack {
     /// A connection in `TIME_WAIT` that nobody holds has fallen silent: an entry is all that stays, if it has a
     /// place. Says whether that is so.
     pub(super) fn rest_in_time_wait(&mut self, slot: u32, now: Instant) -> bool {
-        let Connection { id, tuple, tcb, .. } = self.connections.at(slot);
-        let Some((tcp, until)) = TimeWait::compact(tcb) else { return false };
-        let (id, tuple) = (*id, *tuple);
-        if self.config.max_time_waits == 0 || !self.time_waits.is_in_order(until) {
+        let Some(until) = self.connections.at(slot).tcb.rests_until() else { return false };
+        if self.config.max_time_waits == 0 {
             return false;
         }
+        let until = self.time_waits.end_in_order(until);
+        let Connection { id, tuple, tcb, .. } = self.connections.at(slot);
+        let (id, tuple, tcp) = (*id, *tuple, TimeWait::compact(tcb, until));
         if self.time_waits.len() >= self.config.max_time_waits {
             self.cut_oldest_short(now);
         }

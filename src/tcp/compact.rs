@@ -52,15 +52,17 @@ pub struct TimeWait {
 }
 
 impl TimeWait {
-    /// What is left of a connection, and until when it waits. None if it is not in `TIME_WAIT` or has
-    /// something to send.
+    /// What is left of a connection that waits until `until` from now on.
+    ///
+    /// # Panics
+    ///
+    /// When it never came to `TIME_WAIT`.
     #[must_use]
-    pub fn compact(tcb: &Tcb) -> Option<(TimeWait, Instant)> {
-        let until = tcb.timers.until(Timer::TimeWait).filter(|_| tcb.is_silent())?;
+    pub fn compact(tcb: &Tcb, until: Instant) -> TimeWait {
         let negotiated = &tcb.negotiated;
         let (challenges, since) = tcb.acks.challenges();
-        let last = tcb.history().last()?;
-        let time_wait = TimeWait {
+        let last = tcb.history().last().expect("it came from somewhere");
+        TimeWait {
             snd_nxt: tcb.snd.nxt,
             snd_wnd: tcb.snd.wnd,
             max_wnd: tcb.snd.max_wnd,
@@ -80,8 +82,7 @@ impl TimeWait {
             is_passive: tcb.role == Role::Passive,
             both_closed: last.from == State::Closing,
             is_over_ipv6: tcb.is_over_ipv6(),
-        };
-        Some((time_wait, until))
+        }
     }
 
     /// The connection in `TIME_WAIT` until `until`. Nobody reads what it receives.
@@ -137,6 +138,12 @@ impl TimeWait {
 }
 
 impl Tcb {
+    /// Until when it waits in `TIME_WAIT`; none if it is elsewhere, or has something to send.
+    #[must_use]
+    pub fn rests_until(&self) -> Option<Instant> {
+        self.timers.until(Timer::TimeWait).filter(|_| self.is_silent())
+    }
+
     /// Ends `TIME_WAIT` before its time, for lack of room.
     pub fn cut_short(&mut self, cx: &mut Context<'_>) {
         self.fail(Error::ConnectionAborted, Cause::Abort, cx);

@@ -114,8 +114,8 @@ impl HalfOpen {
     pub fn compact(tcb: &Tcb, config: &Config) -> Option<HalfOpen> {
         let is_half_open = tcb.state == State::SynReceived && tcb.role == Role::Passive;
         let owes = tcb.acks.now || tcb.pending.reset.is_some() || tcb.flight.lost() > 0;
-        // What was heard of the network would be forgotten.
-        if !is_half_open || owes || tcb.close_requested || tcb.trouble().is_some() {
+        // What was heard of the network is forgotten: there is no application yet that would be told.
+        if !is_half_open || owes || tcb.close_requested {
             return None;
         }
         let (sent, out) = (tcb.flight.iter().next()?, tcb.flight.out()?);

@@ -256,8 +256,9 @@ impl Tcb {
         };
         let told = u16::try_from(mtu.saturating_sub(headers)).unwrap_or(u16::MAX);
         let size = told.max(self.least_segment(cx.config));
-        let is_of_the_probe = self.mtu_probe().is_some_and(|probe| probe.covers(seq));
-        let is_larger = size >= self.segment_limit(cx.config) && !is_of_the_probe;
+        let of_the_probe = self.mtu_probe().filter(|probe| probe.covers(seq));
+        let too_big = of_the_probe.map_or(self.segment_limit(cx.config), Probe::size);
+        let is_larger = size >= too_big;
         // Nor can it be true of a segment that is smaller than that, whatever options it had.
         if is_larger || data + 2 * MOST_OPTIONS <= u32::from(size) {
             return Err(DropReason::IcmpNotTooBig);

@@ -27,6 +27,10 @@ pub(super) struct Probe {
 }
 
 impl Probe {
+    pub(super) const fn size(&self) -> u16 {
+        self.size
+    }
+
     pub(super) fn covers(&self, seq: Seq) -> bool {
         self.seq.le(seq) && seq.lt(self.end)
     }

@@ -179,15 +179,8 @@ impl Stack {
     ) -> u32 {
         let config = settings.as_ref().map_or(&self.config.tcp, |own| &own.tcp);
         let offset = self.secret.timestamp_offset(tuple.local.ip(), tuple.remote.ip());
-        let mut tcb = tcp.expand(offset, config, &mut self.pool);
-        if let Some(path) = self.paths.to(tuple.remote.ip(), self.last_input) {
-            tcb.begin_with_path(path);
-        }
-        let slot = self.connections.insert(id, tuple, tcb, owner).slot;
-        if let Some(settings) = settings {
-            self.own_settings.set(slot, settings);
-        }
-        slot
+        let tcb = tcp.expand(offset, config, &mut self.pool);
+        self.take_on(id, tuple, tcb, owner, settings)
     }
 
     /// Acts on the timer of one entry, if any has run out. There may be many: so they become connections one

@@ -100,26 +100,36 @@ impl Stack {
             tcp_wire::parse(&datagram.payload, datagram.src, datagram.dst)
         };
         match parsed {
-            Ok((ports, mut segment)) => {
-                segment.segment_size = packet.segment_size;
-                segment.ecn = datagram.ecn;
-                let tuple = FourTuple::of(datagram, ports);
-                let slot = self.find(&tuple);
-                let route = self.route_back(datagram, &tuple, &segment);
-                match slot {
-                    Some(slot) => self.on_segment_of(slot, tuple, segment, now),
-                    None if self.may_be_a_siblings(&tuple, &segment) => {
-                        self.put_aside(tuple, packet, now);
-                    }
-                    None => self.on_segment_for_listener(tuple, segment, None, now),
-                }
-                if let Some(route) = route {
-                    self.learn_route(&tuple, route);
-                }
-            }
+            Ok(parsed) => self.on_tcp_segment(datagram, packet, parsed, true, now),
             Err(error) => {
                 self.drop_packet(DropReason::Malformed(error), Some(datagram.src), now);
             }
+        }
+    }
+
+    /// A sound segment came in this packet. `may_stray`: if nobody knows it here, a sibling may.
+    pub(super) fn on_tcp_segment(
+        &mut self,
+        datagram: &Datagram,
+        packet: &Packet,
+        (ports, mut segment): (tcp_wire::Ports, Segment),
+        may_stray: bool,
+        now: Instant,
+    ) {
+        segment.segment_size = packet.segment_size;
+        segment.ecn = datagram.ecn;
+        let tuple = FourTuple::of(datagram, ports);
+        let slot = self.find(&tuple);
+        let route = self.route_back(datagram, &tuple, &segment);
+        match slot {
+            Some(slot) => self.on_segment_of(slot, tuple, segment, now),
+            None if may_stray && self.may_be_a_siblings(&tuple, &segment) => {
+                return self.put_aside(tuple, packet, now);
+            }
+            None => self.on_segment_for_listener(tuple, segment, None, now),
+        }
+        if let Some(route) = route {
+            self.learn_route(&tuple, route);
         }
     }
 
@@ -253,9 +263,20 @@ impl Stack {
         let offset = self.secret.timestamp_offset(tuple.local.ip(), tuple.remote.ip());
         let config = settings.as_ref().map_or(&self.config.tcp, |own| &own.tcp);
         let tcb = Tcb::new(iss, offset, config);
-        let remote = tuple.remote.ip();
-        let mut tcb = if remote.is_ipv6() { tcb.over_ipv6(config) } else { tcb };
-        if let Some(path) = self.paths.to(remote, now) {
+        let tcb = if tuple.remote.is_ipv6() { tcb.over_ipv6(config) } else { tcb };
+        self.take_on(id, tuple, tcb, owner, settings)
+    }
+
+    /// Gives a connection its place, and what others have learnt of its path.
+    pub(super) fn take_on(
+        &mut self,
+        id: ConnId,
+        tuple: FourTuple,
+        mut tcb: Tcb,
+        owner: Owner,
+        settings: Option<Arc<Settings>>,
+    ) -> u32 {
+        if let Some(path) = self.paths.to(tuple.remote.ip(), self.last_input) {
             tcb.begin_with_path(path);
         }
         let slot = self.connections.insert(id, tuple, tcb, owner).slot;

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::connections::Owner;
-use super::{Input, Stack, checksum};
+use super::{FourTuple, Input, Settings, Stack, checksum};
 use crate::tcp::{Deadline, Output, State};
 use crate::time::Instant;
 use crate::trace::{Mask, What};
-use crate::wire::{Features, Frame, tcp as tcp_wire};
+use crate::wire::{Features, Frame, Segment, tcp as tcp_wire};
 
 /// A timer that moves later by less stays where it is.
 const WORTH_A_MOVE: Duration = Duration::from_millis(100);
@@ -34,20 +34,10 @@ impl Stack {
             match connection.tcb.poll_output(&mut cx) {
                 Output::Transmit(segment) => {
                     let tuple = connection.tuple;
-                    let ports =
-                        tcp_wire::Ports { src: tuple.local.port(), dst: tuple.remote.port() };
                     // Mostly that was all.
                     let wait = connection.tcb.poll_wait(&mut cx);
                     self.counters.packets_sent += 1;
-                    let (src, dst) = (tuple.local.ip(), tuple.remote.ip());
-                    let own = self.own_settings.of(slot);
-                    let style = own.map_or(self.config.header, |own| own.header);
-                    let route = own.and_then(|own| own.route.as_ref());
-                    let features = route.map_or(self.config.features, |_| Features::default());
-                    let mut frame = tcp_wire::emit_as(style, features, ports, (src, dst), segment);
-                    if let Some(route) = route {
-                        route.lead(&mut frame);
-                    }
+                    let frame = self.frame_of(self.own_settings.of(slot), &tuple, segment);
                     match wait {
                         Some(deadline) => self.sleep(slot, deadline, now),
                         None => self.dirty.push_back(slot),
@@ -60,6 +50,25 @@ impl Stack {
             }
         }
         None
+    }
+
+    /// The packet of a segment between these ends, as the settings `own` have it, or the stack's.
+    pub(super) fn frame_of(
+        &self,
+        own: Option<&Settings>,
+        FourTuple { local, remote }: &FourTuple,
+        segment: Segment,
+    ) -> Frame {
+        let ports = tcp_wire::Ports { src: local.port(), dst: remote.port() };
+        let style = own.map_or(self.config.header, |own| own.header);
+        let route = own.and_then(|own| own.route.as_ref());
+        let features = route.map_or(self.config.features, |_| Features::default());
+        let ends = (local.ip(), remote.ip());
+        let mut frame = tcp_wire::emit_as(style, features, ports, ends, segment);
+        if let Some(route) = route {
+            route.lead(&mut frame);
+        }
+        frame
     }
 
     /// The next connection that may have something to send.

@@ -77,14 +77,8 @@ impl Stack {
         if datagram.protocol != ip_number::TCP.0 {
             return self.drop_packet(DropReason::IcmpNoConnection, Some(datagram.src), now);
         }
-        let Ok((ports, mut segment)) = tcp_wire::parse_verified(&datagram.payload) else { return };
-        segment.segment_size = packet.segment_size;
-        segment.ecn = datagram.ecn;
-        let tuple = FourTuple::of(&datagram, ports);
-        match self.find(&tuple) {
-            Some(slot) => self.on_segment_of(slot, tuple, segment, now),
-            None => self.on_segment_for_listener(tuple, segment, None, now),
-        }
+        let Ok(parsed) = tcp_wire::parse_verified(&datagram.payload) else { return };
+        self.on_tcp_segment(&datagram, packet, parsed, false, now);
     }
 
     /// Whether a segment of no connection of ours may be one of a sibling's: all but those with which a

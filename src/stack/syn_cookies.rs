@@ -17,7 +17,7 @@ use crate::seq::Seq;
 use crate::tcp::{self, HalfOpen, Syn};
 use crate::time::Instant;
 use crate::trace::{DropReason, Event, Mask, Role, What};
-use crate::wire::{Flags, Segment, tcp as tcp_wire};
+use crate::wire::{Flags, Segment};
 
 /// How long a cookie is good for at least; at most twice as long.
 const PERIOD: Duration = Duration::from_mins(1);
@@ -83,19 +83,20 @@ fn kept_bits(syn: &Syn) -> u8 {
 }
 
 impl Stack {
-    /// Answers a SYN for which `listener` has no room, and forgets it. Says whether that can be.
+    /// Answers a SYN for which the listener `id` has no room, and forgets it. Says whether that can be.
     pub(super) fn answer_with_cookie(
         &mut self,
-        listener: ListenerId,
+        id: ListenerId,
         tuple: &FourTuple,
         segment: &Segment,
         now: Instant,
     ) -> bool {
-        let Some(listener) = self.listeners.get_mut(listener) else { return false };
+        let Some(listener) = self.listeners.get(id) else { return false };
         if !self.config.syn_cookies || !listener.accepts_more() {
             return false;
         }
-        let config = listener.settings.as_ref().map_or(&self.config.tcp, |own| &own.tcp);
+        let settings = listener.settings.clone();
+        let config = settings.as_ref().map_or(&self.config.tcp, |own| &own.tcp);
         let over_ipv6 = tuple.local.is_ipv6();
         let mut syn = tcp::Syn::of(segment, over_ipv6, config);
         if syn.timestamp.is_none() {
@@ -118,12 +119,11 @@ impl Stack {
                 ours.val = ours.val.wrapping_sub(KEPT_BITS + 1);
             }
         }
-        listener.cookie_sent_at = Some(now);
-        let header = listener.settings.as_ref().map_or(self.config.header, |own| own.header);
         self.counters.syn_cookies_sent += 1;
-        let ports = tcp_wire::Ports { src: tuple.local.port(), dst: tuple.remote.port() };
-        let ends = (tuple.local.ip(), tuple.remote.ip());
-        let frame = tcp_wire::emit_as(header, self.config.features, ports, ends, answer);
+        if let Some(listener) = self.listeners.get_mut(id) {
+            listener.cookie_sent_at = Some(now);
+        }
+        let frame = self.frame_of(settings.as_deref(), tuple, answer);
         self.reply(frame, now);
         true
     }

@@ -323,6 +323,7 @@ impl Smoltcp {
         let socket = self.sockets.get::<tcp::Socket<'_>>(connection.socket);
         let headers = ip::header_len(connection.tuple.local.ip()) + 20;
         let mss = u32::try_from(self.config.mtu.saturating_sub(headers)).unwrap_or(u32::MAX);
+        let mtu = u32::try_from(self.config.mtu).unwrap_or(u32::MAX);
         let free = socket.recv_capacity() - socket.recv_queue();
         let status = Status {
             state: our_state(socket.state()),
@@ -346,7 +347,7 @@ impl Smoltcp {
             segments_lost: 0,
             segments_sacked: 0,
             segments_sent_again: 0,
-            path: PathStatus { mtu: mss + 40, ..PathStatus::default() },
+            path: PathStatus { mtu, ..PathStatus::default() },
             recovery: RecoveryState::Open,
             timeouts: 0,
             send_queue: socket.send_queue(),

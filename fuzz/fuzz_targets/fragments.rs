@@ -2,6 +2,8 @@
 //! that comes whole, none of its parts changed, is answered with its own data.
 #![no_main]
 
+mod sums;
+
 use std::sync::Once;
 
 use bytes::Bytes;
@@ -9,6 +11,7 @@ use glasstack::stack::{Config, Secret, Stack};
 use glasstack::time::Instant;
 use glasstack::wire::ip;
 use libfuzzer_sys::fuzz_target;
+use sums::internet_sum;
 
 /// Octets of the packet that is cut, behind the IP header.
 const LEN: usize = 2048;
@@ -112,15 +115,4 @@ fn part(is_v6: bool, id: u32, from: usize, more: bool, piece: &[u8]) -> Bytes {
     }
     packet.extend_from_slice(piece);
     packet.into()
-}
-
-fn internet_sum(data: &[u8], start: u32) -> u16 {
-    let pairs = data.chunks(2).map(|pair| {
-        u32::from(pair[0]) << 8 | pair.get(1).map_or(0, |second| u32::from(*second))
-    });
-    let mut sum = start + pairs.sum::<u32>();
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    !u16::try_from(sum).expect("folded")
 }

@@ -3,11 +3,14 @@
 //! tried as it is, and again with lengths, addresses and sums put right.
 #![no_main]
 
+mod sums;
+
 use bytes::Bytes;
 use glasstack::stack::{Config, Secret, Stack};
 use glasstack::time::Instant;
 use glasstack::wire::{icmpv4, icmpv6, ip, tcp};
 use libfuzzer_sys::fuzz_target;
+use sums::internet_sum;
 
 fuzz_target!(|data: &[u8]| {
     try_packet(Bytes::copy_from_slice(data));
@@ -104,15 +107,4 @@ fn mended_v6(data: &[u8]) -> Option<Vec<u8>> {
     let sum = internet_sum(&packet[start..], 2 * (0x2001 + 0x0db8) + 1 + 2 + len + protocol);
     packet[at..at + 2].copy_from_slice(&sum.to_be_bytes());
     Some(packet)
-}
-
-fn internet_sum(data: &[u8], start: u32) -> u16 {
-    let pairs = data.chunks(2).map(|pair| {
-        u32::from(pair[0]) << 8 | pair.get(1).map_or(0, |second| u32::from(*second))
-    });
-    let mut sum = start + pairs.sum::<u32>();
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    !u16::try_from(sum).expect("folded")
 }

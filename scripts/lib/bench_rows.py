@@ -4,9 +4,10 @@ import json
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
+
+from processes import end
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ENDLESS = "/bytes/1000000000000"
@@ -245,17 +246,6 @@ def run(command, options):
     if process.returncode or len(lines) != 1:
         raise RuntimeError(f"exit code {process.returncode}: {err.strip() or 'no words'}")
     return json.loads(lines[0])
-
-
-def end(process):
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(5)
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            continue
 
 
 def say(text):

@@ -3,9 +3,10 @@
 import json
 import os
 import shlex
-import signal
 import subprocess
 import tempfile
+
+from processes import end
 
 PORT = 7000
 
@@ -102,14 +103,3 @@ def first_come():
     except OSError:
         permitted = False
     return before if permitted else []
-
-
-def end(process):
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(5)
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            continue

@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use super::config::Config;
+use super::negotiation::DEFAULT_MSS;
 use crate::time::Instant;
 
 /// Acknowledgments that are owed to the peer.
@@ -34,7 +35,7 @@ impl Acks {
             now: false,
             duplicates: 0,
             unacknowledged: 0,
-            largest: 536,
+            largest: DEFAULT_MSS as u32,
             quick: 0,
             budget: 0,
             budget_since: Instant::NEVER,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::congestion::Algorithm;
+use super::negotiation::DEFAULT_MSS;
 
 /// Settings that all connections of a stack share, or start from.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -158,7 +159,7 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             msl: Duration::from_secs(30),
-            mss: 536,
+            mss: DEFAULT_MSS,
             ip_options: 0,
             path_mtu_probing: MtuProbing::OnBlackHole,
             min_path_mtu: 552,

@@ -9,8 +9,8 @@ use crate::time::Instant;
 use crate::wire::{Options, SackBlocks, Timestamps};
 
 /// The segment size of a peer that names none (RFC 9293 3.7.1, MUST-15).
-const DEFAULT_MSS: u16 = 536;
-/// The same over IPv6, every link of which carries more.
+pub(super) const DEFAULT_MSS: u16 = 536;
+/// The same over IPv6, every link of which carries more (the same).
 pub(super) const DEFAULT_MSS_IPV6: u16 = 1220;
 /// Smaller offers are taken for this: nobody shall make us send a header per octet.
 const LEAST_MSS: u16 = 48;

@@ -94,7 +94,8 @@ pub fn reassembly_time_exceeded(first: &Datagram) -> Frame {
     error(first, Icmpv6Type::TimeExceeded(TimeExceededCode::FragmentReassemblyTimeExceeded))
 }
 
-/// The packet that tells the sender of `rejected` of a mistake in it; `None` if it must not be told.
+/// The packet that tells the sender of `rejected`, which was to us and no group, of a mistake in it; `None` if
+/// the sender wants no word of it.
 ///
 /// # Panics
 ///
@@ -104,15 +105,11 @@ pub fn parameter_problem(rejected: &Datagram, defect: Defect) -> Option<Frame> {
     let code = match defect.kind {
         DefectKind::Field => ParameterProblemCode::ErroneousHeaderField,
         DefectKind::NextHeader => ParameterProblemCode::UnrecognizedNextHeader,
-        DefectKind::Option | DefectKind::OptionToOne => {
-            ParameterProblemCode::UnrecognizedIpv6Option
-        }
+        DefectKind::Option => ParameterProblemCode::UnrecognizedIpv6Option,
         DefectKind::IncompleteChain => ParameterProblemCode::Ipv6FirstFragmentIncompleteHeaderChain,
         DefectKind::SilentOption => return None,
     };
-    let to_a_group = rejected.dst.is_multicast();
-    (!to_a_group || defect.kind == DefectKind::Option)
-        .then(|| error(rejected, problem(code, defect.at)))
+    Some(error(rejected, problem(code, defect.at)))
 }
 
 /// Whether a packet is itself an error, or may be one: then it is not answered with another (RFC 4443 2.4 e).
@@ -248,20 +245,5 @@ mod tests {
         assert!(is_error(&of(error(&segment(0), Icmpv6Type::PacketTooBig { mtu: 1280 }))));
         assert!(!is_error(&of(echo_reply(US, PEER, 1, 1, Bytes::new()))));
         assert!(!is_error(&segment(0)));
-    }
-
-    #[test]
-    fn a_group_is_told_of_nothing_but_options_that_ask_for_it() {
-        let to_group = Datagram { dst: "ff02::1".parse().unwrap(), ..segment(0) };
-        for (kind, alone, group) in [
-            (DefectKind::Field, true, false),
-            (DefectKind::Option, true, true),
-            (DefectKind::OptionToOne, true, false),
-            (DefectKind::SilentOption, false, false),
-        ] {
-            let defect = Defect { kind, at: 42 };
-            assert_eq!(parameter_problem(&segment(0), defect).is_some(), alone, "{kind:?}");
-            assert_eq!(parameter_problem(&to_group, defect).is_some(), group, "{kind:?}");
-        }
     }
 }

@@ -69,10 +69,9 @@ pub enum DefectKind {
     Field,
     /// A header that nobody here knows, or that must not stand where it does.
     NextHeader,
-    /// An option that nobody here knows, with the order to say so.
+    /// An option that nobody here knows, with the order to say so: to all senders, or only to those of packets
+    /// that were not to a group (RFC 8200 4.2), and no packet to a group is taken here.
     Option,
-    /// The same, but not to the sender of a packet to a group.
-    OptionToOne,
     /// An option that nobody here knows, with the order to say nothing.
     SilentOption,
     /// The headers go on beyond the first fragment (RFC 7112).

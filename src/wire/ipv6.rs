@@ -240,8 +240,7 @@ fn unknown_option(extension: &[u8]) -> Option<(DefectKind, usize)> {
                 2 + len
             }
             (_, 1) => return Some((DefectKind::SilentOption, at)),
-            (_, 2) => return Some((DefectKind::Option, at)),
-            (_, _) => return Some((DefectKind::OptionToOne, at)),
+            (_, _) => return Some((DefectKind::Option, at)),
         };
     }
     None

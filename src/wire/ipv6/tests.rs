@@ -67,7 +67,7 @@ fn jumbograms_are_refused() {
     assert_eq!(ip::parse(&bytes.into()), Err(ParseError::Jumbogram));
     // With a payload length of its own the option is one of those that nobody knows (RFC 2675 3).
     let both = packet(HOP_BY_HOP, &jumbo);
-    assert_eq!(defect_of(&both), Some((DefectKind::OptionToOne, 42)));
+    assert_eq!(defect_of(&both), Some((DefectKind::Option, 42)));
     // A payload of nothing is no mistake.
     let nothing = ip::parse(&packet(UDP, &[])).expect("a good packet");
     assert!(nothing.payload.is_empty());
@@ -113,7 +113,7 @@ fn an_unknown_option_says_itself_what_is_to_be_done() {
             (0x1e, None),
             (0x5e, Some((DefectKind::SilentOption, 43))),
             (0x9e, Some((DefectKind::Option, 43))),
-            (0xde, Some((DefectKind::OptionToOne, 43))),
+            (0xde, Some((DefectKind::Option, 43))),
         ] {
             let bytes = packet(header, &extension(UDP, [0, kind, 3, 0, 0, 0]));
             assert_eq!(defect_of(&bytes), defect, "option {kind:#x} in header {header}");

@@ -1,6 +1,5 @@
 //! One direction of a link, and what becomes of a packet on it.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,6 +7,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::host::HostId;
 use super::random::Random;
+use crate::device::wire::Serial;
 use crate::time::Instant;
 use crate::wire::ip;
 
@@ -97,9 +97,7 @@ pub(super) struct Lane {
     pub(super) to: Vec<HostId>,
     pub(super) wire: Wire,
     random: Random,
-    /// What waits or is being sent: when each will have left, and its length.
-    waiting: VecDeque<(Instant, usize)>,
-    waiting_octets: usize,
+    queue: Serial,
     /// When the last packet arrives that keeps its place in the order.
     last_arrival: Instant,
 }
@@ -110,19 +108,14 @@ type Arrivals = SmallVec<[(Instant, Bytes); 2]>;
 impl Lane {
     pub(super) fn new(from: &[HostId], to: &[HostId], wire: Wire, random: Random) -> Self {
         let (from, to) = (from.to_vec(), to.to_vec());
-        let (waiting, last_arrival) = (VecDeque::new(), Instant::ZERO);
-        Lane { from, to, wire, random, waiting, waiting_octets: 0, last_arrival }
+        let (queue, last_arrival) = (Serial::default(), Instant::ZERO);
+        Lane { from, to, wire, random, queue, last_arrival }
     }
 
     /// Octets in the queue at `now`.
     pub(super) fn waiting(&mut self, now: Instant) -> usize {
-        while let Some((leaves, len)) = self.waiting.front()
-            && *leaves <= now
-        {
-            self.waiting_octets -= len;
-            self.waiting.pop_front();
-        }
-        self.waiting_octets
+        self.queue.pass(now);
+        self.queue.octets()
     }
 
     /// Takes a packet at `now`, and says what becomes of it.
@@ -131,12 +124,12 @@ impl Lane {
         let fits = match self.wire.queue {
             Queue::Unlimited => true,
             Queue::Octets(most) => octets + packet.len() <= most,
-            Queue::Packets(most) => self.waiting.len() < most,
+            Queue::Packets(most) => self.queue.packets() < most,
         };
         if !fits {
             return (Fate::QueueFull, Arrivals::new());
         }
-        let leaves = self.send(packet.len(), now);
+        let leaves = self.queue.send(packet.len(), self.wire.rate, now);
         // Whatever happens takes the same numbers from the stream of chance, so that two runs which
         // differ in one fault stay alike in the others for as long as they send alike.
         let lost = self.random.chance(self.wire.loss);
@@ -159,18 +152,6 @@ impl Lane {
             arrivals.push((again, packet));
         }
         (Fate::Carried { arrives, delayed, doubled, corrupted, marked }, arrivals)
-    }
-
-    /// Puts `len` octets into the queue; returns when the last will have left it.
-    fn send(&mut self, len: usize, now: Instant) -> Instant {
-        let Some(rate) = self.wire.rate else { return now };
-        let nanos = len as u128 * 8 * 1_000_000_000 / u128::from(rate.max(1));
-        let takes = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
-        let begins = self.waiting.back().map_or(now, |(leaves, _)| *leaves);
-        let leaves = begins + takes;
-        self.waiting.push_back((leaves, len));
-        self.waiting_octets += len;
-        leaves
     }
 
     fn arrival(&mut self, leaves: Instant) -> (Instant, bool) {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
+use super::serial::Serial;
 use crate::time::Instant;
 
 /// What one direction holds at most, in octets, each packet charged with `OVERHEAD` besides. Beyond it
@@ -49,9 +50,7 @@ impl Default for Queue {
 pub(super) struct Line {
     path: Path,
     random: Pcg64Mcg,
-    /// What waits or is being sent: when each will have left, and its length.
-    waiting: VecDeque<(Instant, usize)>,
-    waiting_octets: usize,
+    queue: Serial,
     /// What has not arrived yet, and when it does: in order.
     travelling: VecDeque<(Instant, Bytes)>,
     held: usize,
@@ -64,8 +63,7 @@ impl Line {
         Line {
             path,
             random: Pcg64Mcg::seed_from_u64(seed),
-            waiting: VecDeque::new(),
-            waiting_octets: 0,
+            queue: Serial::default(),
             travelling: VecDeque::new(),
             held: 0,
             last: Instant::ZERO,
@@ -74,16 +72,16 @@ impl Line {
 
     /// Takes a packet at `now`. Says whether there was room.
     pub(super) fn take(&mut self, packet: Bytes, now: Instant) -> bool {
-        self.forget_sent(now);
+        self.queue.pass(now);
         let has_room = match self.path.queue {
-            Queue::Packets(most) => self.waiting.len() < most,
-            Queue::Octets(most) => self.waiting_octets + packet.len() <= most,
+            Queue::Packets(most) => self.queue.packets() < most,
+            Queue::Octets(most) => self.queue.octets() + packet.len() <= most,
         };
         let weight = packet.len() + OVERHEAD;
-        if !(has_room || self.waiting.is_empty()) || self.held + weight > MOST_HELD {
+        if !(has_room || self.queue.packets() == 0) || self.held + weight > MOST_HELD {
             return false;
         }
-        let leaves = self.send(packet.len(), now);
+        let leaves = self.queue.send(packet.len(), self.path.rate, now);
         let arrives = (leaves + self.path.delay + self.extra()).max(self.last);
         self.last = arrives;
         self.held += weight;
@@ -102,27 +100,6 @@ impl Line {
     /// When the next packet arrives.
     pub(super) fn next_arrival(&self) -> Option<Instant> {
         self.travelling.front().map(|(arrives, _)| *arrives)
-    }
-
-    fn forget_sent(&mut self, now: Instant) {
-        while let Some((leaves, len)) = self.waiting.front()
-            && *leaves <= now
-        {
-            self.waiting_octets -= len;
-            self.waiting.pop_front();
-        }
-    }
-
-    /// Puts `len` octets into the queue; returns when the last will have left it.
-    fn send(&mut self, len: usize, now: Instant) -> Instant {
-        let Some(rate) = self.path.rate else { return now };
-        let nanos = len as u128 * 8 * 1_000_000_000 / u128::from(rate.max(1));
-        let takes = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
-        let begins = self.waiting.back().map_or(now, |(leaves, _)| *leaves);
-        let leaves = begins + takes;
-        self.waiting.push_back((leaves, len));
-        self.waiting_octets += len;
-        leaves
     }
 
     /// By how much this one takes longer.

@@ -4,11 +4,13 @@
 
 mod carrier;
 mod line;
+mod serial;
 
 use bytes::Bytes;
 
 pub use carrier::Carrier;
 pub use line::{Path, Queue};
+pub(crate) use serial::Serial;
 
 use self::line::Line;
 use super::fault::{Faults, Tally};

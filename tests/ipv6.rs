@@ -363,6 +363,56 @@ fn what_cannot_be_read_is_told_with_its_place() {
     }
 }
 
+/// RFC 4443 2.4 e.1: two hosts that do not understand each other would go on for ever.
+#[test]
+fn an_error_is_not_answered_with_an_error_whatever_stands_before_it() {
+    let options = |next: IpNumber, kind: u8| vec![next.0, 0, kind, 4, 0, 0, 0, 0];
+    let routing = |next: IpNumber| vec![next.0, 0, 0, 1, 0, 0, 0, 0];
+    // It says that more follows, and its length is no multiple of eight.
+    let part = |next: IpNumber| vec![next.0, 0, 0, 1, 0, 0, 0, 9];
+    let security = |next: IpNumber| [&[next.0, 1][..], &[0; 10]].concat();
+    let (dest, frag) = (ip_number::IPV6_DEST_OPTIONS, ip_number::IPV6_FRAG);
+    let icmp = ip_number::IPV6_ICMP;
+    let headers = |last: IpNumber| {
+        [
+            (dest, options(last, 0x82)),
+            (ip_number::IPV6_ROUTE, routing(last)),
+            (dest, [options(ip_number::IPV6_HOP_BY_HOP, 0), options(last, 0)].concat()),
+            (dest, [options(dest, 0xc2), options(last, 0)].concat()),
+            (dest, [options(frag, 0x82), part(last)].concat()),
+            (frag, part(last)),
+            (frag, [part(dest), options(last, 0)].concat()),
+            (ip_number::AUTH, security(last)),
+            (dest, [options(ip_number::AUTH, 0), security(last)].concat()),
+        ]
+    };
+    let drawn = |first: IpNumber, headers: Vec<u8>, message: &[u8]| {
+        let mut stack = stack();
+        answers(&mut stack, &packet(FAMILIES[1], first, &[&headers[..], message].concat())).len()
+    };
+    // Of a group of its own, for which nobody has found a meaning yet; and cut off before it says what it is.
+    for message in [&[1, 4, 0, 0, 0, 0, 0, 0, 0][..], &[127, 0, 0, 0, 0, 0, 0, 0, 0], &[]] {
+        for (first, headers) in headers(icmp) {
+            assert_eq!(drawn(first, headers, message), 0, "{first:?}, {message:?}");
+        }
+        let many = (0..20).flat_map(|_| options(dest, 0x82)).collect();
+        assert_eq!(drawn(dest, many, message), 0, "nobody looks so far");
+    }
+    // An echo request is none, nor is a datagram of UDP: who sends that is told.
+    for (last, message) in [(icmp, &[128, 0, 0, 0, 0, 0, 0, 0, 0][..]), (ip_number::UDP, &[9; 9])] {
+        for (first, headers) in headers(last) {
+            assert_eq!(drawn(first, headers, message), 1, "{first:?} before {last:?}");
+        }
+    }
+    // Nor is the sender told that not all of an error has come.
+    let first = [vec![dest.0, 0, 0, 1, 0, 0, 0, 9], options(icmp, 0), vec![1; 800]].concat();
+    let mut stack = stack();
+    assert_eq!(answers(&mut stack, &packet(FAMILIES[1], frag, &first)), []);
+    stack.on_timeout(at(60));
+    assert_eq!(drain(&mut stack, at(60)), []);
+    assert_eq!(dropped(&stack, Why::FragmentTimeout), 1);
+}
+
 #[test]
 fn what_is_to_a_group_or_about_neighbours_is_dropped_in_silence() {
     let mut stack = stack();

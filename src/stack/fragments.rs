@@ -42,14 +42,14 @@ impl Stack {
     /// RFC 4443 3.3), within limits.
     pub(super) fn expire_fragments(&mut self, now: Instant) {
         while let Some((from, first)) = self.reassembly.expire(now) {
-            let told = first.and_then(|first| match first.src {
-                IpAddr::V4(_) if icmpv4::is_error(&first) => None,
-                IpAddr::V4(_) => Some(icmpv4::reassembly_time_exceeded(&first)),
-                IpAddr::V6(_) if icmpv6::is_error(&first) => None,
-                IpAddr::V6(_) => Some(icmpv6::reassembly_time_exceeded(&first)),
-            });
-            if let Some(told) = told {
-                self.send_icmp_error(|| told, now);
+            match (first, from) {
+                (Some(first), IpAddr::V4(_)) if !icmpv4::is_error(&first) => {
+                    self.send_icmp_error(|| icmpv4::reassembly_time_exceeded(&first), now);
+                }
+                (Some(first), IpAddr::V6(_)) if !icmpv6::is_error(&first) => {
+                    self.send_icmp_error(|| icmpv6::reassembly_time_exceeded(&first), now);
+                }
+                (Some(_) | None, IpAddr::V4(_) | IpAddr::V6(_)) => {}
             }
             self.drop_packet(DropReason::FragmentTimeout, Some(from), now);
         }

@@ -4,7 +4,7 @@ use super::Stack;
 use crate::time::Instant;
 use crate::trace::DropReason;
 use crate::wire::icmpv6;
-use crate::wire::ip::{Datagram, Defect};
+use crate::wire::ip::{Datagram, Defect, DefectKind};
 
 impl Stack {
     /// A mistake in the headers, of which the sender is told, within limits.
@@ -15,10 +15,8 @@ impl Stack {
         why: DropReason,
         now: Instant,
     ) {
-        if let Some(told) = icmpv6::parameter_problem(datagram, defect)
-            && !icmpv6::is_error(datagram)
-        {
-            self.send_icmp_error(|| told, now);
+        if defect.kind != DefectKind::SilentOption && !icmpv6::is_error(datagram) {
+            self.send_icmp_error(|| icmpv6::parameter_problem(datagram, defect), now);
         }
         self.drop_packet(why, Some(datagram.src), now);
     }
@@ -27,7 +25,7 @@ impl Stack {
     pub(super) fn on_unknown_next_header(&mut self, datagram: &Datagram, now: Instant) {
         let has_nothing =
             etherparse::IpNumber(datagram.protocol) == etherparse::ip_number::IPV6_NO_NEXT_HEADER;
-        if !has_nothing {
+        if !has_nothing && !icmpv6::is_error(datagram) {
             self.send_icmp_error(|| icmpv6::unknown_next_header(datagram), now);
         }
         self.drop_packet(DropReason::UnknownProtocol, Some(datagram.src), now);

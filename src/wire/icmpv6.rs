@@ -14,7 +14,7 @@ use super::frame::Frame;
 use super::icmp::Message;
 use super::icmp_error;
 use super::ip::{self, Datagram, Defect, DefectKind};
-use super::{HeaderStyle, ParseError, Payload};
+use super::{HeaderStyle, ParseError, Payload, ipv6};
 
 /// An error quotes as much of a packet as fits into what every link carries (RFC 4443 2.4 c).
 const MOST_QUOTED: usize = 1280 - 40 - 8;
@@ -94,31 +94,38 @@ pub fn reassembly_time_exceeded(first: &Datagram) -> Frame {
     error(first, Icmpv6Type::TimeExceeded(TimeExceededCode::FragmentReassemblyTimeExceeded))
 }
 
-/// The packet that tells the sender of `rejected`, which was to us and no group, of a mistake in it; `None` if
-/// the sender wants no word of it.
+/// The packet that tells the sender of `rejected`, which was to us and no group, of a mistake in it. Whether the
+/// sender wants to know ([`DefectKind::SilentOption`]) is for the caller to ask.
 ///
 /// # Panics
 ///
 /// As [`port_unreachable`].
 #[must_use]
-pub fn parameter_problem(rejected: &Datagram, defect: Defect) -> Option<Frame> {
+pub fn parameter_problem(rejected: &Datagram, defect: Defect) -> Frame {
     let code = match defect.kind {
         DefectKind::Field => ParameterProblemCode::ErroneousHeaderField,
         DefectKind::NextHeader => ParameterProblemCode::UnrecognizedNextHeader,
         DefectKind::Option => ParameterProblemCode::UnrecognizedIpv6Option,
+        DefectKind::SilentOption => ParameterProblemCode::UnrecognizedIpv6Option,
         DefectKind::IncompleteChain => ParameterProblemCode::Ipv6FirstFragmentIncompleteHeaderChain,
-        DefectKind::SilentOption => return None,
     };
-    Some(error(rejected, problem(code, defect.at)))
+    error(rejected, problem(code, defect.at))
 }
 
-/// Whether a packet is itself an error, or may be one: then it is not answered with another (RFC 4443 2.4 e).
+/// Whether a packet is itself an error, or may be one: then it is not answered with another (RFC 4443 2.4 e). That
+/// it has extension headers which cannot be taken, before what it carries, makes no difference.
 #[must_use]
 pub fn is_error(datagram: &Datagram) -> bool {
-    let kind = datagram.payload.first();
-    IpNumber(datagram.protocol) == ip_number::IPV6_ICMP
-        && datagram.fragment.is_none_or(|fragment| fragment.offset == 0)
-        && kind.is_none_or(|kind| *kind < FIRST_INFORMATION)
+    if datagram.fragment.is_some_and(|fragment| fragment.offset > 0) {
+        return false;
+    }
+    match ipv6::carried(IpNumber(datagram.protocol), &datagram.payload) {
+        Some((ip_number::IPV6_ICMP, message)) => {
+            message.first().is_none_or(|kind| *kind < FIRST_INFORMATION)
+        }
+        Some(_) => false,
+        None => true,
+    }
 }
 
 const fn problem(code: ParameterProblemCode, at: u16) -> Icmpv6Type {

@@ -99,6 +99,29 @@ pub(super) fn upper_layer(quoted: &[u8]) -> Option<(IpNumber, usize)> {
     is_there.then_some((chain.protocol, chain.end))
 }
 
+/// What the headers that begin with `next` lead to at last, whatever is wrong with each of them: the protocol, and as
+/// much of it as has come. `None` if there are so many that nobody need know.
+pub(super) fn carried(mut next: IpNumber, mut rest: &[u8]) -> Option<(IpNumber, &[u8])> {
+    for _ in 0..=MOST_EXTENSIONS {
+        let units = usize::from(*rest.get(1).unwrap_or(&0));
+        let len = match next {
+            ip_number::IPV6_HEADER_HOP_BY_HOP
+            | ip_number::IPV6_DESTINATION_OPTIONS
+            | ip_number::IPV6_ROUTE_HEADER
+            | ip_number::MOBILITY
+            | ip_number::HIP
+            | ip_number::SHIM6 => (units + 1) * 8,
+            ip_number::IPV6_FRAGMENTATION_HEADER => 8,
+            ip_number::AUTHENTICATION_HEADER => (units + 2) * 4,
+            _ => return Some((next, rest)),
+        };
+        let Some(following) = rest.first() else { return Some((next, rest)) };
+        next = IpNumber(*following);
+        rest = rest.get(len..).unwrap_or_default();
+    }
+    None
+}
+
 /// What the extension headers of a packet lead to.
 struct Chain {
     protocol: IpNumber,

@@ -1,16 +1,22 @@
 //! A steady flow asks the system for next to nothing: at most one allocation for each frame of up to
-//! 64 KB, sending or receiving, counted by the allocator in everything that a stack does.
+//! 64 KB, sending or receiving, counted by the allocator in everything that a stack does. And what must not be
+//! answered any more, for so much was said already, asks for nothing at all.
+
+#[path = "common/hosts.rs"]
+mod hosts;
 
 use std::alloc::System;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use etherparse::{IpFragOffset, IpNumber, Ipv4Header, Ipv6FragmentHeader, Ipv6Header, ip_number};
 use glasstack::stack::{Config, Handle, Secret, Stack};
 use glasstack::tcp::Received;
 use glasstack::time::Instant;
 use glasstack::wire::{Features, Packet};
+use hosts::{CLIENT as RECEIVER, FAMILY, SERVER as SENDER};
 use tracking_allocator::{
     AllocationGroupId, AllocationGroupToken, AllocationRegistry, AllocationTracker, Allocator,
 };
@@ -42,8 +48,6 @@ impl AllocationTracker for Counter {
 }
 
 const MS: Duration = Duration::from_millis(1);
-const SENDER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 80);
-const RECEIVER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 const PIECE: usize = 64 * 1024;
 /// Frames before the flow counts as steady, and frames that are counted.
 const WARM_UP: usize = 500;
@@ -148,6 +152,62 @@ impl Flow {
     }
 }
 
+/// A packet from the receiver, of a protocol that nobody here speaks, or the first part of one.
+fn odd_packet(is_part: bool) -> Bytes {
+    let payload = [1; 16];
+    let head = match (RECEIVER, SENDER.ip()) {
+        (IpAddr::V4(src), IpAddr::V4(dst)) => {
+            let header = Ipv4Header::new(16, 64, IpNumber(200), src.octets(), dst.octets());
+            let mut header = header.expect("it is short");
+            header.more_fragments = is_part;
+            header.header_checksum = header.calc_header_checksum();
+            header.to_bytes().to_vec()
+        }
+        (IpAddr::V6(src), IpAddr::V6(dst)) => {
+            let part = Ipv6FragmentHeader::new(IpNumber(200), IpFragOffset::ZERO, true, 1);
+            let header = Ipv6Header {
+                payload_length: if is_part { 24 } else { 16 },
+                next_header: if is_part { ip_number::IPV6_FRAG } else { ip_number::IPV6_ROUTE },
+                source: src.octets(),
+                destination: dst.octets(),
+                ..Ipv6Header::default()
+            };
+            let part = if is_part { part.to_bytes().to_vec() } else { Vec::new() };
+            [&header.to_bytes()[..], &part].concat()
+        }
+        _ => unreachable!("they are of one family"),
+    };
+    let packet = Bytes::from([&head[..], &payload].concat());
+    // It is shared from now on, as what a device hands over is.
+    drop(packet.clone());
+    packet
+}
+
+/// RFC 1812 4.3.2.8, RFC 4443 2.4 f: whether an error may leave is asked before it is made.
+fn nothing_is_made_for_errors_beyond_their_limit() {
+    let (part, odd) = (odd_packet(true), odd_packet(false));
+    let mut host = Host::new(SENDER.ip(), true);
+    // The first time, what is counted and what is kept has its place made; and the limit is not reached.
+    for (round, may_leave) in [(1, true), (2, false)] {
+        let mut now = Instant::from_millis(100_000 * round);
+        host.call(|stack| stack.on_packet(&part, now));
+        now += Duration::from_mins(1);
+        for _ in 0..if may_leave { 1 } else { 100 } {
+            host.call(|stack| stack.on_packet(&odd, now));
+        }
+        while host.call(|stack| stack.poll_output(now)).is_some() {}
+        let before = COUNT.load(Ordering::Relaxed);
+        host.call(|stack| stack.on_packet(&odd, now));
+        let of_odd = COUNT.load(Ordering::Relaxed) - before;
+        host.call(|stack| stack.on_timeout(now));
+        let of_part = COUNT.load(Ordering::Relaxed) - before - of_odd;
+        println!("over {FAMILY}, errors may leave {may_leave}: {of_odd} and {of_part} allocations");
+        assert_eq!((of_odd > 0, of_part > 0), (may_leave, may_leave));
+        let left = std::iter::from_fn(|| host.call(|stack| stack.poll_output(now))).count();
+        assert_eq!(left, if may_leave { 2 } else { 0 });
+    }
+}
+
 /// One test, for what is counted is counted in the whole process.
 #[test]
 fn a_frame_costs_at_most_one_allocation() {
@@ -165,7 +225,8 @@ fn a_frame_costs_at_most_one_allocation() {
         ("a write that is handed over", Flow::new(true).allocations_per_frame(handed_over)),
         ("a frame that is received", Flow::new(false).allocations_per_frame(copied)),
     ] {
-        println!("{what}: {per_frame:.3} allocations a frame");
+        println!("over {FAMILY}, {what}: {per_frame:.3} allocations a frame");
         assert!(per_frame <= 1.0, "{what}: {per_frame} allocations a frame");
     }
+    nothing_is_made_for_errors_beyond_their_limit();
 }

@@ -7,10 +7,11 @@ mod accounts;
 mod common;
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use accounts::Account;
 use bytes::Bytes;
+use common::hosts::{FAMILY, MTU, anywhere, far_host};
 use common::*;
 use glasstack::seq::Seq;
 use glasstack::sim::Random;
@@ -43,7 +44,7 @@ struct World {
 impl World {
     fn new(timestamps: bool) -> World {
         let stack = |addr, secret| {
-            let mut config = Config { addrs: vec![addr], ..Config::default() };
+            let mut config = Config { addrs: vec![addr], mtu: MTU, ..Config::default() };
             config.tcp.timestamps = timestamps;
             Stack::new(config, Secret([secret; 32]))
         };
@@ -149,7 +150,8 @@ fn a_hundred_thousand_blind_guesses_disturb_nothing() {
         for side in 0..2 {
             let more = war[side].saturating_sub(peace[side]);
             println!(
-                "timestamps {timestamps}: {} segments sent in peace, {more} more",
+                "over {FAMILY}, timestamps {timestamps}, 100,000 guesses: {} segments sent in peace, \
+                 {more} more",
                 peace[side]
             );
             // Ten challenges a second, and what seems to have come before.
@@ -207,7 +209,9 @@ fn what_is_held_out_of_order_has_a_bound_for_all_together() {
         assert!(held <= MOST, "{held} octets");
     }
     let held: usize = p.stack.statuses(p.now).iter().map(|one| one.status.out_of_order).sum();
-    println!("60 connections that hold what they can: {held} octets, of at most {MOST}");
+    println!(
+        "over {FAMILY}, 60 connections that hold what they can: {held} octets, of at most {MOST}"
+    );
     assert!(held > MOST / 2 && p.drops(DropReason::NoRoom) > 0);
     // In order everything goes on, and what was dropped can come again.
     for nth in 0..20 {
@@ -241,7 +245,7 @@ impl Flood {
     fn new() -> Flood {
         let mut account = Account::open();
         let (server, listener) = account.book(|| {
-            let config = Config { addrs: vec![US], ..Config::default() };
+            let config = Config { addrs: vec![US], mtu: MTU, ..Config::default() };
             let mut server = Stack::new(config, Secret([2; 32]));
             let listener = server.listen(SocketAddr::new(US, OUR_PORT), Self::BACKLOG);
             (server, listener.expect("it is free"))
@@ -256,9 +260,9 @@ impl Flood {
         let (now, server) = (self.now, &mut self.server);
         let options = all_options(0);
         for _ in 0..64 {
-            let [a, b, c, d] = random_u32(&mut self.random).to_be_bytes();
+            let addr = anywhere(random_u32(&mut self.random));
             let port = 1024 + u16::try_from(self.random.below(60_000)).expect("a port");
-            let from = SocketAddr::new(Ipv4Addr::new(1 + a % 200, b, c, d).into(), port);
+            let from = SocketAddr::new(addr, port);
             let ends = FourTuple { local: from, remote: SocketAddr::new(US, OUR_PORT) };
             let seq = Seq(random_u32(&mut self.random));
             let syn =
@@ -274,9 +278,8 @@ impl Flood {
 
     /// An honest client: its SYN, its acknowledgment with a request, and a page for it.
     fn fetch(&mut self, nth: u8) {
-        let addr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, nth));
-        let mut client =
-            Stack::new(Config { addrs: vec![addr], ..Config::default() }, Secret([nth; 32]));
+        let config = Config { addrs: vec![far_host(nth)], mtu: MTU, ..Config::default() };
+        let mut client = Stack::new(config, Secret([nth; 32]));
         let ours = client.connect(None, SocketAddr::new(US, OUR_PORT), self.now).expect("a port");
         let mut theirs = None;
         for _ in 0..4 {
@@ -328,7 +331,7 @@ fn a_flood_of_syns_takes_little_and_keeps_nobody_out() {
     assert_eq!(half_open.count(), Flood::BACKLOG);
     let (peak, counters) = (flood.peak - before, flood.server.counters());
     println!(
-        "110,080 SYNs and 100 pages: at most {peak} octets, {} for each of {} half-open connections; {} \
+        "over {FAMILY}, 110,080 SYNs and 100 pages: at most {peak} octets, {} for each of {} half-open connections; {} \
          cookies sent, {} accepted",
         (flood.account.live() - before) / Flood::BACKLOG,
         Flood::BACKLOG,
@@ -346,6 +349,6 @@ fn a_flood_of_syns_takes_little_and_keeps_nobody_out() {
         answers += 1;
         flood.peak = flood.peak.max(flood.account.live());
     }
-    println!("{answers} answers sent again: at most {} octets", flood.peak - before);
+    println!("over {FAMILY}, {answers} answers sent again: at most {} octets", flood.peak - before);
     assert!(answers >= Flood::BACKLOG && flood.peak - before <= 512 * 1024);
 }

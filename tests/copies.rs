@@ -2,9 +2,12 @@
 //! notes where in memory everything lies that passes it. What `send_bytes` takes leaves from where it
 //! lay, what arrives is read where the device put it, and a write is copied once, for good.
 
+#[path = "common/hosts.rs"]
+mod hosts;
+
 use std::collections::BTreeSet;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -14,10 +17,9 @@ use glasstack::device::{Device, Pipe, pipe};
 use glasstack::runtime::{Net, TcpListener, TcpStream};
 use glasstack::stack::{Config, Secret, Stack};
 use glasstack::wire::{Frame, Packet};
+use hosts::{CLIENT, SERVER};
 use tokio::io::AsyncWriteExt;
 
-const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 80);
 const OCTETS: usize = 3_000_000;
 
 /// Addresses of first octets and of what lies behind the last.

@@ -1,6 +1,9 @@
 //! The HTTP responder over the kernel's loopback and over pipes in memory: what is answered, and how
 //! connections end. Time is virtual wherever no kernel takes part.
 
+#[path = "common/hosts.rs"]
+mod hosts;
+
 #[path = "http_responder/by_hand.rs"]
 mod by_hand;
 #[path = "http_responder/client.rs"]

@@ -2,8 +2,10 @@
 
 #[path = "../benches/crowd/accounts.rs"]
 mod accounts;
+#[path = "common/hosts.rs"]
+mod hosts;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use glasstack::stack::{Config, FourTuple, Handle, ListenerId, Secret, Stack};
@@ -11,12 +13,12 @@ use glasstack::tcp::{Received, State, Tcb};
 use glasstack::time::Instant;
 
 use accounts::Account;
+use hosts::{CLIENT, FAMILY, SERVER};
 
 /// What an idle established connection may cost, in octets.
 const MOST: usize = 1024;
 /// What may stay of all that a crowd took, in octets: a little room for the next.
 const LEFT: usize = 12 * 1024;
-const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 80);
 
 /// A stack whose memory is counted.
 struct Host {
@@ -59,7 +61,7 @@ impl Host {
 
 impl Crowd {
     fn new() -> Crowd {
-        let client = Host::new("client", IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1)), 1);
+        let client = Host::new("client", CLIENT, 1);
         let mut server = Host::new("server", SERVER.ip(), 2);
         let listener = server.call(|stack| stack.listen(SERVER, 10)).expect("nothing listens");
         Crowd { now: Instant::ZERO, client, server, listener }
@@ -140,13 +142,19 @@ fn an_idle_connection_costs_at_most_1_kib_and_nothing_once_it_is_gone() {
             assert!(host.stack.states().all(|(_, state)| state == State::Established));
             let each = (host.account.live() - before).div_ceil(connections);
             let name = host.name;
-            println!("{connections} idle connections of the {name}: {each} octets each");
+            println!(
+                "over {FAMILY}, {connections} idle connections of the {name}: {each} octets each"
+            );
             assert!(each <= MOST, "{each} octets for each connection of the {name}");
         }
         handles.into_iter().for_each(|pair| crowd.leave(pair));
         crowd.rest();
         let (client, server) = crowd.live();
-        println!("all gone: {} and {} octets are left", client - before.0, server - before.1);
+        println!(
+            "over {FAMILY}, all gone: {} and {} octets are left",
+            client - before.0,
+            server - before.1
+        );
         assert!(client - before.0 <= LEFT && server - before.1 <= LEFT, "all have gone");
     }
 }

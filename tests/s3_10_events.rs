@@ -45,6 +45,7 @@ fn open_of_a_connection_that_exists_is_refused() {
 #[test]
 fn open_needs_a_remote_socket_that_can_be_reached() {
     let mut p = Prober::new();
+    let other_family = if hosts::IS_V6 { "192.0.2.1:80" } else { "[2001:db8::1]:80" };
     for (remote, error) in [
         ("0.0.0.0:80", Error::RemoteSocketUnspecified),
         ("192.0.2.1:0", Error::RemoteSocketUnspecified),
@@ -52,7 +53,8 @@ fn open_needs_a_remote_socket_that_can_be_reached() {
         ("255.255.255.255:80", Error::RemoteSocketUnspecified),
         ("127.0.0.1:80", Error::RemoteSocketUnspecified),
         ("[ff02::1]:80", Error::RemoteSocketUnspecified),
-        ("[2001:db8::1]:80", Error::AddressNotAvailable),
+        ("[::]:80", Error::RemoteSocketUnspecified),
+        (other_family, Error::AddressNotAvailable),
     ] {
         let opened = p.stack.connect(None, remote.parse().expect("an address"), p.now);
         p.expect_eq(opened.err(), Some(error), remote);

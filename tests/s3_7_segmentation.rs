@@ -5,6 +5,11 @@ mod common;
 use common::*;
 use glasstack::wire::{Flags, Options};
 
+/// Octets of both headers: what a link carries less than its MTU.
+const HEADERS: usize = if hosts::IS_V6 { 60 } else { 40 };
+/// What a peer takes that names no segment size (RFC 9293 3.7.1).
+const DEFAULT: u16 = if hosts::IS_V6 { 1220 } else { 536 };
+
 /// Lengths of the data segments that wait to be looked at.
 fn lengths(p: &mut Prober) -> Vec<usize> {
     p.take_sent().iter().map(|seg| seg.data.len()).filter(|len| *len > 0).collect()
@@ -21,7 +26,7 @@ fn with_syn_options(options: Options) -> Prober {
 // MUST-14, SHLD-5, MUST-67, SHLD-6
 #[test]
 fn our_syn_names_our_segment_size() {
-    let mut p = Prober::with(|config| config.mtu = 9000);
+    let mut p = Prober::with(|config| config.mtu = 8960 + HEADERS);
     p.connect();
     let sizes: Vec<_> = p.take_sent().iter().map(|seg| seg.options.and_then(|o| o.mss)).collect();
     p.expect_eq(sizes, vec![Some(8960)], "the MSS");
@@ -30,8 +35,8 @@ fn our_syn_names_our_segment_size() {
 // MAY-3
 #[test]
 fn the_segment_size_is_named_even_where_it_is_the_default() {
-    let mut p = Prober::with(|config| config.mtu = 576);
-    p.send(syn().options(Options::default())).expect(syn_ack().options(mss(536)));
+    let mut p = Prober::with(|config| config.mtu = usize::from(DEFAULT) + HEADERS);
+    p.send(syn().options(Options::default())).expect(syn_ack().options(mss(DEFAULT)));
 }
 
 // MUST-65
@@ -51,9 +56,10 @@ fn only_syns_name_a_segment_size() {
 #[test]
 fn a_peer_that_names_no_segment_size_gets_536() {
     let mut p = with_syn_options(Options::default());
-    p.write(vec![0; 1072]);
+    let size = usize::from(DEFAULT);
+    p.write(vec![0; 2 * size]);
     let sent = lengths(&mut p);
-    p.expect_eq(sent, vec![536, 536], "the segments");
+    p.expect_eq(sent, vec![size; 2], "the segments");
 }
 
 // MUST-16, MUST-14

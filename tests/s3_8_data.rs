@@ -201,8 +201,10 @@ fn what_goes_again_is_the_same_packet() {
     p.write(b"lost").advance(secs(1));
     let packets = p.take_packets();
     p.check(packets.len() >= 2, "it should have gone again");
+    // Those of IPv6 have no identification, and nobody on the way cuts them.
     let ids: Vec<_> = packets.iter().map(|packet| (packet[4], packet[5], packet[6])).collect();
-    p.check(ids.iter().all(|id| *id == (0, 0, 0x40)), &format!("{ids:?}: number 0, not to be cut"));
+    let is_right = hosts::IS_V6 || ids.iter().all(|id| *id == (0, 0, 0x40));
+    p.check(is_right, &format!("{ids:?}: number 0, not to be cut"));
     p.check(packets[0] == packets[1], "both should be the same");
 }
 

@@ -1,5 +1,6 @@
 //! RFC 9293 3.9.2.2 (MUST-54, MUST-55, MUST-56, SHLD-25, SHLD-26): what ICMP errors do to a connection, and
-//! what forged ones do not (RFC 5927).
+//! what forged ones do not (RFC 5927). In the codes of ICMPv4, and with MTUs that IPv6 does not have: the scripts in
+//! tests/drill/icmp do the same over both families, and path_mtu.rs has what a router tells in ICMPv6.
 
 mod common;
 

@@ -1,6 +1,8 @@
 //! echo (RFC 862), discard (RFC 863), daytime (RFC 867) and chargen (RFC 864), over the kernel's loopback and over pipes.
 
-use std::net::Ipv4Addr;
+#[path = "common/hosts.rs"]
+mod hosts;
+
 use std::time::{Duration, SystemTime};
 
 use glasstack::services::{Config, Service, serve};
@@ -15,7 +17,7 @@ fn a_day_in_1982() -> SystemTime {
 }
 
 async fn start(service: Service) -> (TcpStream, Stopper) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let listener = TcpListener::bind((hosts::LOCALHOST, 0)).await.unwrap();
     let addr = listener.local_addr().unwrap();
     let (stopper, stop) = stop();
     tokio::spawn(serve(service, listener, Config::new(a_day_in_1982), stop));

@@ -1,8 +1,11 @@
 //! Shards behind one address: whichever queue a packet comes by, the shard that has its connection gets it.
 //! And a driver that polls busily. Stacks joined by wires in memory, each with its driver.
 
+#[path = "common/hosts.rs"]
+mod hosts;
+
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
@@ -12,11 +15,9 @@ use glasstack::device::{Device, Pipe, pipe};
 use glasstack::runtime::{Net, Siblings, TcpListener, TcpStream};
 use glasstack::stack::{Config, Place, Secret, Stack};
 use glasstack::wire::{Frame, Packet};
+use hosts::{CLIENT, SERVER};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinHandle;
-
-const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 80);
 
 /// The client's link to a host with several queues: `choose` says by which of them the nth packet of the
 /// client comes, from 0, as a kernel's table of flows would; what is read comes from all.

@@ -1,7 +1,10 @@
 //! What can be set on sockets: two stacks joined by a wire in memory, each with its driver.
 
+#[path = "common/hosts.rs"]
+mod hosts;
+
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use glasstack::device::{Device, pipe};
@@ -9,13 +12,11 @@ use glasstack::engine::{Smoltcp, SmoltcpConfig};
 use glasstack::runtime::{Net, TcpListener, TcpSocket, TcpStream};
 use glasstack::stack::{Config, Secret, Stack};
 use glasstack::tcp::{Algorithm, EcnMode, Keepalive, Timer};
+use hosts::{CLIENT, MTU, SERVER, host};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 80);
-const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-
 fn net(device: impl Device + 'static, addr: IpAddr) -> Net {
-    let config = Config { addrs: vec![addr], ..Config::default() };
+    let config = Config { addrs: vec![addr], mtu: MTU, ..Config::default() };
     let stack = Stack::new(config, Secret([7; 32]));
     let (net, driver) = Net::new(Box::new(stack), Box::new(device), Vec::new()).unwrap();
     tokio::spawn(driver.run());
@@ -24,7 +25,7 @@ fn net(device: impl Device + 'static, addr: IpAddr) -> Net {
 
 /// A client's and a server's stack.
 fn two() -> (Net, Net) {
-    let (left, right) = pipe(1500);
+    let (left, right) = pipe(MTU);
     (net(left, CLIENT), net(right, SERVER.ip()))
 }
 
@@ -119,7 +120,7 @@ async fn a_user_timeout_gives_up() {
     let mut socket = TcpSocket::new(&client);
     socket.set_user_timeout(Some(Duration::from_millis(30)));
     // Nobody has this address.
-    let error = socket.connect(SocketAddr::from(([192, 0, 2, 77], 80))).await.unwrap_err();
+    let error = socket.connect(SocketAddr::new(host(77), 80)).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
 }
 
@@ -155,7 +156,7 @@ async fn the_mark_tells_where_urgent_data_ends() {
 
 #[tokio::test]
 async fn an_engine_without_these_says_so() {
-    let (left, _right) = pipe(1500);
+    let (left, _right) = pipe(MTU);
     let config = SmoltcpConfig { addrs: vec![CLIENT], ..SmoltcpConfig::default() };
     let engine = Box::new(Smoltcp::new(config));
     let (net, driver) = Net::new(engine, Box::new(left), Vec::new()).unwrap();

@@ -1,7 +1,10 @@
 //! The sockets mean what tokio's mean: two stacks joined by a wire in memory, each with its driver.
 
+#[path = "common/hosts.rs"]
+mod hosts;
+
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use glasstack::device::{Device, pipe, pipe_of_depth};
@@ -9,18 +12,17 @@ use glasstack::engine::{Smoltcp, SmoltcpConfig};
 use glasstack::runtime::{Net, Parts, TcpListener, TcpSocket, TcpStream, serve_per_shard};
 use glasstack::stack::{Config, Secret, Stack};
 use glasstack::tcp::State;
+use hosts::{CLIENT, MTU, SERVER, far_host};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 80);
-
 fn config(addr: IpAddr) -> Config {
-    let mut config = Config { addrs: vec![addr], ..Config::default() };
+    let mut config = Config { addrs: vec![addr], mtu: MTU, ..Config::default() };
     config.tcp.msl = Duration::from_millis(20);
     config
 }
 
 fn net(device: impl Device + 'static, addr: IpAddr) -> Net {
-    let stack = Stack::new(config(addr), Secret([addr.is_ipv4().into(); 32]));
+    let stack = Stack::new(config(addr), Secret([1; 32]));
     let (net, driver) = Net::new(Box::new(stack), Box::new(device), Vec::new()).unwrap();
     tokio::spawn(driver.run());
     net
@@ -28,8 +30,8 @@ fn net(device: impl Device + 'static, addr: IpAddr) -> Net {
 
 /// A client's and a server's stack.
 fn two() -> (Net, Net) {
-    let (left, right) = pipe(1500);
-    (net(left, Ipv4Addr::new(192, 0, 2, 1).into()), net(right, SERVER.ip()))
+    let (left, right) = pipe(MTU);
+    (net(left, CLIENT), net(right, SERVER.ip()))
 }
 
 /// A client's and a server's end of one connection.
@@ -167,8 +169,8 @@ async fn bytes_travel_without_being_copied_by_the_sender() {
 /// smoltcp's send buffer takes what fits, and nothing else: the rest has to follow.
 #[tokio::test]
 async fn bytes_travel_whole_where_the_engine_takes_a_part_at_a_time() {
-    let (left, right) = pipe(1500);
-    let client = net(left, Ipv4Addr::new(192, 0, 2, 1).into());
+    let (left, right) = pipe(MTU);
+    let client = net(left, CLIENT);
     let config = SmoltcpConfig { addrs: vec![SERVER.ip()], ..SmoltcpConfig::default() };
     let engine = Box::new(Smoltcp::new(config));
     let (server, driver) = Net::new(engine, Box::new(right), Vec::new()).unwrap();
@@ -190,8 +192,8 @@ async fn bytes_travel_whole_where_the_engine_takes_a_part_at_a_time() {
 
 #[tokio::test]
 async fn a_slow_device_slows_the_sender_down_and_loses_nothing() {
-    let (left, right) = pipe_of_depth(1500, 1);
-    let client = net(left, Ipv4Addr::new(192, 0, 2, 1).into());
+    let (left, right) = pipe_of_depth(MTU, 1);
+    let client = net(left, CLIENT);
     let server = net(right, SERVER.ip());
     let (mut ours, mut theirs) = connected(&client, &server).await;
     let data = pattern(300_000);
@@ -211,10 +213,10 @@ async fn a_socket_chooses_its_port_and_ports_are_not_taken_twice() {
     let listener = TcpListener::bind(&server, SERVER).unwrap();
     let again = TcpListener::bind(&server, SERVER).unwrap_err();
     assert_eq!(again.kind(), io::ErrorKind::AddrInUse);
-    let foreign = TcpListener::bind(&server, SocketAddr::from(([198, 51, 100, 1], 80)));
+    let foreign = TcpListener::bind(&server, SocketAddr::new(far_host(1), 80));
     assert_eq!(foreign.unwrap_err().kind(), io::ErrorKind::AddrNotAvailable);
 
-    let local = SocketAddr::from(([192, 0, 2, 1], 4711));
+    let local = SocketAddr::new(CLIENT, 4711);
     let mut socket = TcpSocket::new(&client);
     socket.bind(local);
     socket.set_nodelay(true);
@@ -234,8 +236,8 @@ async fn a_socket_chooses_its_port_and_ports_are_not_taken_twice() {
 
 #[tokio::test]
 async fn when_the_driver_ends_whoever_waits_finds_out() {
-    let (left, _right) = pipe(1500);
-    let addr = Ipv4Addr::new(192, 0, 2, 1).into();
+    let (left, _right) = pipe(MTU);
+    let addr = CLIENT;
     let stack = Stack::new(config(addr), Secret([1; 32]));
     let (net, driver) = Net::new(Box::new(stack), Box::new(left), Vec::new()).unwrap();
     let running = tokio::spawn(driver.run());
@@ -269,11 +271,11 @@ async fn nothing_is_left_of_a_closed_connection() {
 
 #[test]
 fn a_service_runs_on_every_shard() {
-    let addr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    let addr = CLIENT;
     let mut shards: Vec<Box<dyn FnOnce() -> io::Result<Parts> + Send>> = Vec::new();
     let mut wires = Vec::new();
     for number in 0..3 {
-        let (left, right) = pipe(1500);
+        let (left, right) = pipe(MTU);
         wires.push(right);
         shards.push(Box::new(move || {
             let engine = Box::new(Stack::new(config(addr), Secret([number; 32])));
@@ -298,4 +300,4 @@ fn a_service_runs_on_every_shard() {
     }
 }
 
-const SERVER_ON_CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 80);
+const SERVER_ON_CLIENT: SocketAddr = SocketAddr::new(CLIENT, 80);

@@ -1,5 +1,5 @@
 //! Source routes (RFC 791 3.1; RFC 9293 3.9.2.1): the way that an application chooses, and the way back of what
-//! arrived by one.
+//! arrived by one. Of IPv4 alone: they are options of its header, and IPv6 has given its own up (RFC 5095).
 
 mod common;
 

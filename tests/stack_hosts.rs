@@ -1,4 +1,5 @@
-//! The stack as a host: listeners and their queues, ports, ICMP, and packets that are no segments.
+//! The stack as a host: listeners and their queues, ports, ICMP, and packets that are no segments. What of it
+//! is not the same for both families, headers and ICMP, is of IPv4 here; for IPv6 it is in ipv6.rs.
 
 mod common;
 

@@ -5,10 +5,11 @@
 mod accounts;
 mod common;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use accounts::Account;
+use common::hosts::{self, FAMILY, far_host};
 use common::*;
 use glasstack::error::Error;
 use glasstack::sim::Random;
@@ -21,10 +22,6 @@ use glasstack::wire::{Flags, Options, Timestamps};
 const MSL: Duration = secs(30);
 /// What one may cost in octets, its place in the table and its timer included.
 const MOST: usize = 128;
-
-fn client(last: u8) -> IpAddr {
-    IpAddr::V4(Ipv4Addr::new(198, 51, 100, last))
-}
 
 /// A client with enough addresses, and a server that closes first, on a wire that takes no time.
 struct Rush {
@@ -39,7 +36,7 @@ struct Rush {
 impl Rush {
     fn new() -> Rush {
         let mut account = Account::open();
-        let addrs = (1..=4).map(client).collect();
+        let addrs = (1..=4).map(far_host).collect();
         let client = Stack::new(Config { addrs, ..Config::default() }, Secret([1; 32]));
         let (server, listener) = account.book(|| {
             let config = Config { addrs: vec![US], ..Config::default() };
@@ -76,7 +73,7 @@ impl Rush {
     fn fetch(&mut self, nth: usize) {
         let now = self.now;
         let (addr, port) = (u8::try_from(1 + nth / 20_000).unwrap(), 10_000 + nth % 20_000);
-        let local = SocketAddr::new(client(addr), u16::try_from(port).unwrap());
+        let local = SocketAddr::new(far_host(addr), u16::try_from(port).unwrap());
         let remote = SocketAddr::new(US, OUR_PORT);
         let theirs = self.client.connect(Some(local), remote, now).expect("no refusal");
         self.run();
@@ -104,11 +101,12 @@ impl Rush {
     }
 }
 
-/// 57,345 is the worst number: the table has just doubled.
+/// 57,345 is the worst number: the table has just doubled. Over IPv6 it is the only one.
 #[test]
 fn fifty_thousand_closed_first_by_us_within_ten_seconds() {
     accounts::begin();
-    for connections in [50_000, 57_345] {
+    let numbers: &[usize] = if hosts::IS_V6 { &[57_345] } else { &[50_000, 57_345] };
+    for &connections in numbers {
         let mut rush = Rush::new();
         // What is taken once for all is no matter of each.
         (0..100).for_each(|nth| rush.fetch(nth));
@@ -126,14 +124,14 @@ fn fifty_thousand_closed_first_by_us_within_ten_seconds() {
         assert_eq!(rush.client.states().count(), 0, "they have closed in order");
         assert_eq!(rush.server.counters().time_waits_cut_short, 0);
         let each = (rush.account.live() - before).div_ceil(connections);
-        println!("{connections} connections in TIME_WAIT: {each} octets each");
+        println!("over {FAMILY}, {connections} connections in TIME_WAIT: {each} octets each");
         assert!(each <= MOST, "{each} octets for each");
 
         rush.now += 2 * MSL;
         rush.run();
         assert_eq!(rush.server.states().count(), 0);
         let left = rush.account.live().saturating_sub(before);
-        println!("all gone: {left} octets are left");
+        println!("over {FAMILY}, all gone: {left} octets are left");
         assert!(left <= 8 * 1024, "{left} octets are left");
     }
 }

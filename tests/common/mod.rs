@@ -6,6 +6,7 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of this module")]
 #![allow(clippy::needless_pass_by_value, reason = "expectations read better without borrows")]
 
+pub mod hosts;
 pub mod icmp;
 mod prober;
 mod seg;

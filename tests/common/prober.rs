@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Display;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,14 +16,14 @@ use glasstack::view::{Ladder, Style};
 use glasstack::wire::tcp::{Ports, emit, parse};
 use glasstack::wire::{Flags, Options, Segment, ip};
 
-use super::icmp;
 use super::seg::{Seg, pattern};
 use super::{ack, mss, syn, syn_ack};
+use super::{hosts, icmp};
 
 /// The stack's address.
-pub const US: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
+pub const US: IpAddr = hosts::SERVER.ip();
 /// The prober's.
-pub const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+pub const PEER: IpAddr = hosts::CLIENT;
 /// Where the stack listens.
 pub const OUR_PORT: u16 = 80;
 /// The prober's first port.
@@ -77,7 +77,8 @@ impl Prober {
 
     /// Before a stack with settings of the test's choice.
     pub fn with(configure: impl FnOnce(&mut Config)) -> Prober {
-        let mut config = Config { addrs: vec![US], events: Mask::all(), ..Config::default() };
+        let mut config =
+            Config { addrs: vec![US], mtu: hosts::MTU, events: Mask::all(), ..Config::default() };
         configure(&mut config);
         let mut stack = Stack::new(config, Secret([7; 32]));
         let listener = stack.listen(SocketAddr::new(US, OUR_PORT), 16).expect("it is free");

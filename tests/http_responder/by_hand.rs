@@ -1,6 +1,6 @@
 //! The responder of examples/http_by_hand.rs, on our own sockets: two stacks and a wire in memory.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Once};
 use std::time::Duration;
@@ -15,8 +15,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep};
 
 use super::client::Client;
+use super::hosts::{CLIENT, SERVER};
 
-const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 80);
 const HELLO: &str = "Hello from glasstack, a TCP/IP stack in userspace.\n";
 
 /// A running responder, and the stack of its clients.
@@ -28,7 +28,7 @@ struct World {
 impl World {
     fn new(keep_alive: bool) -> World {
         let (left, right) = pipe(1500);
-        let clients = net(left, Ipv4Addr::new(192, 0, 2, 1).into());
+        let clients = net(left, CLIENT);
         let listener = TcpListener::bind(&net(right, SERVER.ip()), SERVER).unwrap();
         let (stopper, stop) = stop();
         tokio::spawn(serve(listener, 100, keep_alive, stop));
@@ -109,7 +109,7 @@ async fn each_request_gets_the_status_that_is_due() {
         (200, "GET /hello HTTP/1.1\r\nhost: x\r\n\r\n"),
         (200, "\r\n\r\nGET /hello HTTP/1.1\r\nHOST:x\r\n\r\n"),
         (200, "GET /hello HTTP/1.1\nhost: x\n\n"),
-        (200, "GET http://192.0.2.2/hello HTTP/1.1\r\nhost: x\r\n\r\n"),
+        (200, &format!("GET http://{SERVER}/hello HTTP/1.1\r\nhost: x\r\n\r\n")),
         (200, "GET /hello HTTP/1.9\r\nhost: x\r\n\r\n"),
         (200, "GET /hello HTTP/1.0\r\n\r\n"),
         (200, "GET /hello HTTP/1.0\r\nhost: x\r\n\r\n"),

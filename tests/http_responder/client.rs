@@ -1,7 +1,7 @@
 //! A client that says exactly what it is told to, and servers for it to talk to.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
 use axum::Router;
@@ -13,6 +13,8 @@ use tokio::io::{
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+
+use super::hosts::LOCALHOST;
 
 /// A running server. Dropping it stops it.
 pub struct Server {
@@ -44,13 +46,13 @@ pub fn on_connection<C: Connection>(connection: C, config: Config) -> Server {
 /// Serves the built-in site at the other end of a pipe.
 pub fn on_pipe(config: Config) -> (Client<DuplexStream>, Server) {
     let (theirs, ours) = duplex(64 * 1024);
-    let addr = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let addr = |port| SocketAddr::new(LOCALHOST, port);
     (Client::new(theirs), on_connection(Plain::new(ours, addr(80), addr(40_000)), config))
 }
 
 /// Serves `router` on the kernel's loopback.
 pub async fn on_loopback(router: Router) -> (Client<TcpStream>, Server) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let listener = TcpListener::bind((LOCALHOST, 0)).await.unwrap();
     let addr = listener.local_addr().unwrap();
     let server = start(listener, router, Config::default());
     (Client::new(TcpStream::connect(addr).await.unwrap()), server)

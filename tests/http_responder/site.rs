@@ -1,6 +1,6 @@
 //! What the built-in site answers.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use glasstack::http::{Config, Connection, StatusSource};
@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use tokio::time::Instant;
 
 use super::client::{Client, on_connection, on_pipe};
+use super::hosts::{CLIENT, LOCALHOST, SERVER};
 
 #[tokio::test]
 async fn says_hello() {
@@ -29,7 +30,8 @@ async fn the_first_page_suits_who_asks() {
     let (mut client, _server) = on_pipe(Config::default());
     let reply = client.get("/").await;
     assert_eq!(reply.field("content-type"), Some("text/plain; charset=utf-8"));
-    assert!(reply.text().contains("You are 127.0.0.1:40000"), "{}", reply.text());
+    let who = SocketAddr::new(LOCALHOST, 40_000);
+    assert!(reply.text().contains(&format!("You are {who}")), "{}", reply.text());
     client.send("GET / HTTP/1.1\r\nhost: x\r\naccept: text/html,*/*;q=0.8\r\n\r\n").await;
     let reply = client.reply().await;
     assert_eq!(reply.field("content-type"), Some("text/html; charset=utf-8"));
@@ -202,8 +204,8 @@ async fn a_connection_tells_about_itself() {
     assert_eq!(reply.field("content-type"), Some("application/json"));
     let json: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
     assert_eq!(json["id"], 7);
-    assert_eq!(json["local"], "192.0.2.2:80");
-    assert_eq!(json["remote"], "192.0.2.1:40412");
+    assert_eq!(json["local"], SERVER.to_string());
+    assert_eq!(json["remote"], format!("{}", SocketAddr::new(CLIENT, 40_412)));
     assert_eq!(json["state"], "ESTABLISHED");
     assert_eq!(json["timers"][0]["timer"], "retransmission");
     assert_eq!(json["timers"][0]["left_us"], 200_000);
@@ -218,11 +220,11 @@ struct Seen(DuplexStream);
 
 impl Connection for Seen {
     fn local_addr(&self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::new(192, 0, 2, 2), 80))
+        SERVER
     }
 
     fn peer_addr(&self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 40_412))
+        SocketAddr::new(CLIENT, 40_412)
     }
 
     fn status_source(&self) -> StatusSource {

@@ -1,0 +1,4 @@
+//! The tests of attacks.rs once more, between hosts of IPv6: see `common/hosts.rs`. All of its numbers are the same.
+
+#[path = "attacks.rs"]
+mod attacks;

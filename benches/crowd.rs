@@ -33,7 +33,7 @@ pub(crate) use server::Responder;
 
 use packets::Costs;
 use server::Server;
-use side::Side;
+use side::{Network, Side};
 
 /// What opening, or fetching, may take.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -57,6 +57,9 @@ pub(crate) struct Options {
     /// of the many
     #[arg(long)]
     pub(crate) packets: bool,
+    /// Over IPv6 instead of IPv4
+    #[arg(long)]
+    pub(crate) ipv6: bool,
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub(crate) json: bool,
@@ -122,13 +125,15 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
 async fn run(options: &Options) -> io::Result<Report> {
     setup::loopback_up().await?;
     let mut server = Server::start(options)?;
-    let addrs = client::addresses(options.connections);
-    let client = Side::start("glass1", client::host(), addrs.clone()).await?;
+    let network = Network::client(options);
+    let addrs = client::addresses(network, options.connections);
+    let client = Side::start("glass1", network.cidr(1), addrs.clone()).await?;
     let mut held = Vec::new();
     held.push((client.held()?, server.held()?));
 
     let start = Instant::now();
-    let opening = client::open(&client.net, &addrs, options.connections, options.at_once);
+    let to = server::addr(options);
+    let opening = client::open(&client.net, &addrs, to, options.connections, options.at_once);
     let mut streams = in_time(opening, "connections did not open").await?;
     let established = start.elapsed();
     // Real time, for the kernel takes part; what is left to say is said in far less.

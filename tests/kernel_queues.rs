@@ -6,7 +6,9 @@ mod kernel_common;
 use std::collections::BTreeSet;
 use std::fs;
 
-use kernel_common::{Family, Running, User, command, directory, ladders, needs, run, shell_inside};
+use kernel_common::{
+    Family, Running, User, command, directory, ladders, needs, run_over, shell_inside,
+};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -51,11 +53,11 @@ fn shards_of(numbers: &[u64]) -> BTreeSet<u64> {
 fn the_queues_share_the_connections_out_and_all_are_answered() {
     needs(&["curl"]);
     let serving = serve(User::Root, "", &["--queues", "2"]);
-    let client = shell_inside(&serving, SIXTY_NUMBERS).ended_with(0);
-    let numbers = numbers(&client.out());
-    assert_eq!(numbers.len(), 60, "{client}");
-    assert_eq!(shards_of(&numbers), [0, 1].into(), "{numbers:?}");
     for family in Family::BOTH {
+        let client = shell_inside(&serving, &family.of(SIXTY_NUMBERS)).ended_with(0);
+        let numbers = numbers(&client.out());
+        assert_eq!(numbers.len(), 60, "{client}");
+        assert_eq!(shards_of(&numbers), [0, 1].into(), "{numbers:?}");
         let line = "seq 150 | xargs -P 50 -I{} curl -sS -o /dev/null -w '%{http_code}\\n' \
                     http://192.0.2.2/bytes/100000";
         let client = shell_inside(&serving, &family.of(line)).ended_with(0);
@@ -68,13 +70,23 @@ fn the_queues_share_the_connections_out_and_all_are_answered() {
 #[test]
 fn connections_on_all_queues_may_finish_after_the_signal() {
     needs(&["curl"]);
+    for (family, established) in [
+        (Family::V4, "grep -c ' 020200C0:0050 01 ' /proc/net/tcp"),
+        (Family::V6, "grep -c ' B80D0120000000000000000002000000:0050 01 ' /proc/net/tcp6"),
+    ] {
+        finish_after_the_signal(family, established);
+    }
+}
+
+/// `established` counts the client's connections that are.
+fn finish_after_the_signal(family: Family, established: &str) {
     let serving = serve(User::Root, "", &["--queues", "2"]);
+    let line = family.of("seq 16 | xargs -P 16 -I{} curl -sS http://192.0.2.2/delay/1500");
     let client = std::thread::scope(|scope| {
-        let line = "seq 16 | xargs -P 16 -I{} curl -sS http://192.0.2.2/delay/1500";
-        let client = scope.spawn(|| shell_inside(&serving, line).ended_with(0));
+        let client = scope.spawn(|| shell_inside(&serving, &line).ended_with(0));
         kernel_common::poll("curls are connected", || {
-            let line = "grep -c ' 020200C0:0050 01 ' /proc/net/tcp";
-            let count = shell_inside(&serving, line).out().trim().parse::<u32>().expect("a number");
+            let count = shell_inside(&serving, established).out();
+            let count = count.trim().parse::<u32>().expect("a number");
             (count == 16).then_some(())
         });
         serving.signal(Signal::TERM);
@@ -87,12 +99,16 @@ fn connections_on_all_queues_may_finish_after_the_signal() {
 #[test]
 fn what_is_seen_and_recorded_covers_all_queues() {
     needs(&["curl"]);
-    let dir = directory("queues");
+    Family::BOTH.into_iter().for_each(seen_and_recorded);
+}
+
+fn seen_and_recorded(family: Family) {
+    let dir = directory(&format!("queues-{family:?}"));
     let path = |name: &str| dir.join(name).to_str().expect("UTF-8").to_owned();
     let (events, recording) = (path("events.jsonl"), path("session.glass"));
     let options = ["--queues", "2", "--events", &events, "--record", &recording];
     let options = [&options[..], &["--fault", "tx FIN#1 drop", "--close-after", "50"]].concat();
-    let done = run(User::Root, &options, SIXTY_NUMBERS).ended_with(0);
+    let done = run_over(family, User::Root, &options, SIXTY_NUMBERS).ended_with(0);
     let mut told = numbers(&done.out());
     assert_eq!(shards_of(&told), [0, 1].into(), "{told:?}");
     // A ladder for each connection, with its fault, up to its end.
@@ -166,9 +182,9 @@ fn a_busy_poller_answers_and_lets_all_else_go_on() {
     needs(&["curl"]);
     let line = "seq 40 | xargs -P 8 -I{} curl -sS -o /dev/null -w '%{http_code}\\n' \
                 http://192.0.2.2/delay/30";
-    for queues in ["1", "2"] {
+    for (queues, family) in ["1", "2"].into_iter().zip(Family::BOTH) {
         let options = ["--queues", queues, "--busy-poll", "100000", "--close-after", "20"];
-        let done = run(User::Root, &options, line).ended_with(0);
+        let done = run_over(family, User::Root, &options, line).ended_with(0);
         assert_eq!(done.out(), "200\n".repeat(40), "{done}");
         let all = ladders(&done.err);
         assert_eq!(all.len(), 40, "{done}");

@@ -2,10 +2,11 @@
 
 mod kernel_common;
 
-use kernel_common::{Done, Running, User, command, needs};
+use kernel_common::{Done, Family, Running, User, command, needs};
 
 /// A server at the far end, and the wait for it.
-const SERVER: [&str; 4] = ["--far", "exec python3 -m http.server 80 2>/dev/null", "--await", "80"];
+const SERVER: [&str; 4] =
+    ["--far", "exec python3 -m http.server --bind :: 80 2>/dev/null", "--await", "80"];
 
 /// Runs `glass wire OPTIONS -- sh -c LINE` as `user` to its end.
 fn wire(user: User, options: &[&str], line: &str) -> Done {
@@ -13,11 +14,20 @@ fn wire(user: User, options: &[&str], line: &str) -> Done {
     Running::start(command(user, "", &arguments)).wait()
 }
 
+/// The far end's address in a URL.
+const fn far(family: Family) -> &'static str {
+    match family {
+        Family::V4 => "203.0.113.2",
+        Family::V6 => "[2001:db8:113::2]",
+    }
+}
+
 /// Fetches a file of so many octets, which the far end serves, over a wire with these options.
-fn fetch(octets: u32, options: &[&str]) -> Done {
+fn fetch(family: Family, octets: u32, options: &[&str]) -> Done {
+    let far = far(family);
     let line = format!(
         "head -c {octets} /dev/urandom >f
-         curl -sS -m 60 -w '%{{stderr}}took %{{time_total}} s\\n' http://203.0.113.2/f | cmp - f"
+         curl -sS -m 60 -w '%{{stderr}}took %{{time_total}} s\\n' 'http://{far}/f' | cmp - f"
     );
     wire(User::Root, &[&SERVER, options].concat(), &line).ended_with(0)
 }
@@ -43,9 +53,12 @@ fn a_file_arrives_whole_over_each_kind_of_bad_wire() {
         "any 5% delay 20ms",
         "rx data#2-4 drop",
     ] {
-        let done = fetch(300_000, &["--fault", rule, "--seed", "1", "--delay", "2ms"]);
-        let struck = number(&done, &format!("fault '{rule}' struck "), " packet");
-        assert!(struck >= 3, "{done}");
+        for family in Family::BOTH {
+            let options = ["--fault", rule, "--seed", "1", "--delay", "2ms"];
+            let done = fetch(family, 300_000, &options);
+            let struck = number(&done, &format!("fault '{rule}' struck "), " packet");
+            assert!(struck >= 3, "{done}");
+        }
     }
 }
 
@@ -54,22 +67,29 @@ fn a_rate_a_delay_and_a_queue_are_what_they_are_asked_to_be() {
     needs(&["curl", "python3"]);
     // 400,000 octets at 8 Mbit/s take 400 ms at least, and three round trips of 60 ms.
     let slow = ["--rate", "8mbit", "--delay", "30ms", "--jitter", "1ms"];
-    let done = fetch(400_000, &slow);
+    let done = fetch(Family::V4, 400_000, &slow);
     let took = done.err.lines().find_map(|line| line.strip_prefix("took ")?.strip_suffix(" s"));
     let took: f64 = took.and_then(|took| took.parse().ok()).expect("curl says how long");
     assert!(took > 0.5, "{done}");
-    let done = fetch(400_000, &[&slow[..], &["--queue", "5packets"]].concat());
+    let done = fetch(Family::V6, 400_000, &[&slow[..], &["--queue", "5packets"]].concat());
     assert!(number(&done, "from the far end: ", " packets found the queue full") > 0, "{done}");
 }
 
 #[test]
 fn the_kernel_sees_what_was_corrupted() {
     needs(&["curl", "python3"]);
-    let line = "set -e; head -c 300000 /dev/urandom >f
-                curl -sS -m 60 http://203.0.113.2/f | cmp - f
-                grep ^Tcp: /proc/net/snmp";
+    Family::BOTH.into_iter().for_each(corrupted);
+}
+
+fn corrupted(family: Family) {
+    let far = far(family);
+    let line = format!(
+        "set -e; head -c 300000 /dev/urandom >f
+         curl -sS -m 60 'http://{far}/f' | cmp - f
+         grep ^Tcp: /proc/net/snmp"
+    );
     let options = [&SERVER[..], &["--fault", "rx 5% corrupt", "--seed", "1"]].concat();
-    let done = wire(User::Root, &options, line).ended_with(0);
+    let done = wire(User::Root, &options, &line).ended_with(0);
     let out = String::from_utf8_lossy(&done.out).into_owned();
     let rows: Vec<Vec<&str>> = out.lines().map(|line| line.split(' ').collect()).collect();
     let column = rows[0].iter().position(|name| *name == "InCsumErrors").expect("it is counted");
@@ -103,14 +123,19 @@ for _ in range(60):
 fn a_stack_of_ours_may_be_at_either_end() {
     needs(&["curl", "python3"]);
     let faults = ["--fault", "any 5% drop", "--seed", "1"];
-    let far = ["--far", "exec glass serve"];
-    // Nothing at the far end answers until it serves: SYNs are refused, or lost.
-    let line = "curl -sS -m 60 --connect-timeout 1 --retry 30 --retry-delay 1 --retry-all-errors \
-                http://192.0.2.2/bytes/200000 | wc -c";
-    let done = wire(User::Root, &[&faults[..], &far].concat(), line).ended_with(0);
-    assert_eq!(String::from_utf8_lossy(&done.out).trim(), "200000", "{done}");
-    let line = "head -c 200000 /dev/urandom >f; glass get -q http://203.0.113.2/f | cmp - f";
-    wire(User::Root, &[&faults[..], &SERVER].concat(), line).ended_with(0);
+    let far_serves = ["--far", "exec glass serve"];
+    for family in Family::BOTH {
+        // Nothing at the far end answers until it serves: SYNs are refused, or lost.
+        let line = "curl -sS -m 60 --connect-timeout 1 --retry 30 --retry-delay 1 \
+                    --retry-all-errors http://192.0.2.2/bytes/200000 | wc -c";
+        let options = [&faults[..], &far_serves].concat();
+        let done = wire(User::Root, &options, &family.of(line)).ended_with(0);
+        assert_eq!(String::from_utf8_lossy(&done.out).trim(), "200000", "{done}");
+        let far = far(family);
+        let line =
+            format!("head -c 200000 /dev/urandom >f; glass get -q 'http://{far}/f' | cmp - f");
+        wire(User::Root, &[&faults[..], &SERVER].concat(), &line).ended_with(0);
+    }
 }
 
 #[test]

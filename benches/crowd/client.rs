@@ -1,15 +1,13 @@
 //! The client: opens connections, leaves them, and fetches a page on each.
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use glasstack::device::Cidr;
 use glasstack::runtime::{Net, TcpSocket, TcpStream};
 use tokio::io::AsyncWriteExt;
 
-use super::server::ADDR;
-use super::side::cidr;
+use super::side::Network;
 
 /// Connections from one address: there are ports for some more.
 const PER_ADDRESS: usize = 20_000;
@@ -17,15 +15,10 @@ const PER_ADDRESS: usize = 20_000;
 const PAGE: usize = 1000;
 const REQUEST: &[u8] = b"GET /bytes/1000 HTTP/1.1\r\nHost: 192.0.2.2\r\n\r\n";
 
-/// The kernel's address on its TUN.
-pub(crate) fn host() -> Cidr {
-    cidr(Ipv4Addr::new(198, 51, 100, 0), 1)
-}
-
-/// The addresses that so many connections need.
-pub(crate) fn addresses(connections: usize) -> Vec<IpAddr> {
+/// The addresses of `network` that so many connections need.
+pub(crate) fn addresses(network: Network, connections: usize) -> Vec<IpAddr> {
     let count = u8::try_from(connections.div_ceil(PER_ADDRESS)).expect("at most 50");
-    (2..2 + count).map(|last| Ipv4Addr::new(198, 51, 100, last).into()).collect()
+    (2..2 + count).map(|last| network.host(last)).collect()
 }
 
 /// Opens them, at most `at_once` at a time: more would only overflow the queues on the way, and then
@@ -33,13 +26,14 @@ pub(crate) fn addresses(connections: usize) -> Vec<IpAddr> {
 pub(crate) async fn open(
     net: &Net,
     addrs: &[IpAddr],
+    to: SocketAddr,
     connections: usize,
     at_once: usize,
 ) -> io::Result<Vec<TcpStream>> {
     let all = (0..connections).map(|number| {
         let mut socket = TcpSocket::new(net);
         socket.bind(SocketAddr::new(addrs[number % addrs.len()], 0));
-        socket.connect(ADDR)
+        socket.connect(to)
     });
     let mut streams = Vec::with_capacity(connections);
     let mut opening = stream::iter(all).buffer_unordered(at_once);

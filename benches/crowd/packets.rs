@@ -8,10 +8,10 @@ use std::io;
 use glasstack::runtime::TcpStream;
 use serde::Serialize;
 
-use super::client;
 use super::server::Server;
-use super::side::Side;
+use super::side::{Network, Side};
 use super::{Options, in_time};
+use super::{client, server};
 
 /// So many are busy, and so many requests are under way at a time.
 const BUSY: usize = 10;
@@ -35,9 +35,10 @@ pub(crate) struct Costs {
 
 /// Measures. The two kinds among many take turns, so that whatever else the machine does meets both.
 pub(crate) async fn measure(options: &Options, server: &mut Server) -> io::Result<Costs> {
-    let addrs = client::addresses(options.connections);
-    let client = Side::start_plain("glass1", client::host(), addrs.clone()).await?;
-    let opening = client::open(&client.net, &addrs, BUSY, BUSY);
+    let network = Network::client(options);
+    let (addrs, to) = (client::addresses(network, options.connections), server::addr(options));
+    let client = Side::start_plain("glass1", network.cidr(1), addrs.clone()).await?;
+    let opening = client::open(&client.net, &addrs, to, BUSY, BUSY);
     let mut busy = in_time(opening, "connections did not open").await?;
     let mut alone = Vec::new();
     for _ in 0..ROUNDS {
@@ -45,7 +46,7 @@ pub(crate) async fn measure(options: &Options, server: &mut Server) -> io::Resul
     }
 
     let rest = options.connections.saturating_sub(BUSY).max(1);
-    let opening = client::open(&client.net, &addrs, rest, options.at_once);
+    let opening = client::open(&client.net, &addrs, to, rest, options.at_once);
     let mut many = in_time(opening, "connections did not open").await?;
     shuffle(&mut many);
     let (mut among_many, mut any_of_many) = (Vec::new(), Vec::new());

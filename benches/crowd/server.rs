@@ -1,7 +1,7 @@
 //! The server: a process of its own that says what it holds whenever a line comes on stdin.
 
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -13,11 +13,15 @@ use serde::de::DeserializeOwned;
 use tokio::io::AsyncBufReadExt;
 
 use super::Options;
-use super::side::{Held, Side, cidr};
+use super::side::{Held, Network, Side};
 
-pub(crate) const ADDR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 80);
 /// A head may take so long to come: longer than everyone is idle.
 const PATIENCE: Duration = Duration::from_mins(10);
+
+/// Where it listens.
+pub(crate) fn addr(options: &Options) -> SocketAddr {
+    SocketAddr::new(Network::server(options).host(2), 80)
+}
 
 /// What answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -52,6 +56,7 @@ impl Server {
             .args(["--serve", "--responder", options.responder.name()])
             .args(["--connections", &options.connections.to_string()])
             .args(options.packets.then_some("--packets"))
+            .args(options.ipv6.then_some("--ipv6"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -87,14 +92,14 @@ impl Drop for Server {
 
 /// What the process does: answers, until its stdin ends.
 pub(crate) async fn serve(options: &Options) -> io::Result<()> {
-    let host = cidr(Ipv4Addr::new(192, 0, 2, 0), 1);
-    let addrs = vec![ADDR.ip()];
+    let (host, addr) = (Network::server(options).cidr(1), addr(options));
+    let addrs = vec![addr.ip()];
     let side = if options.packets {
         Side::start_plain("glass0", host, addrs).await?
     } else {
         Side::start("glass0", host, addrs).await?
     };
-    let listener = TcpListener::bind(&side.net, ADDR)?;
+    let listener = TcpListener::bind(&side.net, addr)?;
     let (_stopper, stop) = stop();
     let most = options.connections;
     match options.responder {

@@ -1,6 +1,6 @@
 //! One of the two sides: a stack on a TUN of its own, and how much its process holds.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex};
 use std::{fs, io};
 
@@ -11,6 +11,7 @@ use glasstack::stack::{Config, Stack};
 use glasstack::tcp::State;
 use serde::{Deserialize, Serialize};
 
+use super::Options;
 use super::accounts::{self, Account};
 use super::counted::Counted;
 
@@ -98,10 +99,43 @@ impl Side {
     }
 }
 
-/// The network 198.51.100.0/24 or 192.0.2.0/24, from the view of its host `last`.
-pub(crate) fn cidr(network: Ipv4Addr, last: u8) -> Cidr {
-    let [a, b, c, _] = network.octets();
-    Cidr::new(Ipv4Addr::new(a, b, c, last).into(), 24).expect("24 bits fit into 32")
+/// The network of a side and the kernel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Network {
+    first: IpAddr,
+    bits: u8,
+}
+
+impl Network {
+    pub(crate) const fn server(options: &Options) -> Network {
+        Network::new([192, 0, 2], 0, options.ipv6)
+    }
+
+    pub(crate) const fn client(options: &Options) -> Network {
+        Network::new([198, 51, 100], 1, options.ipv6)
+    }
+
+    const fn new([a, b, c]: [u8; 3], subnet: u16, is_v6: bool) -> Network {
+        if is_v6 {
+            let first = Ipv6Addr::new(0x2001, 0xdb8, subnet, 0, 0, 0, 0, 0);
+            Network { first: IpAddr::V6(first), bits: 64 }
+        } else {
+            Network { first: IpAddr::V4(Ipv4Addr::new(a, b, c, 0)), bits: 24 }
+        }
+    }
+
+    /// The address of its host `last`.
+    pub(crate) fn host(self, last: u8) -> IpAddr {
+        match self.first {
+            IpAddr::V4(first) => Ipv4Addr::from_bits(first.to_bits() | u32::from(last)).into(),
+            IpAddr::V6(first) => Ipv6Addr::from_bits(first.to_bits() | u128::from(last)).into(),
+        }
+    }
+
+    /// The network, from the view of this host.
+    pub(crate) fn cidr(self, last: u8) -> Cidr {
+        Cidr::new(self.host(last), self.bits).expect("as many bits as are there")
+    }
 }
 
 /// The twelfth number of the interface's line.

@@ -105,8 +105,12 @@ pub(crate) async fn serve(options: &Options) -> io::Result<()> {
     match options.responder {
         Responder::Hyper => {
             let limits = Limits { connections: most, ..Limits::default() };
-            let config =
-                http::Config { header_read_timeout: PATIENCE, limits, ..Default::default() };
+            let patience = http::Bounds {
+                head_timeout: PATIENCE,
+                idle_timeout: PATIENCE,
+                ..http::Bounds::default()
+            };
+            let config = http::Config { bounds: patience, limits, ..Default::default() };
             tokio::spawn(http::serve(listener, http::site(), config, stop))
         }
         Responder::ByHand => tokio::spawn(http::by_hand::serve(listener, most, true, stop)),

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand, and what they share.
 
+mod access_log;
 mod addresses;
 mod bench;
 pub mod child;
@@ -7,6 +8,7 @@ mod drill;
 mod ends;
 mod engine;
 mod get;
+mod http_options;
 pub mod namespace;
 mod options;
 mod quantity;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, ValueEnum};
 
 use super::addresses::{AddressOptions, Ends};
+use super::http_options::HttpOptions;
 use super::tcp_options::TcpOptions;
 use super::terminal::{self, Color};
 use super::{Failure, exit};
@@ -199,6 +200,8 @@ pub(super) struct ServerOptions {
         value_parser = max_connections
     )]
     pub(super) max_connections: usize,
+    #[command(flatten)]
+    pub(super) http: HttpOptions,
 }
 
 /// What answers HTTP.
@@ -213,6 +216,14 @@ pub(super) enum Responder {
 }
 
 impl ServerOptions {
+    /// When our side closes.
+    pub(super) fn closes(&self) -> CloseAfter {
+        match self.close_after {
+            _ if self.http.connection_per_request => CloseAfter::Request,
+            close_after => close_after.unwrap_or_default(),
+        }
+    }
+
     /// Refuses what the chosen responder cannot do, before anything is made.
     pub(super) fn check(&self, dir: Option<&Path>) -> Result<(), Failure> {
         let refuse = |option: &str, why: &str| {
@@ -222,8 +233,13 @@ impl ServerOptions {
                 format!("--responder by-hand cannot do {option}: {why}; {hint}"),
             ))
         };
-        match (self.responder, self.close_after.unwrap_or_default()) {
+        self.http.check(self.close_after)?;
+        let beyond = self.http.beyond_the_responder_by_hand();
+        match (self.responder, self.closes()) {
             (Responder::Axum, _) => Ok(()),
+            (Responder::ByHand, _) if beyond.is_some() => {
+                refuse(beyond.unwrap_or_default(), "it has limits of its own, and keeps no log")
+            }
             (Responder::ByHand, _) if dir.is_some() => {
                 refuse("DIR", "it has three paths of its own and serves no files")
             }

@@ -63,6 +63,25 @@ pub(super) fn buffer(text: &str) -> Result<Buffer, String> {
     })
 }
 
+/// So many octets, up to 2^53 of them: `64kib`, `16gib`, `100`.
+pub(super) fn octets(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, f64); 8] = [
+        ("", 1.0),
+        ("b", 1.0),
+        ("kb", 1e3),
+        ("mb", 1e6),
+        ("gb", 1e9),
+        ("kib", 1024.0),
+        ("mib", 1_048_576.0),
+        ("gib", 1_073_741_824.0),
+    ];
+    const MOST: f64 = 9_007_199_254_740_992.0;
+    let octets = number(text, &UNITS).filter(|octets| *octets <= MOST && octets.fract() == 0.0);
+    octets.map(whole).ok_or_else(|| {
+        "not a number of octets: write it with b, kb, mb, gb, kib, mib or gib, as 64kib".into()
+    })
+}
+
 /// A number that is not negative, times the factor of the unit behind it.
 fn number(text: &str, units: &[(&str, f64)]) -> Option<f64> {
     let text = text.trim();
@@ -124,6 +143,18 @@ mod tests {
         assert_eq!((share("0"), share("100%")), (Ok(0.0), Ok(1.0)));
         for bad in ["101%", "2", "-1%", "one", "%", "1%%"] {
             assert!(share(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_octets() {
+        for (text, expected) in
+            [("0", 0), ("64 KiB", 65_536), ("1.5kib", 1536), ("16gib", 16 << 30)]
+        {
+            assert_eq!(octets(text), Ok(expected), "{text}");
+        }
+        for bad in ["", "kib", "0.3", "1e3", "-1", "10000000gib", "1tib"] {
+            assert!(octets(bad).unwrap_err().contains("as 64kib"), "{bad}");
         }
     }
 

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use tokio::signal::unix::SignalKind;
 
+use super::access_log::OpenLog;
 use super::child::{Child, end_leftovers};
 use super::namespace;
 use super::options::{Output, ServerOptions, Services, StackOptions, Usual, services};
@@ -74,11 +76,14 @@ impl Run {
             |error| Failure::new(exit::RUN_FAILED, format!("cannot set the loopback up: {error}"));
         setup::loopback_up().await.map_err(failed)?;
         let queues = Queue::create("glass0", &link).await?;
+        // A SIGHUP goes to CMD.
+        let log = OpenLog::open(&self.server.http, &[SignalKind::user_defined1()])?;
         let site = Site {
             ends: ends.clone(),
             options: self.server.clone(),
             dir: self.dir.clone(),
             services: self.services.clone(),
+            log: log.log(),
         };
         let ladders = !output.quiet && self.stack.tcp.engine.has_ladders();
         let shards = Shards::start(queues, site, &self.stack, ladders).await?;
@@ -122,7 +127,7 @@ impl Run {
 
     /// The states that count as an end besides CLOSED and `TIME_WAIT`, and how long to wait.
     fn what_to_wait_for(&self) -> (Vec<State>, Duration) {
-        match self.server.close_after.unwrap_or_default() {
+        match self.server.closes() {
             CloseAfter::Promptly | CloseAfter::Request => (Vec::new(), PATIENCE),
             // Some clients take a moment to close, and only then the delay begins.
             CloseAfter::Delay(delay) => (Vec::new(), PATIENCE + delay),

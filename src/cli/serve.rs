@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::access_log::OpenLog;
 use super::addresses::Ends;
 use super::options::{
     Output, ServerOptions, Services, StackOptions, Usual, authority, services, usual_queues,
@@ -59,11 +60,14 @@ impl Serve {
         let ends = self.stack.ends()?.with_what_the_kernel_has(output)?;
         let (queues, ends) = self.open(ends, usual, output).await?;
         let addr = ends.ours[0];
+        let log =
+            OpenLog::open(&self.server.http, &[SignalKind::user_defined1(), SignalKind::hangup()])?;
         let site = Site {
             ends,
             options: self.server.clone(),
             dir: self.dir.clone(),
             services: self.services.clone(),
+            log: log.log(),
         };
         let mut shards = Shards::start(queues, site, &self.stack, false).await?;
         let web = authority(SocketAddr::new(addr, self.server.port));

@@ -30,11 +30,12 @@ impl Server {
         options: &ServerOptions,
         dir: Option<&Path>,
         wanted: &Services,
+        log: Option<&http::AccessLog>,
     ) -> Result<Server, Failure> {
         let (stopper, stop) = stop();
         let mut tasks = JoinSet::new();
         let web = SocketAddr::new(ends.any(), options.port);
-        let close_after = options.close_after.unwrap_or_default();
+        let close_after = options.closes();
         let most = options.max_connections;
         match options.responder {
             Responder::Axum => {
@@ -42,8 +43,14 @@ impl Server {
                     Some(dir) => http::directory(existing(dir)?),
                     None => http::site(),
                 };
-                let limits = Limits { connections: most, ..Limits::default() };
-                let config = http::Config { close_after, limits, ..http::Config::default() };
+                let limits = Limits { connections: most, grace: options.http.grace };
+                let config = http::Config {
+                    close_after,
+                    limits,
+                    bounds: options.http.bounds(),
+                    access_log: log.cloned(),
+                    ..http::Config::default()
+                };
                 let listener = listen(net, web)?;
                 tasks.spawn(http::serve(listener, router, config, stop.clone()));
             }

@@ -17,6 +17,7 @@ use super::server::Server;
 use super::shard::{Kit, Plan, Watch, cannot_start};
 use super::{Failure, exit};
 use crate::device::Queue;
+use crate::http::AccessLog;
 use crate::runtime::{Net, ShardThread, serve_per_shard};
 use crate::stack::{Counters, Place};
 use crate::tcp::State;
@@ -28,6 +29,7 @@ pub(super) struct Site {
     pub(super) options: ServerOptions,
     pub(super) dir: Option<PathBuf>,
     pub(super) services: Services,
+    pub(super) log: Option<AccessLog>,
 }
 
 /// Running shards. Dropping them ends them.
@@ -184,8 +186,8 @@ impl Drop for Shards {
 
 /// Answers on one shard until it is told to end.
 async fn serve(net: Net, site: Arc<Site>, mut line: Line) -> io::Result<()> {
-    let Site { ends, options, dir, services } = &*site;
-    let server = match Server::start(&net, ends, options, dir.as_deref(), services) {
+    let Site { ends, options, dir, services, log } = &*site;
+    let server = match Server::start(&net, ends, options, dir.as_deref(), services, log.as_ref()) {
         Ok(server) => server,
         Err(failure) => {
             let _ = line.started.send(Err(failure));

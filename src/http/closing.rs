@@ -4,14 +4,18 @@
 //! rides with the ACK of the peer's, and the close takes three segments. `--close-after` takes it
 //! apart.
 
+use std::future::poll_fn;
 use std::str::FromStr;
 use std::time::Duration;
 use std::{error, fmt};
 
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::sleep;
+use tokio::io::AsyncRead;
+use tokio::time::{sleep, timeout};
 
-use crate::serving::{self, Linger, Stop};
+use super::bounds::Pace;
+use super::waiting::Waiting;
+use crate::serving::{self, Connection, Linger, StatusSource, Stop};
+use crate::tcp::State;
 
 /// When our side closes. `--close-after request|never|MS` chooses; without it, promptly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,6 +116,8 @@ pub(super) enum Ended {
     ResponseEndsWithOurFin,
     /// An error, a timeout, or the signal to stop.
     GivenUp,
+    /// The peer takes what we send too slowly, or not at all.
+    Stalled,
 }
 
 /// What the closing goes by.
@@ -120,13 +126,20 @@ pub(super) struct Rules {
     pub(super) close_after: CloseAfter,
     pub(super) peer_closes_within: Duration,
     pub(super) linger: Linger,
+    /// How slowly the peer may take what is left to send.
+    pub(super) pace: Pace,
 }
 
 /// Waits as the rules say, then closes.
-pub(super) async fn close<S>(mut stream: S, ended: Ended, rules: &Rules, mut stop: Stop)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+pub(super) async fn close<C: Connection>(
+    mut stream: C,
+    ended: Ended,
+    rules: &Rules,
+    mut stop: Stop,
+) {
+    if ended == Ended::Stalled {
+        return stream.abort();
+    }
     let waiting = async {
         if peer_began(&mut stream, ended, rules).await {
             match rules.close_after {
@@ -140,7 +153,36 @@ where
         () = stop.given() => {}
         () = waiting => {}
     }
-    serving::close(stream, &rules.linger).await;
+    let status = stream.status_source();
+    serving::finish(&mut stream, &rules.linger).await;
+    // What hyper has written may still wait for a peer that reads nothing, and would for ever.
+    if !is_taken(&status, rules.pace).await {
+        stream.abort();
+    }
+}
+
+/// Waits until the peer has all that we sent, and says whether it came to that at this pace.
+async fn is_taken(status: &StatusSource, pace: Pace) -> bool {
+    /// Between two looks; most need one.
+    const LOOK: Duration = Duration::from_millis(500);
+    let mut waiting = Waiting::new(pace);
+    let mut acknowledged = None;
+    loop {
+        let Some(report) = status.ask() else { return true };
+        if report.status.send_queue == 0 || report.status.state == State::Closed {
+            return true;
+        }
+        let now = report.status.octets_acknowledged;
+        let before = acknowledged.replace(now).unwrap_or(now);
+        let progress = usize::try_from(now.saturating_sub(before)).unwrap_or(usize::MAX);
+        if progress > 0 {
+            waiting.on_progress(progress);
+        }
+        let given_up = timeout(LOOK, poll_fn(|cx| waiting.poll_end(cx))).await;
+        if given_up.is_ok() {
+            return false;
+        }
+    }
 }
 
 /// Whether the peer has closed ahead of us. Where the rules want that, it is waited for.
@@ -150,7 +192,8 @@ async fn peer_began<S: AsyncRead + Unpin>(stream: &mut S, ended: Ended, rules: &
         Ended::LastResponse if rules.close_after.lets_the_peer_begin() => {
             serving::wait_for_close(stream, rules.peer_closes_within, &rules.linger).await
         }
-        Ended::LastResponse | Ended::ResponseEndsWithOurFin | Ended::GivenUp => false,
+        Ended::LastResponse | Ended::ResponseEndsWithOurFin => false,
+        Ended::GivenUp | Ended::Stalled => false,
     }
 }
 

@@ -1,40 +1,37 @@
 //! Serves a router on the connections of a listener: hyper's HTTP/1 on each, and what hyper leaves
 //! to its user: limits in time and number, the end of a connection, the stop.
 
-use std::convert::Infallible;
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, HttpBody};
-use axum::response::Response;
-use futures_util::TryFutureExt;
-use http::{HeaderValue, Request, Version, header};
-use hyper::body::Incoming;
+use bytes::Bytes;
+use http::StatusCode;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
-use tower::Service;
 
+use super::access_log::{AccessLog, ConnectionLog};
+use super::bounds::Bounds;
 use super::closing::{self, CloseAfter, Ended, Rules};
-use super::timer::ConnectionTimer;
+use super::exchange::{Exchange, SERVER};
+use super::head_timer::HeadTimer;
+use super::refusal::Refusal;
+use super::unreadable;
 use super::watched::Watched;
-use crate::serving::{self, Connection, Limits, Linger, Listener, StatusSource, Stop, within};
+use crate::runtime::clock;
+use crate::serving::{self, Connection, Limits, Linger, Listener, Stop, within};
 
 /// How to serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// When our side closes.
     pub close_after: CloseAfter,
-    /// What a request's head may take to arrive, from when the connection is ready for it; so it
-    /// also bounds how long an idle connection is kept. A head that has begun is answered with 408
-    /// then. The default is 30 s.
-    pub header_read_timeout: Duration,
+    /// What one client may take, in time, octets and number.
+    pub bounds: Bounds,
     /// With [`CloseAfter::Delay`] and [`CloseAfter::Never`], when HTTP says that a response is the
     /// last (`Connection: close`): how long the peer is given to close first. The default is 10 s.
     pub peer_closes_within: Duration,
@@ -42,27 +39,21 @@ pub struct Config {
     pub linger: Linger,
     /// How many connections at a time, and what they may take to finish at the end.
     pub limits: Limits,
+    /// Where each request is noted, if anywhere. It costs something only where there is one.
+    pub access_log: Option<AccessLog>,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Config {
             close_after: CloseAfter::default(),
-            header_read_timeout: Duration::from_secs(30),
+            bounds: Bounds::default(),
             peer_closes_within: Duration::from_secs(10),
             linger: Linger::default(),
             limits: Limits::default(),
+            access_log: None,
         }
     }
-}
-
-/// The addresses of the connection a request came by: an extension of each request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Endpoints {
-    /// Ours.
-    pub local: SocketAddr,
-    /// The peer's.
-    pub remote: SocketAddr,
 }
 
 /// Answers on each connection of `listener` with `router`, until `stop` is given and the
@@ -85,22 +76,32 @@ pub async fn serve<L: Listener>(listener: L, router: Router, config: Config, sto
 struct Responder {
     protocol: http1::Builder,
     router: Router,
+    bounds: Bounds,
     rules: Rules,
+    log: Option<AccessLog>,
 }
 
 impl Responder {
     fn new(router: Router, config: &Config) -> Self {
+        let bounds = &config.bounds;
         let mut protocol = http1::Builder::new();
         protocol
             .half_close(true)
             .keep_alive(config.close_after.keeps_alive())
-            .header_read_timeout(config.header_read_timeout);
+            .header_read_timeout(bounds.idle_timeout)
+            .max_header_size(bounds.head_octets);
+        // Up to its own bound hyper has no need of the heap for them.
+        if bounds.fields > HYPERS_FIELDS {
+            protocol.max_headers(bounds.fields);
+        }
         let rules = Rules {
             close_after: config.close_after,
             peer_closes_within: config.peer_closes_within,
             linger: config.linger,
+            pace: bounds.response_pace,
         };
-        Responder { protocol, router, rules }
+        let log = config.access_log.clone();
+        Responder { protocol, router, bounds: *bounds, rules, log }
     }
 
     /// The whole life of one connection.
@@ -110,23 +111,38 @@ impl Responder {
         if let Some(error) = &end.error {
             log::debug!("{peer}: {error}");
         }
-        if end.head_was_late {
-            let told = within(self.rules.linger.quiet, stream.write_all(HEAD_WAS_LATE)).await;
-            if told.is_err() {
-                log::debug!("{peer}: could not be told that it was too slow");
-            }
+        if end.refusal.is_some() {
+            self.refuse(&mut stream, &end).await;
         }
         closing::close(stream, end.how, &self.rules, stop).await;
     }
 
+    /// Tells the peer what was wrong with what hyper could not read.
+    async fn refuse<C: Connection>(&self, stream: &mut C, end: &End) {
+        let Some(refusal) = &end.refusal else { return };
+        let answer = refusal.on_the_wire(SERVER, clock::time_of_day());
+        let quiet = self.rules.linger.quiet;
+        let told = within(quiet, stream.write_all(answer.as_bytes())).await;
+        if let Err(error) = &told {
+            log::debug!("{}: could not be told what was wrong: {error}", stream.peer_addr());
+        }
+        if let Some(log) = &end.log {
+            let octets = if told.is_ok() { refusal.text.len() + 1 } else { 0 };
+            log.refused(end.requests + 1, &end.head, refusal.status, octets, told.is_ok());
+        }
+    }
+
     /// Speaks HTTP until that is over, and gives the connection back, still open on our side.
     async fn converse<C: Connection>(&self, connection: C, mut stop: Stop) -> (C, End) {
-        let exchange = Exchange::new(&self.router, &connection);
-        let ends_with_our_fin = Arc::clone(&exchange.ends_with_our_fin);
+        let exchange = Exchange::new(&self.router, &self.bounds, self.log.as_ref(), &connection);
+        let progress = Arc::clone(&exchange.progress);
+        let log = exchange.log.clone();
         let service = service_fn(move |request| exchange.respond(request));
-        let io = TokioIo::new(Watched::new(connection));
+        let pace = self.bounds.response_pace;
+        let io = TokioIo::new(Watched::new(connection, Arc::clone(&progress), pace));
         let mut protocol = self.protocol.clone();
-        let mut http = protocol.timer(ConnectionTimer::new()).serve_connection(io, service);
+        let timer = HeadTimer::new(Arc::clone(&progress));
+        let mut http = protocol.timer(timer).serve_connection(io, service);
         let mut stopping = false;
         let outcome = loop {
             let over = tokio::select! {
@@ -143,87 +159,52 @@ impl Responder {
         let parts = http.into_parts();
         let stream = parts.io.into_inner();
         let error = outcome.err();
-        let timed_out = error.as_ref().is_some_and(hyper::Error::is_timeout);
-        let how = if stream.peer_closed() {
+        let how = if stream.has_stalled() {
+            Ended::Stalled
+        } else if stream.peer_closed() {
             Ended::PeerClosed
         } else if error.is_some() || stopping {
             Ended::GivenUp
-        } else if ends_with_our_fin.load(Ordering::Relaxed) {
+        } else if progress.ends_with_our_fin() {
             Ended::ResponseEndsWithOurFin
         } else {
             Ended::LastResponse
         };
-        let head_was_late = timed_out && !parts.read_buf.is_empty() && !stream.is_writing();
-        (stream.into_inner(), End { how, error, head_was_late })
+        let has_no_head = error.as_ref().is_some_and(unreadable::has_no_head_left);
+        let head = if has_no_head { Bytes::new() } else { parts.read_buf };
+        let refusal = error.as_ref().and_then(|error| self.refusal(error, &head, &stream));
+        let requests = progress.requests();
+        (stream.into_inner(), End { how, error, refusal, log, requests, head })
+    }
+
+    /// The answer to what ended a conversation, where there is one to give and it would stand where it
+    /// belongs.
+    fn refusal<C>(&self, error: &hyper::Error, head: &[u8], at: &Watched<C>) -> Option<Refusal> {
+        if at.is_writing() {
+            None
+        } else if at.holds_an_answer() {
+            Some(unreadable::refusal(error, (!head.is_empty()).then_some(head), &self.bounds))
+        } else if error.is_timeout() && !head.is_empty() {
+            // RFC 9110 15.5.9
+            let text = "The head of the request took too long to arrive.";
+            Some(Refusal::new(StatusCode::REQUEST_TIMEOUT, text))
+        } else {
+            None
+        }
     }
 }
 
-/// hyper says nothing to a client whose request does not come; RFC 9110 15.5.9 has words for it.
-const HEAD_WAS_LATE: &[u8] = b"HTTP/1.1 408 Request Timeout\r\n\
-    connection: close\r\n\
-    content-type: text/plain; charset=utf-8\r\n\
-    content-length: 48\r\n\
-    \r\n\
-    The head of the request took too long to arrive.";
+/// Fields that hyper takes without being told.
+const HYPERS_FIELDS: usize = 100;
 
 /// How a conversation ended.
 struct End {
     how: Ended,
     error: Option<hyper::Error>,
-    head_was_late: bool,
-}
-
-/// What turns requests into responses on one connection.
-struct Exchange {
-    router: Router,
-    endpoints: Endpoints,
-    status: StatusSource,
-    /// The last response can only end with our FIN.
-    ends_with_our_fin: Arc<AtomicBool>,
-}
-
-impl Exchange {
-    fn new<C: Connection>(router: &Router, connection: &C) -> Self {
-        Exchange {
-            router: router.clone(),
-            endpoints: Endpoints { local: connection.local_addr(), remote: connection.peer_addr() },
-            status: connection.status_source(),
-            ends_with_our_fin: Arc::new(AtomicBool::new(false)),
-        }
-    }
-
-    fn respond(
-        &self,
-        mut request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Unpin + use<> {
-        request.extensions_mut().insert(self.endpoints);
-        request.extensions_mut().insert(self.status.clone());
-        let version = request.version();
-        let ends_with_our_fin = Arc::clone(&self.ends_with_our_fin);
-        self.router.clone().call(request).map_ok(move |mut response| {
-            let unknown_length = response.body().size_hint().exact().is_none()
-                && !response.headers().contains_key(header::CONTENT_LENGTH);
-            ends_with_our_fin
-                .store(version < Version::HTTP_11 && unknown_length, Ordering::Relaxed);
-            response
-                .headers_mut()
-                .entry(header::SERVER)
-                .or_insert(const { HeaderValue::from_static(SERVER) });
-            response
-        })
-    }
-}
-
-const SERVER: &str = concat!("glasstack/", env!("CARGO_PKG_VERSION"));
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_words_for_a_late_head_are_counted_right() {
-        let text = std::str::from_utf8(HEAD_WAS_LATE).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(head.contains(&format!("content-length: {}", body.len())), "{}", body.len());
-    }
+    /// What the peer is to be told before we close.
+    refusal: Option<Refusal>,
+    log: Option<ConnectionLog>,
+    /// Requests that came before, and the beginning of what came then.
+    requests: u64,
+    head: Bytes,
 }

@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use tokio::time::sleep;
 
 use self::bodies::{Echo, Lines, Pattern};
-use super::server::Endpoints;
+use super::exchange::Endpoints;
 use crate::serving::StatusSource;
 
 mod bodies;

@@ -20,6 +20,11 @@ impl ConnectionTimer {
         ConnectionTimer(Arc::new(Mutex::new(None)))
     }
 
+    /// A wait until `deadline`.
+    pub(super) fn wait(&self, deadline: Instant) -> Wait {
+        Wait { timer: self.clone(), deadline: deadline.into() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<Pin<Box<Sleep>>>> {
         self.0.lock().expect("nothing under this lock panics")
     }
@@ -31,7 +36,7 @@ impl rt::Timer for ConnectionTimer {
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn rt::Sleep>> {
-        Box::pin(Wait { timer: self.clone(), deadline: deadline.into() })
+        Box::pin(self.wait(deadline))
     }
 
     /// By tokio's clock, which tests can stop.
@@ -41,7 +46,7 @@ impl rt::Timer for ConnectionTimer {
 }
 
 /// Until a deadline.
-struct Wait {
+pub(super) struct Wait {
     timer: ConnectionTimer,
     deadline: time::Instant,
 }

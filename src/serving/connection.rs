@@ -26,6 +26,13 @@ pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     fn status_source(&self) -> StatusSource {
         StatusSource::none()
     }
+
+    /// Gives up on the peer: what it has not taken yet is thrown away, where the connection can do that.
+    fn abort(self)
+    where
+        Self: Sized,
+    {
+    }
 }
 
 /// Where connections come from.
@@ -172,5 +179,10 @@ impl Connection for runtime::TcpStream {
 
     fn status_source(&self) -> StatusSource {
         StatusSource::new(self.status_reader())
+    }
+
+    /// With a RST.
+    fn abort(self) {
+        let _ = self.set_zero_linger();
     }
 }

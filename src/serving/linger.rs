@@ -38,10 +38,15 @@ impl Default for Linger {
 /// Closes our side and waits, within the bounds, until the peer has closed its own. The
 /// connection is dropped at the end; only a peer that is out of bounds can get a RST from that.
 pub async fn close<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, linger: &Linger) {
+    finish(&mut stream, linger).await;
+}
+
+/// [`close`], and the connection is still there at the end.
+pub async fn finish<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, linger: &Linger) {
     let _ = timeout(linger.total, async {
         // A connection that cannot be shut down has been reset: nothing to wait for.
         stream.shutdown().await?;
-        discard(&mut stream, linger.quiet, linger.octets).await
+        discard(stream, linger.quiet, linger.octets).await
     })
     .await;
 }

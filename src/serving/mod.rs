@@ -13,6 +13,6 @@ pub use accept::{Limits, accept};
 pub use connection::{Connection, Listener, Plain, StatusSource};
 pub use date::http_date;
 pub(crate) use linger::within;
-pub use linger::{Linger, close, wait_for_close};
+pub use linger::{Linger, close, finish, wait_for_close};
 pub use patience::Patience;
 pub use stop::{Stop, Stopper, stop};

@@ -1,0 +1,145 @@
+//! One request and its response: what is looked at before a router sees the one, and added before hyper sees
+//! the other.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, HttpBody};
+use axum::response::Response;
+use futures_util::TryFutureExt;
+use futures_util::future::Either;
+use http::{HeaderValue, Request, StatusCode, Version, header};
+use hyper::body::Incoming;
+use tower::Service;
+
+use super::access_log::{AccessLog, ConnectionLog, Entry};
+use super::arriving::{Account, Arriving};
+use super::bounds::Bounds;
+use super::manners::{self, Target};
+use super::progress::Progress;
+use crate::serving::{Connection, StatusSource};
+
+/// The addresses of the connection a request came by: an extension of each request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Endpoints {
+    /// Ours.
+    pub local: SocketAddr,
+    /// The peer's.
+    pub remote: SocketAddr,
+}
+
+/// What turns requests into responses on one connection.
+pub(super) struct Exchange {
+    router: Router,
+    endpoints: Endpoints,
+    status: StatusSource,
+    pub(super) progress: Arc<Progress>,
+    pub(super) log: Option<ConnectionLog>,
+}
+
+impl Exchange {
+    pub(super) fn new<C: Connection>(
+        router: &Router,
+        bounds: &Bounds,
+        log: Option<&AccessLog>,
+        connection: &C,
+    ) -> Self {
+        Exchange {
+            router: router.clone(),
+            endpoints: Endpoints { local: connection.local_addr(), remote: connection.peer_addr() },
+            status: connection.status_source(),
+            progress: Arc::new(Progress::new(bounds)),
+            log: log.map(|log| ConnectionLog::new(log, connection)),
+        }
+    }
+
+    pub(super) fn respond(
+        &self,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Unpin + use<> {
+        let number = self.progress.on_request();
+        let (mut head, incoming) = request.into_parts();
+        let announced = incoming.size_hint().exact();
+        let (body, account) = self.body(incoming);
+        let ending = Ending {
+            version: head.version,
+            is_last: number >= self.progress.bounds().requests,
+            progress: Arc::clone(&self.progress),
+            entry: self.log.as_ref().map(|log| log.begin(number, &head, account.clone())),
+            account,
+        };
+        match manners::check(&head, announced, &self.progress) {
+            Ok(Target::Resource) => {
+                head.extensions.insert(self.endpoints);
+                head.extensions.insert(self.status.clone());
+                let answering = self.router.clone().call(Request::from_parts(head, body));
+                Either::Left(answering.map_ok(move |response| ending.of(response)))
+            }
+            Ok(Target::Server) => Either::Right(at_once(ending.of(about_the_server()))),
+            Err(refusal) => {
+                let response = refusal.into_response(head.version);
+                Either::Right(at_once(ending.of(response)))
+            }
+        }
+    }
+
+    /// Most requests have no body, and cost nothing for it.
+    fn body(&self, incoming: Incoming) -> (Body, Option<Arc<Account>>) {
+        if incoming.is_end_stream() {
+            return (Body::empty(), None);
+        }
+        let body = Arriving::new(incoming, Arc::clone(&self.progress));
+        let account = body.account();
+        (Body::new(body), Some(account))
+    }
+}
+
+fn at_once(response: Response) -> Ready<Result<Response, Infallible>> {
+    ready(Ok(response))
+}
+
+/// `OPTIONS *` asks what the server can do for any resource at all.
+fn about_the_server() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let allowed = HeaderValue::from_static("GET, HEAD, OPTIONS");
+    response.headers_mut().insert(header::ALLOW, allowed);
+    response
+}
+
+/// What becomes of a response before it is sent.
+struct Ending {
+    version: Version,
+    is_last: bool,
+    progress: Arc<Progress>,
+    account: Option<Arc<Account>>,
+    /// Dropped with all of this, it is an answer that nobody waited for.
+    entry: Option<Box<Entry>>,
+}
+
+impl Ending {
+    fn of(self, mut response: Response) -> Response {
+        let fault = self.account.and_then(|account| account.refusal(self.progress.bounds()));
+        if let Some(refusal) = fault {
+            response = refusal.into_response(self.version);
+        }
+        let unknown_length = response.body().size_hint().exact().is_none()
+            && !response.headers().contains_key(header::CONTENT_LENGTH);
+        self.progress.on_response(self.version < Version::HTTP_11 && unknown_length);
+        let headers = response.headers_mut();
+        headers.entry(header::SERVER).or_insert(const { HeaderValue::from_static(SERVER) });
+        if self.is_last && self.version <= Version::HTTP_11 {
+            headers.insert(header::CONNECTION, const { HeaderValue::from_static("close") });
+        }
+        match self.entry {
+            Some(entry) => entry.watch(response),
+            None => response,
+        }
+    }
+}
+
+/// How this server calls itself.
+pub(super) const SERVER: &str = concat!("glasstack/", env!("CARGO_PKG_VERSION"));

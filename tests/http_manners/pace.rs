@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::routing::post;
 use glasstack::http::{Bounds, Config, Pace};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::talk::{Talk, statuses};
 
@@ -30,7 +30,8 @@ fn config() -> Config {
 /// Waits until the server closes. Returns when that was, and what it said.
 async fn end(talk: &mut Talk, start: Instant) -> (Duration, String) {
     let mut octets = Vec::new();
-    talk.stream.read_to_end(&mut octets).await.unwrap();
+    let closed = timeout(Duration::from_hours(1), talk.stream.read_to_end(&mut octets)).await;
+    closed.expect("within an hour").unwrap();
     (start.elapsed(), String::from_utf8_lossy(&octets).into_owned())
 }
 

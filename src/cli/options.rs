@@ -74,6 +74,7 @@ impl Output {
 
 /// The stack and its link.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Stack and link")]
 pub(super) struct StackOptions {
     #[command(flatten)]
     pub(super) addresses: AddressOptions,

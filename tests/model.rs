@@ -318,7 +318,7 @@ fn engine(side: &Side, addr: IpAddr, events: Mask, seed: u64) -> Box<dyn Engine>
 }
 
 fn limits() -> Limits {
-    Limits { connections: 4, rows: 400 }
+    Limits { connections: 4, rows: 400, ..Limits::default() }
 }
 
 /// Runs a seed; when it fails, once more with ladders. So it is when smoltcp gives up with a seed that was

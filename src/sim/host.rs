@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use bytes::Bytes;
+
 use super::app::{App, Running, Socket, Step};
+use crate::device::fault::Faults;
 use crate::engine::Engine;
-use crate::stack::{Handle, ListenerId, Ready};
+use crate::stack::{FourTuple, Handle, ListenerId, Ready};
 use crate::time::Instant;
-use crate::trace::Sink;
+use crate::trace::{Event, Sink, Strike, Way, What};
 use crate::wire::Frame;
 
 /// Names a host of a world: 0, 1, 2 ... in the order in which they were added.
@@ -35,6 +38,8 @@ pub(super) struct Host {
     pub(super) sinks: Vec<Box<dyn Sink>>,
     /// The lanes that leave from here.
     pub(super) lanes: Vec<usize>,
+    /// What strikes packets between the engine and the wires.
+    pub(super) faults: Option<Faults>,
 }
 
 /// An application that wants to be woken: which, and when.
@@ -51,6 +56,7 @@ impl Host {
             by_handle: BTreeMap::new(),
             sinks: Vec::new(),
             lanes: Vec::new(),
+            faults: None,
         }
     }
 
@@ -125,11 +131,37 @@ impl Host {
         self.engine.poll_output(now)
     }
 
-    /// Hands what happened to whoever looks at it.
-    pub(super) fn report(&mut self) {
+    /// What becomes of a packet on its way between the engine and the wires; with those that were held back
+    /// and are due.
+    pub(super) fn suffer(&mut self, way: Way, packet: Option<Bytes>, now: Instant) -> Vec<Bytes> {
+        let Some(faults) = &mut self.faults else { return packet.into_iter().collect() };
+        if let Some(packet) = packet {
+            faults.on_packet(way, packet, now);
+        }
+        std::iter::from_fn(|| faults.poll_packet(way, now)).collect()
+    }
+
+    /// When something happens here without anybody's doing.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let faults = self.faults.as_ref().and_then(Faults::next_deadline);
+        self.engine.next_deadline().into_iter().chain(faults).min()
+    }
+
+    /// Hands what happened to whoever looks at it. What struck a segment stands behind it.
+    pub(super) fn report(&mut self, now: Instant) {
         let events = self.engine.take_events();
-        for event in &events {
-            self.sinks.iter_mut().for_each(|sink| sink.record(event));
+        let strikes = self.faults.as_mut().map(Faults::take_strikes).unwrap_or_default();
+        let id_of = |strike: &Strike| {
+            let (local, remote) = strike.local.zip(strike.remote)?;
+            self.engine.id_of(&FourTuple { local, remote })
+        };
+        let strikes = strikes.into_iter().map(|strike| Event {
+            at: now,
+            conn: id_of(&strike),
+            what: What::Fault(strike),
+        });
+        for event in events.into_iter().chain(strikes.collect::<Vec<_>>()) {
+            self.sinks.iter_mut().for_each(|sink| sink.record(&event));
         }
     }
 }

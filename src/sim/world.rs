@@ -11,11 +11,12 @@ use super::app::{App, Running};
 use super::host::{Alarm, Host, HostId};
 use super::random::Random;
 use super::wire::{Lane, Observed, Wire};
+use crate::device::fault::Faults;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::stack::ListenerId;
 use crate::time::Instant;
-use crate::trace::Sink;
+use crate::trace::{Sink, Way};
 use crate::wire::ip;
 
 /// Rounds without any progress of time, and packets that one host sends at one moment, before the
@@ -140,6 +141,12 @@ impl World {
         self.observers.push(Box::new(observer));
     }
 
+    /// Puts faults between a host and its wires: `tx` is what the host sends. Its sinks are told what they
+    /// strike.
+    pub fn set_faults(&mut self, host: HostId, faults: Faults) {
+        self.hosts[host.0].faults = Some(faults);
+    }
+
     /// Hands the events of a host's engine to `sink`. Which are raised is a setting of the engine.
     pub fn add_sink(&mut self, host: HostId, sink: Box<dyn Sink>) {
         self.hosts[host.0].sinks.push(sink);
@@ -178,7 +185,22 @@ impl World {
         remote: SocketAddr,
         app: Box<dyn App>,
     ) -> Result<usize, Error> {
-        let handle = self.hosts[host.0].engine.connect(None, remote, self.now)?;
+        self.connect_from(host, None, remote, app)
+    }
+
+    /// As [`World::connect`], from this address and port: so two hosts can call each other.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::connect`].
+    pub fn connect_from(
+        &mut self,
+        host: HostId,
+        local: Option<SocketAddr>,
+        remote: SocketAddr,
+        app: Box<dyn App>,
+    ) -> Result<usize, Error> {
+        let handle = self.hosts[host.0].engine.connect(local, remote, self.now)?;
         let index = self.hosts[host.0].start(app, handle);
         self.with_alarms(host, |host, now, alarms| host.call(index, now, alarms));
         Ok(index)
@@ -266,7 +288,7 @@ impl World {
             .hosts
             .iter()
             .enumerate()
-            .filter_map(|(index, host)| Some((host.engine.next_deadline()?, HostId(index))));
+            .filter_map(|(index, host)| Some((host.next_deadline()?, HostId(index))));
         let planned = self.agenda.peek().map(|Reverse(entry)| (entry.at, entry.host));
         timers.chain(planned).min().map(|(at, host)| (at.max(self.now), host))
     }
@@ -282,6 +304,7 @@ impl World {
             let Reverse(entry) = self.agenda.pop().expect("just seen");
             self.happen(entry.host, entry.what);
         }
+        self.release_held(at);
         for (host, touched) in self.hosts.iter_mut().zip(&mut self.touched) {
             if host.engine.next_deadline().is_some_and(|deadline| deadline <= at) {
                 host.engine.on_timeout(at);
@@ -290,11 +313,37 @@ impl World {
         }
     }
 
+    /// Lets go on what faults have held back until now.
+    fn release_held(&mut self, at: Instant) {
+        for host in (0..self.hosts.len()).map(HostId) {
+            let faults = self.hosts[host.0].faults.as_ref();
+            if faults.and_then(Faults::next_deadline).is_some_and(|deadline| deadline <= at) {
+                self.arrive(host, None);
+                self.leave(host, None);
+            }
+        }
+    }
+
+    /// A packet reaches a host, and its engine unless a fault strikes it.
+    fn arrive(&mut self, host: HostId, packet: Option<Bytes>) {
+        self.touched[host.0] = true;
+        for packet in self.hosts[host.0].suffer(Way::Rx, packet, self.now) {
+            self.hosts[host.0].engine.on_packet(&packet, self.now);
+        }
+    }
+
+    /// A packet leaves a host's engine, and reaches a wire unless a fault strikes it.
+    fn leave(&mut self, host: HostId, packet: Option<Bytes>) {
+        self.touched[host.0] = true;
+        for packet in self.hosts[host.0].suffer(Way::Tx, packet, self.now) {
+            self.send(host, &packet);
+        }
+    }
+
     fn happen(&mut self, host: HostId, what: What) {
         match what {
             What::Arrival(packet) => {
-                self.touched[host.0] = true;
-                self.hosts[host.0].engine.on_packet(&packet, self.now);
+                self.arrive(host, Some(packet));
             }
             What::Alarm(index) => {
                 self.with_alarms(host, |host, now, alarms| host.wake(index, now, alarms));
@@ -311,7 +360,7 @@ impl World {
             if std::mem::take(&mut self.touched[index]) {
                 let host = HostId(index);
                 self.settle_host(host)?;
-                self.hosts[index].report();
+                self.hosts[index].report(self.now);
                 if self.checks {
                     self.hosts[index].engine.check_invariants();
                 }
@@ -326,7 +375,7 @@ impl World {
             let mut idle = true;
             idle &= !self.with_alarms(host, Host::dispatch);
             while let Some(frame) = self.hosts[host.0].poll_output(self.now) {
-                self.send(host, &frame.to_bytes());
+                self.leave(host, Some(frame.to_bytes()));
                 idle = false;
                 sent += 1;
                 if sent > MOST_AT_ONCE {

@@ -40,6 +40,8 @@ bitflags! {
         /// What an application is to be told without asking, unless it does not want to (RFC 9293 3.9.1.8,
         /// MUST-47, SHLD-20): urgent data, a peer that does not answer, an ICMP error.
         const REPORTS = 1 << 10;
+        /// What was seen of the other end.
+        const PEER = 1 << 11;
     }
 }
 
@@ -207,6 +209,11 @@ pub enum What {
     /// A fault, made on purpose, struck a packet outside of the stack. The connection is known only
     /// if there was one when it struck.
     Fault(Strike),
+    /// The other end of the connection was looked at: the kernel told its state, or a simulated host did.
+    PeerObserved {
+        /// The state that it was in. [`State::Closed`] when there is no such connection (any more).
+        state: State,
+    },
 }
 
 impl What {
@@ -229,6 +236,7 @@ impl What {
             What::PathMtu { .. } | What::MtuProbe { .. } => Mask::PATH,
             What::Call { .. } => Mask::CALLS,
             What::Fault(_) => Mask::FAULTS,
+            What::PeerObserved { .. } => Mask::PEER,
         }
     }
 }

@@ -80,6 +80,7 @@ impl LogLines {
                 format!("{who}: {}{error}", words_of_call(*call))
             }
             What::Fault(strike) => format!("{who}: {}", words_of_strike(strike)),
+            What::PeerObserved { state } => format!("{who}: the peer is in {state}"),
         }
     }
 

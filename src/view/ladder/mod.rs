@@ -11,13 +11,17 @@
 //!
 //! `record` makes rows of events, `rows` keeps them few, `numbers` counts from the SYNs, `render` draws.
 
+mod both;
 mod label;
 mod numbers;
+mod peer;
 mod record;
 mod render;
 mod row;
 mod rows;
+mod sightings;
 mod style;
+mod weave;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -25,7 +29,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use style::Style;
 
+use self::both::BothEnds;
 use self::record::Record;
+use self::render::PeerColumn;
 use crate::trace::{ConnId, Event, Mask, Sink, Strike, What};
 use crate::wire::Flags;
 
@@ -40,12 +46,15 @@ pub struct Limits {
     /// Rows of one connection, give or take a few. When there are more, the first half and the last
     /// half of this number are kept, and one row tells what lay between.
     pub rows: usize,
+    /// Whether the peer's state is shown, too: as [`What::PeerObserved`] tells it, and in between as its
+    /// packets and ours let one reckon it out.
+    pub peer: bool,
 }
 
 impl Default for Limits {
-    /// 1,000 connections of 200 rows.
+    /// 1,000 connections of 200 rows, without the peer's state.
     fn default() -> Self {
-        Limits { connections: 1_000, rows: 200 }
+        Limits { connections: 1_000, rows: 200, peer: false }
     }
 }
 
@@ -99,7 +108,7 @@ impl Ladder {
     /// newline unless there is nothing to show. No line is wider than [`Style::width`].
     #[must_use]
     pub fn render(&self, style: &Style) -> String {
-        let ladders = self.records.iter().map(|(id, record)| render::ladder(*id, record, style));
+        let ladders = self.records.iter().map(|(id, record)| self.drawn(*id, record, style));
         let beyond = (self.beyond > 0).then(|| render::beyond(self.beyond, style));
         ladders.chain(beyond).collect::<Vec<_>>().join("\n")
     }
@@ -107,7 +116,12 @@ impl Ladder {
     /// The ladder of one connection; `None` when there is none.
     #[must_use]
     pub fn render_one(&self, id: ConnId, style: &Style) -> Option<String> {
-        self.records.get(&id).map(|record| render::ladder(id, record, style))
+        self.records.get(&id).map(|record| self.drawn(id, record, style))
+    }
+
+    fn drawn(&self, id: ConnId, record: &Record, style: &Style) -> String {
+        let peer = if self.limits.peer { PeerColumn::Reckoned } else { PeerColumn::Absent };
+        render::ladder(id, record, &record.rows(), peer, style)
     }
 
     /// The record that `event` of connection `id` belongs to, made if there is room.
@@ -121,6 +135,25 @@ impl Ladder {
             self.records.insert(id, record);
         }
         self.records.get_mut(&id)
+    }
+}
+
+/// Both ends.
+impl Ladder {
+    /// A ladder that keeps every row of its connections, to be laid beside that of the other end.
+    #[must_use]
+    pub fn of_one_end() -> Self {
+        let limits = Limits { rows: rows::ALL, ..Limits::default() };
+        Ladder { limits, ..Self::default() }
+    }
+
+    /// The ladders of all connections between two ends, each of which has kept its own, as
+    /// [`Ladder::of_one_end`]: `self` is on the right, `theirs` on the left. A connection that only one of
+    /// them has heard of is drawn, too. `names` are what the left and the right are called.
+    #[must_use]
+    pub fn render_with(&self, theirs: &Ladder, names: [&str; 2], style: &Style) -> String {
+        let both = BothEnds { left: theirs, right: self, names, style };
+        both.render()
     }
 }
 
@@ -177,6 +210,7 @@ impl Sink for Ladder {
             | Mask::TIMERS
             | Mask::FAULTS
             | Mask::PATH
+            | Mask::PEER
     }
 
     fn record(&mut self, event: &Event) {
@@ -200,7 +234,13 @@ impl LadderRecorder {
     /// Records with these limits.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        LadderRecorder(Arc::new(Mutex::new(Ladder::with_limits(limits))))
+        LadderRecorder::of(Ladder::with_limits(limits))
+    }
+
+    /// Records into this ladder.
+    #[must_use]
+    pub fn of(ladder: Ladder) -> Self {
+        LadderRecorder(Arc::new(Mutex::new(ladder)))
     }
 
     /// The ladder, locked: nothing is recorded while the guard lives.

@@ -8,8 +8,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::numbers::Side;
-use super::row::{Direction, Fault, Happening, MomentRow, Row, SegmentRow};
-use super::rows::Rows;
+use super::peer::PeerCell;
+use super::row::{Direction, Fault, Happening, Leg, MomentRow, Row, SegmentRow};
+use super::rows::{self, Rows};
+use super::sightings::Sightings;
 use crate::tcp::{Cause, State, Timer};
 use crate::time::Instant;
 use crate::trace::{
@@ -52,6 +54,7 @@ pub(super) struct Record {
     pub faults: u64,
     rows: Rows,
     pending: Option<Pending>,
+    sightings: Sightings,
 }
 
 /// A row that later events may still belong to.
@@ -101,7 +104,8 @@ impl Record {
             | What::Urgent { .. }
             | What::Unanswered { .. }
             | What::Call { .. }
-            | What::Fault(_) => (None, State::Closed),
+            | What::Fault(_)
+            | What::PeerObserved { .. } => (None, State::Closed),
         };
         Record {
             ends,
@@ -119,7 +123,40 @@ impl Record {
             faults: 0,
             rows: Rows::new(most),
             pending: None,
+            sightings: Sightings::default(),
         }
+    }
+
+    /// What the other end of this connection would have on its record had it heard nothing of it.
+    pub fn mirrored(&self) -> Self {
+        let ends = self.ends.map(|(local, remote, role)| match role {
+            Role::Active => (remote, local, Role::Passive),
+            Role::Passive => (remote, local, Role::Active),
+        });
+        Record {
+            ends,
+            began: self.began,
+            last: self.last,
+            initial: State::Closed,
+            state: State::Closed,
+            cause: None,
+            theirs: self.ours.clone(),
+            ours: self.theirs.clone(),
+            segments_in: 0,
+            segments_out: 0,
+            again: 0,
+            dropped: 0,
+            faults: 0,
+            rows: Rows::new(rows::ALL),
+            pending: None,
+            sightings: Sightings::default(),
+        }
+    }
+
+    /// Whether `other` is of the same connection, kept at the other end.
+    pub fn is_other_end_of(&self, other: &Record) -> bool {
+        let swapped = other.ends.map(|(local, remote, _)| (remote, local));
+        self.ends.is_some_and(|(local, remote, _)| Some((local, remote)) == swapped)
     }
 
     /// Takes one event of this connection.
@@ -136,6 +173,7 @@ impl Record {
             What::NetworkError { problem, .. } => self.on_told(at, Happening::Told(*problem)),
             What::PathMtu { mtu, change } => self.on_told(at, Happening::PathMtu(*mtu, *change)),
             What::Fault(strike) => self.on_fault(at, strike),
+            What::PeerObserved { state } => self.sightings.push(at, *state),
             What::Removed => self.settle(),
             What::Opened { .. }
             | What::Timer { change: TimerChange::Armed { .. } | TimerChange::Cleared, .. }
@@ -151,8 +189,14 @@ impl Record {
         }
     }
 
-    /// The rows so far, with everything that was still pending.
+    /// The rows so far, with everything that was still pending, and the peer's state as far as it is known.
     pub fn rows(&self) -> Vec<Row> {
+        let role = self.ends.map(|(_, _, role)| role);
+        self.sightings.with(role, self.rows_of_ours())
+    }
+
+    /// [`Record::rows`] without the peer.
+    pub fn rows_of_ours(&self) -> Vec<Row> {
         let mut record = self.clone();
         record.settle();
         record.rows.end_run();
@@ -183,7 +227,7 @@ impl Record {
                     return;
                 }
                 let what = Happening::Change(cause);
-                self.pending = Some(Pending::Moment(MomentRow { at, what, state: to }));
+                self.pending = Some(Pending::Moment(MomentRow::ours(at, what, to)));
             }
         }
     }
@@ -217,9 +261,10 @@ impl Record {
             Some(Pending::Moment(moment)) if moment.leads_to(&seg, at) => match moment.what {
                 Happening::Change(cause) => (Some(cause.words()), vec![moment.state]),
                 Happening::Fired(timer) => (Some(timer.words()), Vec::new()),
-                Happening::Dropped(_) | Happening::Told(_) | Happening::PathMtu(..) => {
-                    (None, Vec::new())
-                }
+                Happening::Dropped(_)
+                | Happening::Told(_)
+                | Happening::PathMtu(..)
+                | Happening::Seen => (None, Vec::new()),
             },
             Some(_) | None => (None, Vec::new()),
         };
@@ -255,7 +300,7 @@ impl Record {
                 self.last = at;
                 self.dropped += 1;
                 let what = Happening::Dropped(why);
-                self.pending = Some(Pending::Moment(MomentRow { at, what, state: self.state }));
+                self.pending = Some(Pending::Moment(MomentRow::ours(at, what, self.state)));
             }
         }
     }
@@ -264,7 +309,7 @@ impl Record {
     fn on_told(&mut self, at: Instant, what: Happening) {
         self.settle();
         self.last = at;
-        self.pending = Some(Pending::Moment(MomentRow { at, what, state: self.state }));
+        self.pending = Some(Pending::Moment(MomentRow::ours(at, what, self.state)));
     }
 
     /// A segment of ours has an arrow already; what should have come gets one that says what became
@@ -313,7 +358,7 @@ impl Record {
     fn on_fired(&mut self, at: Instant, timer: Timer) {
         self.settle();
         let what = Happening::Fired(timer);
-        self.pending = Some(Pending::Moment(MomentRow { at, what, state: self.state }));
+        self.pending = Some(Pending::Moment(MomentRow::ours(at, what, self.state)));
     }
 
     /// Turns what is pending into a row.
@@ -352,7 +397,9 @@ impl Record {
         SegmentRow {
             at,
             direction,
+            leg: Leg::Whole,
             flags: seg.flags,
+            numbers: (seg.seq, seg.ack),
             seq,
             ack: seg.flags.contains(Flags::ACK).then(|| receiver.shown(seg.ack)),
             len: seg.len,
@@ -369,6 +416,7 @@ impl Record {
             because,
             state,
             entered,
+            peer: PeerCell::default(),
         }
     }
 }
@@ -399,7 +447,10 @@ impl MomentRow {
             && match self.what {
                 Happening::Change(cause) => is_told_by(cause, seg.flags),
                 Happening::Fired(timer) => makes_a_segment(timer),
-                Happening::Dropped(_) | Happening::Told(_) | Happening::PathMtu(..) => false,
+                Happening::Dropped(_)
+                | Happening::Told(_)
+                | Happening::PathMtu(..)
+                | Happening::Seen => false,
             }
     }
 }
@@ -411,7 +462,8 @@ impl Happening {
             Happening::Change(_)
             | Happening::Dropped(_)
             | Happening::Told(_)
-            | Happening::PathMtu(..) => false,
+            | Happening::PathMtu(..)
+            | Happening::Seen => false,
         }
     }
 }

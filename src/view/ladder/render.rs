@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use super::label::{Columns, Label};
+use super::peer::PeerCell;
 use super::record::Record;
-use super::row::{Direction, Flow, Fold, Happening, MomentRow, Row, SegmentRow};
+use super::row::{Direction, End, Flow, Fold, Happening, Leg, MomentRow, Row, SegmentRow};
 use super::style::{Glyphs, Line, Paint, Style, fit, flow, width};
 use crate::tcp::{Cause, State};
 use crate::time::Instant;
@@ -24,21 +25,37 @@ const AROUND_LABEL: usize = 7;
 /// The blanks around a note.
 const AROUND_NOTE: usize = 2;
 
+/// Whether the peer's state is shown, and how it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PeerColumn<'a> {
+    /// It is not shown.
+    Absent,
+    /// What was seen of it, and what packets tell.
+    Reckoned,
+    /// It told us itself; both ends have names.
+    Told([&'a str; 2]),
+}
+
 /// The title, the rows and the summary of one connection; each line ends with a newline.
-pub(super) fn ladder(id: ConnId, record: &Record, style: &Style) -> String {
-    let rows = record.rows();
-    let canvas = Canvas::new(record, &rows, *style);
-    let mut text = title(id, record, *style);
+pub(super) fn ladder(
+    id: ConnId,
+    record: &Record,
+    rows: &[Row],
+    peer: PeerColumn<'_>,
+    style: &Style,
+) -> String {
+    let canvas = Canvas::new(record, rows, peer, *style);
+    let mut text = title(id, record, peer, *style);
     text.push_str(&canvas.heading(record));
-    text.push_str(&canvas.bare(canvas.glyphs.line, record.initial));
-    for row in &rows {
+    text.push_str(&canvas.first(record, rows));
+    for row in rows {
         text.push_str(&match row {
             Row::Segment(row) => canvas.segment(row),
             Row::Moment(row) => canvas.moment(row),
             Row::Folded(fold) => canvas.fold(fold),
         });
     }
-    text.push_str(&canvas.summary(record));
+    text.push_str(&canvas.summary(record, rows));
     text
 }
 
@@ -49,13 +66,15 @@ pub(super) fn beyond(connections: u64, style: &Style) -> String {
     fit(&text, style.columns(), style.glyphs()) + "\n"
 }
 
-fn title(id: ConnId, record: &Record, style: Style) -> String {
+fn title(id: ConnId, record: &Record, peer: PeerColumn<'_>, style: Style) -> String {
     let glyphs = style.glyphs();
     let mut parts = match record.ends {
         Some((local, remote, role)) => {
-            let (from, to, who) = match role {
-                Role::Active => (local, remote, "(we opened)"),
-                Role::Passive => (remote, local, "(they opened)"),
+            let (from, to, who) = match (role, peer) {
+                (Role::Active, PeerColumn::Told(_)) => (local, remote, ""),
+                (Role::Passive, PeerColumn::Told(_)) => (remote, local, ""),
+                (Role::Active, _) => (local, remote, "(we opened)"),
+                (Role::Passive, _) => (remote, local, "(they opened)"),
             };
             vec![format!("{id}  {from}"), format!("{}  {to}", glyphs.to), who.to_owned()]
         }
@@ -73,10 +92,11 @@ fn title(id: ConnId, record: &Record, style: Style) -> String {
     text
 }
 
-/// The columns of one ladder: time, the peer's lifeline, arrows, our lifeline, our state.
-struct Canvas {
+/// The columns of one ladder: time, the peer's state, its lifeline, arrows, our lifeline, our state.
+struct Canvas<'a> {
     style: Style,
     glyphs: &'static Glyphs,
+    peer: PeerColumn<'a>,
     began: Instant,
     /// Columns of the time.
     time: usize,
@@ -87,20 +107,29 @@ struct Canvas {
     columns: Columns,
 }
 
-impl Canvas {
-    fn new(record: &Record, rows: &[Row], style: Style) -> Self {
+/// One end on one line: what stands on its lifeline, and its state.
+#[derive(Clone, Copy)]
+struct Mark<'a> {
+    line: &'a str,
+    state: Option<State>,
+}
+
+impl<'a> Canvas<'a> {
+    fn new(record: &Record, rows: &[Row], peer: PeerColumn<'a>, style: Style) -> Self {
         let mut canvas = Canvas {
             style,
             glyphs: style.glyphs(),
+            peer,
             began: record.began,
             time: 0,
             decimals: if style.columns() < 80 { 1 } else { 3 },
             middle: 0,
             columns: Columns::default(),
         };
-        canvas.time = width(&canvas.clock(record.last)).max("ms".len());
-        // Two blanks after the time and before the state, and the two lifelines.
-        canvas.middle = style.columns() - canvas.time - 2 - 1 - 1 - 2 - STATE;
+        let last = rows.iter().rev().find_map(Row::at).unwrap_or(record.last).max(record.last);
+        canvas.time = width(&canvas.clock(last)).max("ms".len());
+        // Two blanks after the time and beside each state, and the two lifelines.
+        canvas.middle = style.columns() - canvas.before_peer() - 1 - 1 - 2 - STATE;
         let segments = rows.iter().filter_map(|row| match row {
             Row::Segment(row) => Some(Label::new(row)),
             Row::Moment(_) | Row::Folded(_) => None,
@@ -111,12 +140,20 @@ impl Canvas {
         canvas
     }
 
+    /// Columns before the peer's lifeline.
+    fn before_peer(&self) -> usize {
+        match self.peer {
+            PeerColumn::Absent => self.time + 2,
+            PeerColumn::Reckoned | PeerColumn::Told(_) => self.time + 2 + STATE + 2,
+        }
+    }
+
     /// The columns between the lifelines that would show all of a row.
     fn wanted(&self, row: &Row) -> usize {
         match row {
             Row::Segment(row) => {
-                let note = note(row).map_or(0, |note| width(&note) + AROUND_NOTE);
-                width(&Label::new(row).full(self.columns)) + note + AROUND_LABEL
+                let notes = Notes::of(row).width();
+                width(&Label::new(row).full(self.columns)) + notes + AROUND_LABEL
             }
             Row::Moment(row) => width(&words_of(row.what)) + 2,
             Row::Folded(_) => 0,
@@ -138,62 +175,115 @@ impl Canvas {
             Some((_, _, Role::Passive)) => ("peer (client)", "us (server)"),
             None => ("peer", "us"),
         };
-        let time = self.time;
-        let gap = self.middle + 2 - width(peer);
+        let (time, middle) = (self.time, self.middle);
+        let heading = match self.peer {
+            PeerColumn::Absent => {
+                let gap = middle + 2 - width(peer);
+                format!("{:>time$}  {peer}{us:>gap$}  our state", "ms")
+            }
+            PeerColumn::Reckoned => {
+                let gap = middle + 2 - width(peer);
+                format!("{:>time$}  {:>STATE$}  {peer}{us:>gap$}  our state", "ms", "its state")
+            }
+            PeerColumn::Told([left, right]) => {
+                let gap = middle + 2;
+                format!("{:>time$}  {left:>STATE$}  {:gap$}  {right}", "ms", "")
+            }
+        };
         let mut line = Line::default();
-        line.push(Paint::Dim, format!("{:>time$}  {peer}{us:>gap$}  our state", "ms"));
+        line.push(Paint::Dim, heading);
         line.finish(self.style.color)
     }
 
+    /// The states before anything happened.
+    fn first(&self, record: &Record, rows: &[Row]) -> String {
+        let before = rows.first().and_then(|row| match row {
+            Row::Segment(row) => row.peer.state,
+            Row::Moment(row) => row.peer.state,
+            Row::Folded(fold) => fold.peer,
+        });
+        let line = self.glyphs.line;
+        self.bare(Mark { line, state: before }, Mark { line, state: Some(record.initial) })
+    }
+
     /// A row without anything between the lifelines.
-    fn bare(&self, ours: &str, state: State) -> String {
+    fn bare(&self, peer: Mark<'_>, ours: Mark<'_>) -> String {
         let middle = vec![(Paint::Plain, " ".repeat(self.middle))];
-        self.row("", self.glyphs.line, middle, ours, &state.to_string())
+        self.row("", peer, middle, ours)
     }
 
     fn row(
         &self,
         time: &str,
-        peer: &str,
+        peer: Mark<'_>,
         middle: Vec<(Paint, String)>,
-        ours: &str,
-        state: &str,
+        ours: Mark<'_>,
     ) -> String {
-        let changed = if ours == self.glyphs.change { Paint::Bold } else { Paint::Dim };
+        let paint = |mark: Mark<'_>| match mark.line == self.glyphs.change {
+            true => Paint::Bold,
+            false => Paint::Dim,
+        };
+        let name = |mark: Mark<'_>| mark.state.map(|state| state.to_string()).unwrap_or_default();
         let columns = self.time;
         let mut line = Line::default();
-        line.push(Paint::Plain, format!("{time:>columns$}  ")).push(Paint::Dim, peer);
+        line.push(Paint::Plain, format!("{time:>columns$}  "));
+        if self.peer != PeerColumn::Absent {
+            line.push(paint(peer), format!("{:>STATE$}", name(peer))).push(Paint::Plain, "  ");
+        }
+        line.push(paint(peer), peer.line);
         for (paint, text) in middle {
             line.push(paint, text);
         }
-        line.push(changed, ours).push(Paint::Plain, "  ").push(changed, state);
+        line.push(paint(ours), ours.line).push(Paint::Plain, "  ").push(paint(ours), name(ours));
         line.finish(self.style.color)
     }
 
-    fn segment(&self, row: &SegmentRow) -> String {
-        let (ours, state) = match row.entered.first() {
-            Some(entered) => (self.glyphs.change, *entered),
-            None => (self.glyphs.line, row.state),
+    /// Both ends of a row, line by line: each change has a line of its own.
+    fn marks(&self, peer: &PeerCell, entered: &[State], state: State) -> Vec<[Mark<'_>; 2]> {
+        let line = self.glyphs.line;
+        let theirs: &[State] = if self.peer == PeerColumn::Absent { &[] } else { &peer.entered };
+        let is_told = matches!(self.peer, PeerColumn::Told(_));
+        let lines = theirs.len().max(entered.len()).max(1);
+        let theirs = |index: usize| match theirs.get(index) {
+            Some(state) if is_told || (peer.seen && index + 1 == theirs.len()) => {
+                Mark { line: self.glyphs.change, state: Some(*state) }
+            }
+            Some(state) => Mark { line: self.glyphs.reckoned, state: Some(*state) },
+            None => Mark { line, state: theirs.last().copied().or(peer.state) },
         };
-        let note = note(row);
-        let beside = note.as_deref().is_none_or(|note| self.has_room_for(row, note));
-        let arrow = self.arrow(row, note.as_deref().filter(|_| beside));
+        let ours = |index: usize| match entered.get(index) {
+            Some(state) => Mark { line: self.glyphs.change, state: Some(*state) },
+            None => Mark { line, state: Some(entered.last().copied().unwrap_or(state)) },
+        };
+        (0..lines).map(|index| [theirs(index), ours(index)]).collect()
+    }
+
+    fn segment(&self, row: &SegmentRow) -> String {
+        let marks = self.marks(&row.peer, &row.entered, row.state);
+        let notes = Notes::of(row);
+        let beside = self.has_room_for(row, &notes);
+        let nothing = Notes::default();
+        let arrow = self.arrow(row, if beside { &notes } else { &nothing });
         let arrow = vec![(paint(row), arrow)];
-        let mut text =
-            self.row(&self.clock(row.at), self.glyphs.line, arrow, ours, &state.to_string());
-        if let Some(note) = note.filter(|_| !beside) {
-            let below = vec![(paint(row), self.at_our_side(&note))];
-            text.push_str(&self.row("", self.glyphs.line, below, self.glyphs.line, ""));
+        let [peer, ours] = marks[0];
+        let mut text = self.row(&self.clock(row.at), peer, arrow, ours);
+        if !beside {
+            let mut below = |words: String| {
+                let bare = Mark { line: self.glyphs.line, state: None };
+                text.push_str(&self.row("", bare, vec![(paint(row), words)], bare));
+            };
+            notes.peers.iter().for_each(|note| below(self.at_the_peers_side(note)));
+            notes.ours.iter().for_each(|note| below(self.at_our_side(note)));
         }
-        for state in row.entered.iter().skip(1) {
-            text.push_str(&self.bare(self.glyphs.change, *state));
+        for [peer, ours] in marks.into_iter().skip(1) {
+            text.push_str(&self.bare(peer, ours));
         }
         text
     }
 
-    /// Whether the least that an arrow says leaves room for a note on it.
-    fn has_room_for(&self, row: &SegmentRow, note: &str) -> bool {
-        Label::new(row).least() + width(note) + AROUND_NOTE <= self.room()
+    /// Whether the least that an arrow says leaves room for notes on it.
+    fn has_room_for(&self, row: &SegmentRow, notes: &Notes) -> bool {
+        notes.is_empty() || Label::new(row).least() + notes.width() <= self.room()
     }
 
     /// The columns that an arrow has for text.
@@ -201,21 +291,40 @@ impl Canvas {
         self.middle - AROUND_LABEL
     }
 
-    /// `── SYN  seq 0 ─────►` or `◄─ FIN,ACK  seq 9  ack 4 ──── CLOSE ──`.
-    fn arrow(&self, row: &SegmentRow, note: Option<&str>) -> String {
+    /// `── SYN  seq 0 ─────►` or `◄─ FIN,ACK  seq 9  ack 4 ──── CLOSE ──`; half of it where one row has half
+    /// of the way.
+    fn arrow(&self, row: &SegmentRow, notes: &Notes) -> String {
         let glyphs = self.glyphs;
         let shaft = shaft(row, glyphs);
-        let (tail, head) = match (row.direction, row.dropped.is_some() || row.is_lost()) {
-            (Direction::In, false) => (shaft, glyphs.right),
-            (Direction::In, true) => (shaft, glyphs.cross),
-            (Direction::Out, false) => (glyphs.left, shaft),
-            (Direction::Out, true) => (glyphs.cross, shaft),
+        let fails = row.dropped.is_some() || row.is_lost();
+        let (near, far) = match row.leg {
+            Leg::Whole => (shaft, shaft),
+            Leg::Leaves => (shaft, glyphs.flying),
+            Leg::Arrives(_) => (glyphs.flying, shaft),
+            Leg::Lost => (shaft, shaft),
         };
-        let note = note.map(|note| format!(" {note} ")).unwrap_or_default();
-        let room = self.room() - width(&note);
+        let head = match (row.direction, row.leg) {
+            (_, Leg::Leaves) if !fails => glyphs.flying,
+            (_, _) if fails => glyphs.cross,
+            (Direction::In, _) => glyphs.right,
+            (Direction::Out, _) => glyphs.left,
+        };
+        let (left, right) = match row.direction {
+            Direction::In => (near, far),
+            Direction::Out => (far, near),
+        };
+        let (theirs, ours) = (&notes.peers, &notes.ours);
+        let theirs = theirs.as_ref().map(|note| format!("{left} {note} ")).unwrap_or_default();
+        let ours = ours.as_ref().map(|note| format!(" {note} ")).unwrap_or_default();
+        let room = self.room() - width(&theirs) - width(&ours);
         let label = Label::new(row).within(room, self.columns, glyphs);
-        let fill = shaft.repeat(room + 1 - width(&label));
-        format!("{tail}{shaft} {label} {fill}{note}{shaft}{head}")
+        let fill = room + 1 - width(&label);
+        let fill = left.repeat(fill / 2) + &right.repeat(fill - fill / 2);
+        let text = format!("{label} {theirs}{fill}{ours}");
+        match row.direction {
+            Direction::In => format!("{left}{left} {text}{right}{head}"),
+            Direction::Out => format!("{head}{left} {text}{right}{right}"),
+        }
     }
 
     /// Text that ends beside our lifeline.
@@ -225,16 +334,24 @@ impl Canvas {
         format!("{text:>columns$} ")
     }
 
+    /// Text that begins beside the peer's lifeline.
+    fn at_the_peers_side(&self, text: &str) -> String {
+        let columns = self.middle - 1;
+        let text = fit(text, columns, self.glyphs);
+        format!(" {text:<columns$}")
+    }
+
     fn moment(&self, row: &MomentRow) -> String {
-        let (ours, paint) = match row.what {
-            Happening::Change(_) => (self.glyphs.change, Paint::Bold),
-            Happening::Fired(_)
-            | Happening::Dropped(_)
-            | Happening::Told(_)
-            | Happening::PathMtu(..) => (self.glyphs.line, Paint::Warn),
+        let is_change = matches!(row.what, Happening::Change(_) | Happening::Seen);
+        let words = words_of(row.what);
+        let (text, entered) = match row.end {
+            End::Ours if is_change => (self.at_our_side(&words), &[row.state][..]),
+            End::Ours => (self.at_our_side(&words), &[][..]),
+            End::Peers => (self.at_the_peers_side(&words), &[][..]),
         };
-        let middle = vec![(paint, self.at_our_side(&words_of(row.what)))];
-        self.row(&self.clock(row.at), self.glyphs.line, middle, ours, &row.state.to_string())
+        let paint = if is_change { Paint::Bold } else { Paint::Warn };
+        let [peer, ours] = self.marks(&row.peer, entered, row.state)[0];
+        self.row(&self.clock(row.at), peer, vec![(paint, text)], ours)
     }
 
     fn fold(&self, fold: &Fold) -> String {
@@ -258,12 +375,14 @@ impl Canvas {
             let from = fit(&from, self.middle - width(&to), self.glyphs);
             let gap = self.middle - width(&from);
             let middle = vec![(Paint::Dim, format!("{from}{to:>gap$}"))];
-            text.push_str(&self.row(skip, broken, middle, broken, &fold.state.to_string()));
+            let [peer, ours] =
+                [fold.peer, Some(fold.state)].map(|state| Mark { line: broken, state });
+            text.push_str(&self.row(skip, peer, middle, ours));
         }
         text
     }
 
-    fn summary(&self, record: &Record) -> String {
+    fn summary(&self, record: &Record, rows: &[Row]) -> String {
         let mut counts = vec![
             format!("{} in", words::count(record.segments_in, "segment")),
             format!("{} out", record.segments_out),
@@ -279,8 +398,12 @@ impl Canvas {
         }
         let (sent, received) = (record.ours.octets, record.theirs.octets);
         let data = format!("{} sent, {} received", words::octets(sent), words::octets(received));
-        let parts = [counts.join(", "), data, ending(record)];
-        let indent = self.time + 2;
+        let mut parts = vec![counts.join(", "), data, ending(record)];
+        if self.peer == PeerColumn::Reckoned && rows.iter().any(is_reckoned) {
+            let Glyphs { reckoned, change, .. } = self.glyphs;
+            parts.push(format!("{reckoned} reckoned from the packets, {change} seen"));
+        }
+        let indent = self.before_peer();
         let columns = self.style.columns() - indent;
         let mut text = String::new();
         for line in flow(&parts, "; ", 0, columns, self.glyphs) {
@@ -292,16 +415,46 @@ impl Canvas {
     }
 }
 
-/// What to say at the origin or the end of an arrow, on our side.
-fn note(row: &SegmentRow) -> Option<Cow<'static, str>> {
-    let dropped = row.dropped.map(words::dropped);
-    let note = dropped.or(row.again.map(words::again)).or(row.because);
-    let fault =
-        row.fault.as_ref().map(|fault| format!("{} by '{}'", fault.harm.word(), fault.rule));
-    match (note, fault) {
-        (Some(note), Some(fault)) => Some(format!("{note}, {fault}").into()),
-        (None, Some(fault)) => Some(fault.into()),
-        (note, None) => note.map(Cow::Borrowed),
+/// Whether it has a state of the peer that nobody has seen.
+fn is_reckoned(row: &Row) -> bool {
+    match row {
+        Row::Segment(row) => !(row.peer.entered.is_empty() || row.peer.seen),
+        Row::Moment(_) | Row::Folded(_) => false,
+    }
+}
+
+/// What is to say of an arrow, beside the end that it is about.
+#[derive(Default)]
+struct Notes {
+    peers: Option<Cow<'static, str>>,
+    ours: Option<Cow<'static, str>>,
+}
+
+impl Notes {
+    fn of(row: &SegmentRow) -> Self {
+        let dropped = row.dropped.map(words::dropped);
+        let why = row.again.map(words::again).or(row.because);
+        let fault =
+            row.fault.as_ref().map(|fault| format!("{} by '{}'", fault.harm.word(), fault.rule));
+        let joined = |note: Option<&'static str>| match (note, fault.clone()) {
+            (Some(note), Some(fault)) => Some(format!("{note}, {fault}").into()),
+            (None, Some(fault)) => Some(fault.into()),
+            (note, None) => note.map(Cow::Borrowed),
+        };
+        match row.direction {
+            Direction::In => Notes { peers: why.map(Cow::Borrowed), ours: joined(dropped) },
+            Direction::Out => Notes { peers: None, ours: joined(dropped.or(why)) },
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.peers.is_none() && self.ours.is_none()
+    }
+
+    /// The columns that they take, with what stands around them.
+    fn width(&self) -> usize {
+        let theirs = self.peers.as_ref().map_or(0, |note| width(note) + AROUND_NOTE + 1);
+        theirs + self.ours.as_ref().map_or(0, |note| width(note) + AROUND_NOTE)
     }
 }
 
@@ -337,6 +490,7 @@ fn words_of(what: Happening) -> String {
         Happening::PathMtu(mtu, change) => {
             format!("path MTU {mtu}: {}", words::path_mtu(change))
         }
+        Happening::Seen => "seen in this state".to_owned(),
     }
 }
 

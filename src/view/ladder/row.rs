@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::peer::PeerCell;
+use crate::seq::Seq;
 use crate::tcp::{Cause, State, Timer};
 use crate::time::Instant;
 use crate::trace::{DropReason, Harm, PathMtuChange, Retransmission};
@@ -19,6 +21,24 @@ pub(super) enum Row {
 }
 
 impl Row {
+    /// When it happened; `None` for many rows in one.
+    pub fn at(&self) -> Option<Instant> {
+        match self {
+            Row::Segment(row) => Some(row.at),
+            Row::Moment(row) => Some(row.at),
+            Row::Folded(_) => None,
+        }
+    }
+
+    /// The other end.
+    pub fn peer_cell(&mut self) -> Option<&mut PeerCell> {
+        match self {
+            Row::Segment(row) => Some(&mut row.peer),
+            Row::Moment(row) => Some(&mut row.peer),
+            Row::Folded(_) => None,
+        }
+    }
+
     /// Whether it may be folded with its neighbours: data or an ACK that changed nothing.
     pub fn is_plain(&self) -> bool {
         match self {
@@ -27,11 +47,26 @@ impl Row {
                     && row.entered.is_empty()
                     && row.again.is_none()
                     && row.dropped.is_none()
+                    && !row.is_lost()
                     && row.fault.is_none()
+                    && row.peer.entered.is_empty()
             }
             Row::Moment(_) | Row::Folded(_) => false,
         }
     }
+}
+
+/// How much of its way a segment covers on one row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leg {
+    /// All of it.
+    Whole,
+    /// It leaves; other things happen before it arrives.
+    Leaves,
+    /// It arrives, having left at this moment.
+    Arrives(Instant),
+    /// It leaves, and never arrives.
+    Lost,
 }
 
 /// Which way an arrow points. Our side is on the right.
@@ -48,7 +83,10 @@ pub(super) enum Direction {
 pub(super) struct SegmentRow {
     pub at: Instant,
     pub direction: Direction,
+    pub leg: Leg,
     pub flags: Flags,
+    /// SEG.SEQ and SEG.ACK.
+    pub numbers: (Seq, Seq),
     /// Its first number, counted from its sender's SYN.
     pub seq: i64,
     /// What it acknowledges, counted from the receiver's SYN; `None` without the ACK flag.
@@ -77,6 +115,8 @@ pub(super) struct SegmentRow {
     pub state: State,
     /// The states we entered because of it, or in order to send it.
     pub entered: Vec<State>,
+    /// The other end.
+    pub peer: PeerCell,
 }
 
 impl SegmentRow {
@@ -85,9 +125,15 @@ impl SegmentRow {
         self.direction == Direction::In && self.fault.is_some()
     }
 
-    /// Whether it never arrives, by a fault.
+    /// Whether it never arrives.
     pub fn is_lost(&self) -> bool {
-        self.fault.as_ref().is_some_and(|fault| !fault.harm.spares())
+        self.leg == Leg::Lost || self.fault.as_ref().is_some_and(|fault| !fault.harm.spares())
+    }
+
+    /// The sequence number behind its last.
+    pub fn end(&self) -> Seq {
+        let controls = [Flags::SYN, Flags::FIN].map(|flag| u32::from(self.flags.contains(flag)));
+        self.numbers.0 + self.len + controls[0] + controls[1]
     }
 }
 
@@ -99,13 +145,33 @@ pub(super) struct Fault {
     pub harm: Harm,
 }
 
-/// Something that happened on our side without a segment.
+/// Something that happened at one end without a segment.
 #[derive(Clone, Debug)]
 pub(super) struct MomentRow {
     pub at: Instant,
+    /// At which.
+    pub end: End,
     pub what: Happening,
     /// Our state after it.
     pub state: State,
+    /// The other end.
+    pub peer: PeerCell,
+}
+
+/// One of the two ends of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// On the right.
+    Ours,
+    /// On the left.
+    Peers,
+}
+
+impl MomentRow {
+    /// Something at our end.
+    pub fn ours(at: Instant, what: Happening, state: State) -> Self {
+        MomentRow { at, end: End::Ours, what, state, peer: PeerCell::default() }
+    }
 }
 
 /// What happened.
@@ -121,6 +187,8 @@ pub(super) enum Happening {
     Told(Problem),
     /// The longest packet that we send is another from now on.
     PathMtu(u32, PathMtuChange),
+    /// The peer was found in a state that no packet explains.
+    Seen,
 }
 
 /// Many rows in one.
@@ -144,6 +212,10 @@ pub(super) struct Fold {
     pub changes: u64,
     /// Our state after the last.
     pub state: State,
+    /// What of ours has reached the peer, as far as its ACKs tell and nothing says otherwise.
+    pub reached: Option<Seq>,
+    /// The other end's state after the last.
+    pub peer: Option<State>,
 }
 
 /// Segments one way.
@@ -167,6 +239,8 @@ impl Fold {
             told: 0,
             changes: 0,
             state,
+            reached: None,
+            peer: None,
         }
     }
 
@@ -192,8 +266,10 @@ impl Fold {
                     Happening::Fired(_) => self.fired += 1,
                     Happening::Dropped(_) => self.dropped += 1,
                     Happening::Told(_) | Happening::PathMtu(..) => self.told += 1,
+                    Happening::Seen => {}
                 }
                 self.state = row.state;
+                self.peer = row.peer.after();
             }
             Row::Folded(fold) => self.take_fold(fold),
         }
@@ -213,6 +289,20 @@ impl Fold {
         self.dropped += u64::from(row.dropped.is_some());
         self.changes += row.entered.len() as u64;
         self.state = row.entered.last().copied().unwrap_or(row.state);
+        self.peer = row.peer.after();
+        match row.direction {
+            Direction::In if row.ack.is_some() => self.on_reached(Some(row.numbers.1)),
+            Direction::Out if !row.is_lost() => self.on_reached(Some(row.end())),
+            Direction::In | Direction::Out => {}
+        }
+    }
+
+    fn on_reached(&mut self, place: Option<Seq>) {
+        if let Some(place) = place
+            && self.reached.is_none_or(|reached| reached.lt(place))
+        {
+            self.reached = Some(place);
+        }
     }
 
     fn take_fold(&mut self, other: &Fold) {
@@ -229,5 +319,7 @@ impl Fold {
         self.told += other.told;
         self.changes += other.changes;
         self.state = other.state;
+        self.peer = other.peer;
+        self.on_reached(other.reached);
     }
 }

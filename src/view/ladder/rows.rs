@@ -8,6 +8,9 @@ use crate::tcp::State;
 /// Of a run of plain segments, this many are kept at its beginning and at its end.
 const EDGE: usize = 3;
 
+/// [`Rows::new`] with this many folds nothing.
+pub(super) const ALL: usize = usize::MAX;
+
 /// How far back an arrow may be that a fault struck: the driver tells of it after a batch.
 const RECENT: usize = 16;
 
@@ -25,10 +28,12 @@ pub(super) struct Rows {
     /// The run of plain segments that goes on just now.
     run: Run,
     half: usize,
+    /// Of a run of plain segments, this many are kept at its beginning and at its end.
+    edge: usize,
 }
 
 impl Rows {
-    /// At most `most` rows will be kept, and a few more for the run that goes on.
+    /// At most `most` rows will be kept, and a few more for the run that goes on; of [`ALL`] each.
     pub fn new(most: usize) -> Self {
         Rows {
             head: Vec::new(),
@@ -36,13 +41,14 @@ impl Rows {
             tail: VecDeque::new(),
             run: Run::new(),
             half: (most / 2).max(1),
+            edge: if most == ALL { ALL } else { EDGE },
         }
     }
 
     /// Adds a row at the end.
     pub fn push(&mut self, row: Row) {
         if row.is_plain() {
-            if let Some(row) = self.run.push(row) {
+            if let Some(row) = self.run.push(row, self.edge) {
                 self.keep(row);
             }
         } else {
@@ -122,16 +128,16 @@ impl Run {
     }
 
     /// Adds a row; gives it back when it is one of the first, which are shown as they are.
-    fn push(&mut self, row: Row) -> Option<Row> {
-        if self.begun < EDGE {
+    fn push(&mut self, row: Row, edge: usize) -> Option<Row> {
+        if self.begun < edge {
             self.begun += 1;
             return Some(row);
         }
         self.last.push_back(row);
         // A fold takes a line itself, so that folding begins with two rows at once.
-        let most = if self.between.is_empty() { EDGE + 1 } else { EDGE };
+        let most = if self.between.is_empty() { edge + 1 } else { edge };
         if self.last.len() > most {
-            for row in self.last.drain(..self.last.len() - EDGE) {
+            for row in self.last.drain(..self.last.len() - edge) {
                 self.between.take(&row);
             }
         }

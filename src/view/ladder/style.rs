@@ -37,8 +37,10 @@ pub(super) struct Glyphs {
     pub line: &'static str,
     /// A lifeline where rows are left out.
     pub broken: &'static str,
-    /// Our lifeline where our state changes.
+    /// A lifeline where the state changes.
     pub change: &'static str,
+    /// The peer's, where that was reckoned and not seen.
+    pub reckoned: &'static str,
     /// Arrow heads.
     pub left: &'static str,
     pub right: &'static str,
@@ -48,6 +50,8 @@ pub(super) struct Glyphs {
     pub shaft: &'static str,
     pub shaft_again: &'static str,
     pub shaft_reset: &'static str,
+    /// The part of the way that is on another row.
+    pub flying: &'static str,
     /// In the time column where rows are left out.
     pub skip: &'static str,
     /// From one address to another.
@@ -60,12 +64,14 @@ const UNICODE: Glyphs = Glyphs {
     line: "│",
     broken: "┊",
     change: "●",
+    reckoned: "○",
     left: "◄",
     right: "►",
     cross: "✗",
     shaft: "─",
     shaft_again: "╌",
     shaft_reset: "━",
+    flying: "·",
     skip: "⋮",
     to: "→",
     dots: "…",
@@ -75,12 +81,14 @@ const ASCII: Glyphs = Glyphs {
     line: "|",
     broken: ":",
     change: "*",
+    reckoned: "o",
     left: "<",
     right: ">",
     cross: "x",
     shaft: "-",
     shaft_again: ".",
     shaft_reset: "=",
+    flying: " ",
     skip: ":",
     to: "->",
     dots: "..",

@@ -1,5 +1,7 @@
 //! Ladders of hand-made exchanges: what is drawn, that it fits, and that it does not grow.
 
+mod peer;
+
 use unicode_width::UnicodeWidthStr;
 
 use super::{Ladder, LadderRecorder, Limits, Style};
@@ -446,7 +448,7 @@ fn a_run_is_not_folded_when_that_would_save_no_line() {
 #[test]
 fn a_bad_wire_makes_no_endless_ladder() {
     let mut story = Story::server();
-    story.ladder = Ladder::with_limits(Limits { connections: 1, rows: 20 });
+    story.ladder = Ladder::with_limits(Limits { connections: 1, rows: 20, peer: false });
     for nth in 0..100_000 {
         story.after(9_000).sent(DATA, 1 + nth * 10, 1, 10);
         story.after(9_000).again(Retransmission::Fast, 1 + nth * 10, 1, 10);
@@ -461,7 +463,7 @@ fn a_bad_wire_makes_no_endless_ladder() {
 #[test]
 fn connections_beyond_the_limit_are_counted() {
     let mut story = Story::new(Role::Passive);
-    story.ladder = Ladder::with_limits(Limits { connections: 3, rows: 20 });
+    story.ladder = Ladder::with_limits(Limits { connections: 3, rows: 20, peer: false });
     for id in 1..=10 {
         story.id = id;
         let (local, remote) =

@@ -1,0 +1,67 @@
+//! Ladders of two ends that have each kept their own.
+
+use super::record::Record;
+use super::render::{self, PeerColumn};
+use super::weave::weave;
+use super::{Ladder, Limits, Style, ends_of};
+use crate::tcp::State;
+use crate::trace::ConnId;
+
+/// The two, and how to draw them.
+pub(super) struct BothEnds<'a> {
+    pub left: &'a Ladder,
+    pub right: &'a Ladder,
+    pub names: [&'a str; 2],
+    pub style: &'a Style,
+}
+
+impl BothEnds<'_> {
+    /// Every connection, in the order in which it began.
+    pub fn render(&self) -> String {
+        let mut pairs: Vec<(ConnId, Option<&Record>, Option<&Record>)> = Vec::new();
+        for (id, right) in &self.right.records {
+            let left = self.left.records.values().find(|left| left.is_other_end_of(right));
+            pairs.push((*id, left, Some(right)));
+        }
+        for (id, left) in &self.left.records {
+            if !self.right.records.values().any(|right| left.is_other_end_of(right)) {
+                pairs.push((*id, Some(left), None));
+            }
+        }
+        let began = |(_, left, right): &(ConnId, Option<&Record>, Option<&Record>)| {
+            left.iter().chain(right).map(|record| record.began).min()
+        };
+        pairs.sort_by_key(began);
+        let ladders = pairs.into_iter().map(|(id, left, right)| self.ladder(id, left, right));
+        ladders.collect::<Vec<_>>().join("\n")
+    }
+
+    fn ladder(&self, id: ConnId, left: Option<&Record>, right: Option<&Record>) -> String {
+        let mut record = match (left, right) {
+            (_, Some(right)) => right.clone(),
+            (Some(left), None) => self.unheard_of(left),
+            (None, None) => return String::new(),
+        };
+        if let Some(left) = left {
+            record.began = record.began.min(left.began);
+            record.last = record.last.max(left.last);
+        }
+        let ours = (record.rows_of_ours(), record.initial);
+        let theirs = match left {
+            Some(left) => (left.rows_of_ours(), left.initial),
+            None => (Vec::new(), State::Closed),
+        };
+        let rows = weave(ours, theirs, Limits::default().rows);
+        render::ladder(id, &record, &rows, PeerColumn::Told(self.names), self.style)
+    }
+
+    /// What the right would have on record of a connection of which nothing has reached it: what was lost on
+    /// the way.
+    fn unheard_of(&self, left: &Record) -> Record {
+        let mut record = left.mirrored();
+        let ends = record.ends.map(|(local, remote, _)| (Some(local), Some(remote)));
+        let lost = self.right.strays.iter().filter(|stray| ends_of(stray) == ends);
+        lost.for_each(|event| record.on_event(event));
+        record
+    }
+}

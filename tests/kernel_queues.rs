@@ -81,7 +81,7 @@ fn connections_on_all_queues_may_finish_after_the_signal() {
 /// `established` counts the client's connections that are.
 fn finish_after_the_signal(family: Family, established: &str) {
     let serving = serve(User::Root, "", &["--queues", "2"]);
-    let line = family.of("seq 16 | xargs -P 16 -I{} curl -sS http://192.0.2.2/delay/1500");
+    let line = family.of("seq 16 | xargs -P 16 -I{} curl -sS http://192.0.2.2/delay/3000");
     let client = std::thread::scope(|scope| {
         let client = scope.spawn(|| shell_inside(&serving, &line).ended_with(0));
         kernel_common::poll("curls are connected", || {
@@ -92,7 +92,7 @@ fn finish_after_the_signal(family: Family, established: &str) {
         serving.signal(Signal::TERM);
         client.join().expect("the curls have their answers")
     });
-    assert_eq!(client.out(), "This took 1500 ms.\n".repeat(16), "{client}");
+    assert_eq!(client.out(), "This took 3000 ms.\n".repeat(16), "{client}");
     serving.wait().ended_with(0);
 }
 

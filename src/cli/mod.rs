@@ -11,6 +11,7 @@ mod get;
 mod http_options;
 pub mod namespace;
 mod options;
+mod peers;
 mod quantity;
 mod replay;
 mod run;

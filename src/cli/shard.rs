@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use super::engine::EngineMaker;
 use super::options::Output;
+use super::peers::Peers;
 use super::tcp_options::{FaultPlan, TcpOptions};
 use super::{Failure, exit};
 use crate::device::fault::{Faults, Faulty, Tally};
@@ -47,6 +48,8 @@ pub(super) struct Kit {
 /// What can be seen of the shards, and waited for.
 pub(super) struct Watch {
     pub(super) ladder: LadderRecorder,
+    /// Who looks at the other ends, while there are ladders to show them in.
+    peers: Option<Peers>,
     /// What the faults that were asked for have done.
     faults: Option<Tally>,
     /// Of each shard; of none while nobody looks on, or the engine does not tell.
@@ -88,13 +91,19 @@ impl Kit {
             // However quiet: without it nobody could see the same again.
             let _ = writeln!(io::stderr(), "glass: faults by chance from --seed {seed}");
         }
-        let watch = Watch {
-            ladder: LadderRecorder::new(Limits::default()),
+        let mut watch = Watch {
+            ladder: LadderRecorder::new(Limits { peer: true, ..Limits::default() }),
+            peers: None,
             faults: faults.as_ref().map(|faults| faults.tally.clone()),
             states: Vec::new(),
         };
         let engines = options.engine.maker(options)?;
         let tells = options.engine.has_ladders();
+        if ladders && tells {
+            let events = events.clone().map(|events| Box::new(events) as Box<dyn Sink>);
+            let ladder: Box<dyn Sink> = Box::new(watch.ladder.clone());
+            watch.peers = Peers::watch(events.into_iter().chain([ladder]).collect());
+        }
         Ok(Kit { engines, tells, events, faults, ladders, busy_poll, watch })
     }
 
@@ -108,6 +117,8 @@ impl Kit {
         let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(LogLines::new())];
         if self.ladders {
             sinks.push(Box::new(self.watch.ladder.clone()));
+            let peers = self.watch.peers.iter();
+            sinks.extend(peers.map(|peers| Box::new(peers.clone()) as Box<dyn Sink>));
         }
         if let Some(events) = &self.events {
             sinks.push(Box::new(events.clone()));
@@ -149,6 +160,11 @@ impl Plan {
 }
 
 impl Watch {
+    /// Has the other ends looked at once more, for a ladder that is to be shown now.
+    pub(super) fn finish_looking(&self) {
+        self.peers.iter().for_each(Peers::finish);
+    }
+
     /// Waits until every connection is CLOSED, in `TIME_WAIT` or in one of `also`, for `patience` at
     /// most. Says whether it came to that.
     pub(super) async fn settle(&self, nets: &[Net], also: &[State], patience: Duration) -> bool {
@@ -221,6 +237,7 @@ impl Shard {
 
     /// Stops the stack. What has happened until now has been recorded when this returns.
     pub(super) async fn stop(self) -> LadderRecorder {
+        self.watch.finish_looking();
         self.driver.abort();
         let _ = self.driver.await;
         self.watch.ladder

@@ -149,6 +149,7 @@ impl Shards {
 
     /// The ladder of each connection, in order of their numbers.
     pub(super) fn ladders(&self, style: &Style) -> String {
+        self.watch.finish_looking();
         LadderRecorder::render(&self.watch.ladder, style)
     }
 

@@ -28,6 +28,8 @@ pub struct Row {
     /// Since the first segment; of a line without a time, that of the line before.
     pub ms: f64,
     pub text: String,
+    /// The peer's state after it, and whether it was seen there and then.
+    pub peer: Option<(&'static str, bool)>,
     /// Our state after it.
     pub state: &'static str,
 }
@@ -36,6 +38,13 @@ impl Ladder {
     /// Our states one after the other.
     pub fn states(&self) -> Vec<&'static str> {
         let mut states: Vec<_> = self.rows.iter().map(|row| row.state).collect();
+        states.dedup();
+        states
+    }
+
+    /// The peer's states one after the other.
+    pub fn peers(&self) -> Vec<&'static str> {
+        let mut states: Vec<_> = self.rows.iter().filter_map(|row| Some(row.peer?.0)).collect();
         states.dedup();
         states
     }
@@ -61,17 +70,22 @@ pub fn ladders(text: &str) -> Vec<Ladder> {
         if line.starts_with('#') {
             ladders.push(Ladder { title: line.to_owned(), rows: Vec::new() });
         } else if let Some(ladder) = ladders.last_mut()
-            && let Some((time, rest)) = line.split_once('│')
+            && let Some(lifeline) = line.find(['│', '○', '●', '┊'])
         {
+            let (before_it, rest) = line.split_at(lifeline);
             let before = ladder.rows.last().map_or(0.0, |row| row.ms);
-            let ms = match time.trim() {
-                "" => before,
-                time => time.parse().unwrap_or_else(|_| panic!("a time in ms: {line}")),
-            };
+            let words: Vec<_> = before_it.split_whitespace().collect();
+            let ms = words.first().and_then(|word| word.parse().ok()).unwrap_or(before);
+            let state_of = |word: &str| STATES.into_iter().find(|state| *state == word);
+            let peer = words.last().and_then(|word| state_of(word));
+            let peer = peer.map(|peer| (peer, rest.starts_with('●')));
+            let rest = rest.trim_start_matches(['│', '○', '●', '┊']);
             let last = rest.split_whitespace().next_back().unwrap_or_default();
-            let state = STATES.into_iter().find(|state| *state == last);
-            let state = state.unwrap_or_else(|| panic!("a state at the end: {line}"));
-            ladder.rows.push(Row { ms, text: rest.to_owned(), state });
+            let Some(state) = state_of(last) else {
+                // A note below an arrow, or the legend.
+                continue;
+            };
+            ladder.rows.push(Row { ms, text: rest.to_owned(), peer, state });
         }
     }
     ladders

@@ -219,10 +219,8 @@ impl<'a> Canvas<'a> {
         middle: Vec<(Paint, String)>,
         ours: Mark<'_>,
     ) -> String {
-        let paint = |mark: Mark<'_>| match mark.line == self.glyphs.change {
-            true => Paint::Bold,
-            false => Paint::Dim,
-        };
+        let changes = |mark: Mark<'_>| mark.line == self.glyphs.change;
+        let paint = |mark| if changes(mark) { Paint::Bold } else { Paint::Dim };
         let name = |mark: Mark<'_>| mark.state.map(|state| state.to_string()).unwrap_or_default();
         let columns = self.time;
         let mut line = Line::default();

@@ -14,6 +14,9 @@ use crate::trace::Role;
 /// Within this time of each other a sighting and a packet are of the same moment.
 const SLACK: Duration = Duration::from_millis(2);
 
+/// A packet that the peer has sent may wait for so long until somebody reads it.
+const UNREAD: Duration = Duration::from_millis(50);
+
 /// As many are kept; there are eleven states.
 const MOST: usize = 64;
 
@@ -35,7 +38,9 @@ impl Sightings {
         let mut laid = Laid { peer: Peer::new(role), rows: Vec::new(), ours: State::Closed };
         let mut sightings = self.0.iter().copied().peekable();
         for row in rows {
-            while let Some((at, state)) = sightings.next_if(|(at, _)| is_over(*at, row.at())) {
+            while let Some((at, state)) =
+                sightings.next_if(|(at, state)| is_over(*at, *state, row.at()))
+            {
                 laid.see(at, state);
             }
             laid.push(row);
@@ -45,10 +50,22 @@ impl Sightings {
     }
 }
 
-/// Whether nothing that happens at `now` or later is of the moment of `then`. A fold has no moment: what was
-/// seen before it was seen in it.
-fn is_over(then: Instant, now: Option<Instant>) -> bool {
-    now.is_some_and(|now| now.since(then) > SLACK)
+/// Whether nothing that happens at `now` or later explains why the peer was seen in `state` at `then`. A fold has
+/// no moment: what was seen before it was seen in it.
+fn is_over(then: Instant, state: State, now: Option<Instant>) -> bool {
+    let slack = match state {
+        // Where a packet of its own has taken it.
+        State::SynSent | State::FinWait1 | State::LastAck => UNREAD,
+        State::Closed
+        | State::Listen
+        | State::SynReceived
+        | State::Established
+        | State::FinWait2
+        | State::CloseWait
+        | State::Closing
+        | State::TimeWait => SLACK,
+    };
+    now.is_some_and(|now| now.since(then) > slack)
 }
 
 /// Rows with the peer beside them.
@@ -81,7 +98,7 @@ impl Laid {
 
     /// The peer was seen in `state` at `at`: either that is known, or it gets a row of its own.
     fn see(&mut self, at: Instant, state: State) {
-        let is_near = |row: &Row| row.at().is_none_or(|then| !is_over(then, Some(at)));
+        let is_near = |row: &Row| row.at().is_none_or(|then| at.since(then) <= SLACK);
         let near =
             self.rows.iter_mut().rev().take_while(|row| is_near(row)).filter_map(Row::peer_cell);
         if let Some(cell) = near.into_iter().find(|cell| cell.entered.contains(&state)) {

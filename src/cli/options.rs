@@ -9,6 +9,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use super::addresses::{AddressOptions, Ends};
 use super::tcp_options::TcpOptions;
 use super::terminal::{self, Color};
+use super::tls_options::TlsOptions;
 use super::{Failure, exit};
 use crate::device::{LinkSetup, OffloadMode, Queues};
 use crate::http::CloseAfter;
@@ -199,6 +200,8 @@ pub(super) struct ServerOptions {
         value_parser = max_connections
     )]
     pub(super) max_connections: usize,
+    #[command(flatten)]
+    pub(super) tls: TlsOptions,
 }
 
 /// What answers HTTP.
@@ -222,6 +225,10 @@ impl ServerOptions {
                 format!("--responder by-hand cannot do {option}: {why}; {hint}"),
             ))
         };
+        self.tls.check(self.port)?;
+        if let (Responder::ByHand, Some(option)) = (self.responder, self.tls.what_needs_tls()) {
+            return refuse(option, "it speaks HTTP/1 in plain text, so that all of it can be read");
+        }
         match (self.responder, self.close_after.unwrap_or_default()) {
             (Responder::Axum, _) => Ok(()),
             (Responder::ByHand, _) if dir.is_some() => {

@@ -15,6 +15,7 @@ use super::addresses::Ends;
 use super::options::{Output, ServerOptions, Services, StackOptions};
 use super::server::Server;
 use super::shard::{Kit, Plan, Watch, cannot_start};
+use super::tls_options::Https;
 use super::{Failure, exit};
 use crate::device::Queue;
 use crate::runtime::{Net, ShardThread, serve_per_shard};
@@ -28,6 +29,7 @@ pub(super) struct Site {
     pub(super) options: ServerOptions,
     pub(super) dir: Option<PathBuf>,
     pub(super) services: Services,
+    pub(super) https: Option<Https>,
 }
 
 /// Running shards. Dropping them ends them.
@@ -184,8 +186,9 @@ impl Drop for Shards {
 
 /// Answers on one shard until it is told to end.
 async fn serve(net: Net, site: Arc<Site>, mut line: Line) -> io::Result<()> {
-    let Site { ends, options, dir, services } = &*site;
-    let server = match Server::start(&net, ends, options, dir.as_deref(), services) {
+    let Site { ends, options, dir, services, https } = &*site;
+    let started = Server::start(&net, ends, options, dir.as_deref(), services, https.as_ref());
+    let server = match started {
         Ok(server) => server,
         Err(failure) => {
             let _ = line.started.send(Err(failure));

@@ -1,18 +1,23 @@
 //! The HTTP responder: hyper on any [`Connection`], an axum [`Router`](axum::Router) behind it, and
 //! the closing of the connection in our own hands, so that each state of it can be seen.
 
+mod activity;
 #[expect(clippy::missing_errors_doc, reason = "its main is for the program that it is as well")]
 #[path = "../../examples/http_by_hand.rs"]
 pub mod by_hand;
 mod closing;
 mod files;
+mod http2;
+mod opening;
 mod server;
 mod site;
 mod timer;
+pub mod tls;
 mod watched;
 
 pub use self::closing::{CloseAfter, ParseCloseAfterError};
 pub use self::files::directory;
+pub use self::http2::Http2Limits;
 pub use self::server::{Config, Endpoints, serve};
 pub use self::site::site;
-pub use crate::serving::{Connection, Linger, Listener, Plain, StatusSource};
+pub use crate::serving::{Connection, Linger, Listener, Plain, StatusSource, TlsInfo};

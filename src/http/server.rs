@@ -1,5 +1,5 @@
-//! Serves a router on the connections of a listener: hyper's HTTP/1 on each, and what hyper leaves
-//! to its user: limits in time and number, the end of a connection, the stop.
+//! Serves a router on the connections of a listener: hyper's HTTP/1 on each (HTTP/2 is in `http2`), and
+//! what hyper leaves to its user: limits in time and number, the end of a connection, the stop.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -22,9 +22,13 @@ use tokio::io::AsyncWriteExt;
 use tower::Service;
 
 use super::closing::{self, CloseAfter, Ended, Rules};
+use super::http2::{Http2, Http2Limits};
+use super::opening::{Opening, Speaks};
 use super::timer::ConnectionTimer;
 use super::watched::Watched;
-use crate::serving::{self, Connection, Limits, Linger, Listener, StatusSource, Stop, within};
+use crate::serving::{
+    self, Connection, Limits, Linger, Listener, StatusSource, Stop, TlsInfo, within,
+};
 
 /// How to serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +38,8 @@ pub struct Config {
     /// What a request's head may take to arrive, from when the connection is ready for it; so it
     /// also bounds how long an idle connection is kept. A head that has begun is answered with 408
     /// then. The default is 30 s.
+    ///
+    /// A connection of HTTP/2 may be without a request, or take nothing of its answers, for as long.
     pub header_read_timeout: Duration,
     /// With [`CloseAfter::Delay`] and [`CloseAfter::Never`], when HTTP says that a response is the
     /// last (`Connection: close`): how long the peer is given to close first. The default is 10 s.
@@ -42,6 +48,8 @@ pub struct Config {
     pub linger: Linger,
     /// How many connections at a time, and what they may take to finish at the end.
     pub limits: Limits,
+    /// What a client of HTTP/2 may ask for.
+    pub http2: Http2Limits,
 }
 
 impl Default for Config {
@@ -52,6 +60,7 @@ impl Default for Config {
             peer_closes_within: Duration::from_secs(10),
             linger: Linger::default(),
             limits: Limits::default(),
+            http2: Http2Limits::default(),
         }
     }
 }
@@ -68,7 +77,8 @@ pub struct Endpoints {
 /// Answers on each connection of `listener` with `router`, until `stop` is given and the
 /// connections have finished, for which they have `config.limits.grace`.
 ///
-/// Requests carry two extensions, [`Endpoints`] and [`StatusSource`]. A client that closes its side
+/// Requests carry two extensions, [`Endpoints`] and [`StatusSource`], and a third, [`TlsInfo`], where
+/// they come by TLS. Who begins as a client of HTTP/2 does is answered in HTTP/2. A client that closes its side
 /// behind its request gets its answer. No error ends this: those of one connection are logged and
 /// end it alone.
 pub async fn serve<L: Listener>(listener: L, router: Router, config: Config, stop: Stop) {
@@ -76,20 +86,23 @@ pub async fn serve<L: Listener>(listener: L, router: Router, config: Config, sto
     let responder = Arc::new(Responder::new(router, &config));
     let watching = stop.clone();
     serving::accept(listener, limits, stop, move |connection| {
-        Arc::clone(&responder).answer(connection, watching.clone())
+        Arc::clone(&responder).answer(connection, Speaks::AsItBegins, watching.clone())
     })
     .await;
 }
 
 /// What all connections share.
-struct Responder {
+pub(super) struct Responder {
     protocol: http1::Builder,
+    http2: Http2,
+    /// HTTP/2 also for clients that have not agreed on it before.
+    http2_unasked: bool,
     router: Router,
-    rules: Rules,
+    pub(super) rules: Rules,
 }
 
 impl Responder {
-    fn new(router: Router, config: &Config) -> Self {
+    pub(super) fn new(router: Router, config: &Config) -> Self {
         let mut protocol = http1::Builder::new();
         protocol
             .half_close(true)
@@ -100,13 +113,21 @@ impl Responder {
             peer_closes_within: config.peer_closes_within,
             linger: config.linger,
         };
-        Responder { protocol, router, rules }
+        let keeps_alive = config.close_after.keeps_alive();
+        let http2 =
+            Http2::new(&config.http2, keeps_alive, config.header_read_timeout, rules.linger.quiet);
+        Responder { protocol, http2, http2_unasked: config.http2.unasked, router, rules }
     }
 
     /// The whole life of one connection.
-    async fn answer<C: Connection>(self: Arc<Self>, connection: C, stop: Stop) {
+    pub(super) async fn answer<C: Connection>(
+        self: Arc<Self>,
+        connection: C,
+        speaks: Speaks,
+        stop: Stop,
+    ) {
         let peer = connection.peer_addr();
-        let (mut stream, end) = self.converse(connection, stop.clone()).await;
+        let (mut stream, end) = self.speak(connection, speaks, stop.clone()).await;
         if let Some(error) = &end.error {
             log::debug!("{peer}: {error}");
         }
@@ -120,8 +141,45 @@ impl Responder {
     }
 
     /// Speaks HTTP until that is over, and gives the connection back, still open on our side.
-    async fn converse<C: Connection>(&self, connection: C, mut stop: Stop) -> (C, End) {
-        let exchange = Exchange::new(&self.router, &connection);
+    async fn speak<C: Connection>(&self, connection: C, speaks: Speaks, stop: Stop) -> (C, End) {
+        let mut opening = match speaks {
+            Speaks::AsItBegins if self.http2_unasked => Opening::undecided(connection),
+            Speaks::AsItBegins | Speaks::Http1 | Speaks::Http2 => Opening::open(connection),
+        };
+        if speaks != Speaks::Http2 {
+            let (back, end) = self.converse(opening, stop.clone()).await;
+            opening = back;
+            if !opening.turn_to_http2() {
+                if opening.is_tls() {
+                    let peer = opening.get_ref().peer_addr();
+                    log::debug!("{peer}: speaks TLS to the port of plain HTTP");
+                }
+                return (opening.into_inner(), end);
+            }
+        }
+        // On the heap, so that a connection of HTTP/1 need not have the room for it.
+        Box::pin(self.converse_in_http2(opening, stop)).await
+    }
+
+    /// Speaks HTTP/2 until that is over, and gives the connection back, still open on our side.
+    async fn converse_in_http2<C: Connection>(
+        &self,
+        mut stream: Opening<C>,
+        stop: Stop,
+    ) -> (C, End) {
+        let exchange = Exchange::new(&self.router, stream.get_ref());
+        let respond = |request| exchange.respond(request);
+        let (how, error) = self.http2.converse(&mut stream, respond, stop).await;
+        (stream.into_inner(), End { how, error, head_was_late: false })
+    }
+
+    /// Speaks HTTP/1 until that is over, and gives the connection back, still open on our side.
+    async fn converse<C: Connection>(
+        &self,
+        connection: Opening<C>,
+        mut stop: Stop,
+    ) -> (Opening<C>, End) {
+        let exchange = Exchange::new(&self.router, connection.get_ref());
         let ends_with_our_fin = Arc::clone(&exchange.ends_with_our_fin);
         let service = service_fn(move |request| exchange.respond(request));
         let io = TokioIo::new(Watched::new(connection));
@@ -141,7 +199,7 @@ impl Responder {
             Pin::new(&mut http).graceful_shutdown();
         };
         let parts = http.into_parts();
-        let stream = parts.io.into_inner();
+        let mut stream = parts.io.into_inner();
         let error = outcome.err();
         let timed_out = error.as_ref().is_some_and(hyper::Error::is_timeout);
         let how = if stream.peer_closed() {
@@ -153,7 +211,8 @@ impl Responder {
         } else {
             Ended::LastResponse
         };
-        let head_was_late = timed_out && !parts.read_buf.is_empty() && !stream.is_writing();
+        let has_begun = !parts.read_buf.is_empty() || stream.get_mut().has_begun();
+        let head_was_late = timed_out && has_begun && !stream.is_writing();
         (stream.into_inner(), End { how, error, head_was_late })
     }
 }
@@ -178,6 +237,7 @@ struct Exchange {
     router: Router,
     endpoints: Endpoints,
     status: StatusSource,
+    tls: Option<TlsInfo>,
     /// The last response can only end with our FIN.
     ends_with_our_fin: Arc<AtomicBool>,
 }
@@ -188,6 +248,7 @@ impl Exchange {
             router: router.clone(),
             endpoints: Endpoints { local: connection.local_addr(), remote: connection.peer_addr() },
             status: connection.status_source(),
+            tls: connection.tls_info(),
             ends_with_our_fin: Arc::new(AtomicBool::new(false)),
         }
     }
@@ -198,6 +259,9 @@ impl Exchange {
     ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Unpin + use<> {
         request.extensions_mut().insert(self.endpoints);
         request.extensions_mut().insert(self.status.clone());
+        if let Some(tls) = &self.tls {
+            request.extensions_mut().insert(tls.clone());
+        }
         let version = request.version();
         let ends_with_our_fin = Arc::clone(&self.ends_with_our_fin);
         self.router.clone().call(request).map_ok(move |mut response| {

@@ -12,6 +12,9 @@ mod client;
 mod frames;
 #[path = "http_tls/handshake.rs"]
 mod handshake;
+#[allow(dead_code, reason = "the other family is for tests that use addresses")]
+#[path = "common/hosts.rs"]
+mod hosts;
 #[path = "http_tls/http2.rs"]
 mod http2;
 #[path = "http_tls/world.rs"]

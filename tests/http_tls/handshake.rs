@@ -170,15 +170,6 @@ async fn an_end_is_said_inside_and_outside_and_a_half_close_gets_its_answer() {
         stream.write_all(&notice).await.unwrap();
         client.expect_close().await;
 
-        // It ends both, and has left: nothing is said to nobody, which would draw a reset.
-        let (mut client, _server) = world.https(&world.client(version, &[])).await;
-        client.get("/hello").await;
-        client.close().await;
-        let mut rest = Vec::new();
-        let stream = client.stream.get_mut().get_mut().0;
-        stream.read_to_end(&mut rest).await.unwrap();
-        assert_eq!(rest, b"", "our FIN alone");
-
         // The client ends with a FIN alone, as many do.
         let (mut client, _server) = world.https(&world.client(version, &[])).await;
         client.send("GET /hello HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -197,8 +188,7 @@ async fn a_delay_is_counted_from_the_peers_end() {
     client.get("/hello").await;
     let start = Instant::now();
     client.close().await;
-    let stream = client.stream.get_mut().get_mut().0;
-    assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 0);
+    client.expect_close().await;
     assert_eq!(start.elapsed(), Duration::from_millis(500));
 }
 

@@ -22,7 +22,7 @@ const FIN_FOLLOWS_WITHIN: Duration = Duration::from_millis(10);
 /// What is read and written here is the text inside. Shutting it down says so to the peer, inside and
 /// outside: `close_notify`, then FIN.
 ///
-/// Not so where the peer has ended both at a time when nothing was to be said. RFC 8446 6.1 would have us send
+/// Not so where the peer is known to have ended both when it had all that we had to say. RFC 8446 6.1 would have us send
 /// `close_notify` all the same, but whoever closes like this has mostly left, and a kernel that gets octets for
 /// a program that has left answers with RST: each connection would seem to end with a failure.
 #[derive(Debug)]
@@ -30,8 +30,8 @@ pub(super) struct TlsStream<C> {
     stream: server::TlsStream<Opening<C>>,
     /// The peer has ended its side.
     ended: bool,
-    /// We have waited for the peer since we said something last.
-    waited: bool,
+    /// By then it had acknowledged all that we had said, and we have said nothing since.
+    had_all: bool,
     farewell: Farewell,
     local: SocketAddr,
     peer: SocketAddr,
@@ -76,7 +76,7 @@ impl<C> TlsStream<C> {
         TlsStream {
             stream,
             ended: false,
-            waited: false,
+            had_all: false,
             farewell: Farewell::Open,
             local,
             peer,
@@ -90,7 +90,7 @@ impl<C: Connection> TlsStream<C> {
     /// Finds out whether anybody is there to hear of the end.
     fn poll_farewell(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let (opening, session) = self.stream.get_mut();
-        if !self.ended || !self.waited || session.wants_write() {
+        if !self.had_all || session.wants_write() {
             self.farewell = Farewell::Due;
         }
         loop {
@@ -167,16 +167,15 @@ impl<C: Connection> AsyncRead for TlsStream<C> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let outcome = Pin::new(&mut self.stream).poll_read(cx, buf);
-        self.waited |= outcome.is_pending();
-        match ready!(outcome) {
+        match ready!(Pin::new(&mut self.stream).poll_read(cx, buf)) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 log::debug!("{}: closed without close_notify", self.peer);
             }
             outcome => outcome?,
         }
-        if buf.filled().len() == before && buf.remaining() > 0 {
+        if buf.filled().len() == before && buf.remaining() > 0 && !self.ended {
             self.ended = true;
+            self.had_all = self.status.ask().is_some_and(|told| told.status.in_flight == 0);
         }
         Poll::Ready(Ok(()))
     }
@@ -188,7 +187,7 @@ impl<C: Connection> AsyncWrite for TlsStream<C> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.waited = false;
+        self.had_all = false;
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
@@ -197,7 +196,7 @@ impl<C: Connection> AsyncWrite for TlsStream<C> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.waited = false;
+        self.had_all = false;
         Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
     }
 

@@ -12,7 +12,6 @@ mod client;
 mod frames;
 #[path = "http_tls/handshake.rs"]
 mod handshake;
-#[allow(dead_code, reason = "the other family is for tests that use addresses")]
 #[path = "common/hosts.rs"]
 mod hosts;
 #[path = "http_tls/http2.rs"]

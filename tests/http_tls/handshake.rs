@@ -190,6 +190,14 @@ async fn a_delay_is_counted_from_the_peers_end() {
     client.close().await;
     client.expect_close().await;
     assert_eq!(start.elapsed(), Duration::from_millis(500));
+
+    // A FIN without close_notify is an end as well.
+    let (mut client, _server) = world.https(&world.client(BOTH[1], &[])).await;
+    client.get("/hello").await;
+    let start = Instant::now();
+    client.stream.get_mut().get_mut().0.shutdown().await.unwrap();
+    client.expect_close().await;
+    assert_eq!(start.elapsed(), Duration::from_millis(500));
 }
 
 #[tokio::test(start_paused = true)]
@@ -197,6 +205,7 @@ async fn a_connection_that_asks_for_nothing_is_closed_when_we_stop() {
     let world = World::new();
     let (mut stream, server) = world.connect();
     stream.write_all(&[22, 3, 1]).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
     let start = Instant::now();
     server.stopper.stop();
     assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 0);

@@ -17,6 +17,7 @@ package_of() {
         c++) echo g++ ;;
         ip | ss) echo iproute2 ;;
         nc) echo netcat-openbsd ;;
+        h2load) echo nghttp2-client ;;
         ping) echo iputils-ping ;;
         ps) echo procps ;;
         setcap) echo libcap2-bin ;;

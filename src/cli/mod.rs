@@ -22,6 +22,7 @@ mod shards;
 mod sim;
 mod tcp_options;
 mod terminal;
+mod tls_options;
 mod wire;
 
 use std::fmt;

@@ -10,6 +10,7 @@ use super::addresses::{AddressOptions, Ends};
 use super::http_options::HttpOptions;
 use super::tcp_options::TcpOptions;
 use super::terminal::{self, Color};
+use super::tls_options::TlsOptions;
 use super::{Failure, exit};
 use crate::device::{LinkSetup, OffloadMode, Queues};
 use crate::http::CloseAfter;
@@ -203,6 +204,8 @@ pub(super) struct ServerOptions {
     pub(super) max_connections: usize,
     #[command(flatten)]
     pub(super) http: HttpOptions,
+    #[command(flatten)]
+    pub(super) tls: TlsOptions,
 }
 
 /// What answers HTTP.
@@ -235,6 +238,10 @@ impl ServerOptions {
             ))
         };
         self.http.check(self.close_after)?;
+        self.tls.check(self.port)?;
+        if let (Responder::ByHand, Some(option)) = (self.responder, self.tls.what_needs_tls()) {
+            return refuse(option, "it speaks HTTP/1 in plain text, so that all of it can be read");
+        }
         let beyond = self.http.beyond_the_responder_by_hand();
         match (self.responder, self.closes()) {
             (Responder::Axum, _) => Ok(()),

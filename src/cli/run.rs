@@ -13,6 +13,7 @@ use super::child::{Child, end_leftovers};
 use super::namespace;
 use super::options::{Output, ServerOptions, Services, StackOptions, Usual, services};
 use super::shards::{Shards, Site};
+use super::tls_options::TrustFile;
 use super::{Failure, exit, runtime};
 use crate::device::{OffloadMode, Queue, Queues, setup};
 use crate::http::CloseAfter;
@@ -33,7 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
     Examples:\n  glass run -- curl -sS http://192.0.2.2/hello\n  \
     glass run -- curl -sS 'http://[2001:db8::2]/hello'\n  \
     glass run --close-after 500 -- curl -sS http://192.0.2.2/hello\n  \
-    glass run -- sh -c 'echo hi | nc -N 192.0.2.2 7'"
+    glass run -- sh -c 'echo hi | nc -N 192.0.2.2 7'\n  \
+    glass run --tls -- curl -sS https://192.0.2.2/connection"
 )]
 pub(super) struct Run {
     /// Serve this directory instead of the built-in site
@@ -75,6 +77,7 @@ impl Run {
         let failed =
             |error| Failure::new(exit::RUN_FAILED, format!("cannot set the loopback up: {error}"));
         setup::loopback_up().await.map_err(failed)?;
+        let https = self.server.tls.prepare(&ends.ours)?;
         let queues = Queue::create("glass0", &link).await?;
         // A SIGHUP goes to CMD.
         let log = OpenLog::open(&self.server.http, &[SignalKind::user_defined1()])?;
@@ -84,6 +87,7 @@ impl Run {
             dir: self.dir.clone(),
             services: self.services.clone(),
             log: log.log(),
+            https: https.clone(),
         };
         let ladders = !output.quiet && self.stack.tcp.engine.has_ladders();
         let shards = Shards::start(queues, site, &self.stack, ladders).await?;
@@ -93,7 +97,13 @@ impl Run {
             ends.hosts_in_words()
         ));
 
-        let code = self.run_command(output).await?;
+        let trust = https.as_ref().map(|https| https.trust_file(&self.server.tls)).transpose()?;
+        let trust = trust.flatten();
+        if let Some(https) = &https {
+            let trusted = if trust.is_some() { "; CMD's curl trusts it" } else { "" };
+            output.note(format_args!("HTTPS with {}{trusted}", https.words));
+        }
+        let code = self.run_command(trust.as_ref(), output).await?;
 
         let (also, patience) = self.what_to_wait_for();
         if !shards.settle(&also, self.stack.tcp.patience(patience)).await {
@@ -108,10 +118,13 @@ impl Run {
         Ok(code)
     }
 
-    async fn run_command(&self, output: &Output) -> Result<u8, Failure> {
+    async fn run_command(&self, trust: Option<&TrustFile>, output: &Output) -> Result<u8, Failure> {
         // A `glass get` in CMD is the other half of what there is to see: it shows its side too.
-        let environment: &[_] = if output.quiet { &[] } else { &[("GLASS_LADDER", "true")] };
-        let mut child = Child::spawn(&self.command, environment)
+        let ladder = (!output.quiet).then_some(("GLASS_LADDER", "true"));
+        let path = trust.and_then(|trust| trust.path.to_str());
+        let trust = path.into_iter().flat_map(|path| TrustFile::VARIABLES.map(|name| (name, path)));
+        let environment: Vec<_> = ladder.into_iter().chain(trust).collect();
+        let mut child = Child::spawn(&self.command, &environment)
             .map_err(|error| Failure::new(error.exit_code(), error))?;
         let code = child.wait().await;
         let leftovers = end_leftovers().await;

@@ -1,19 +1,19 @@
 //! `glass serve`: answers on a TUN of this host until it is stopped.
 
-use std::io::Write;
-use std::net::SocketAddr;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::access_log::OpenLog;
 use super::addresses::Ends;
 use super::options::{
-    Output, ServerOptions, Services, StackOptions, Usual, authority, services, usual_queues,
+    Output, ServerOptions, Services, StackOptions, Usual, services, usual_queues,
 };
 use super::shards::{Shards, Site};
+use super::tls_options::Https;
 use super::{Failure, exit, runtime};
 use crate::device::{LinkSetup, OffloadMode, Queue, TunError};
 
@@ -55,38 +55,47 @@ impl Serve {
         let failed = |error| Failure::new(exit::FAILURE, format!("cannot watch signals: {error}"));
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let mut hang_up = self.hang_up().map_err(failed)?;
 
         let usual = Usual { offload: OffloadMode::Auto, queues: usual_queues() };
         let ends = self.stack.ends()?.with_what_the_kernel_has(output)?;
         let (queues, ends) = self.open(ends, usual, output).await?;
-        let addr = ends.ours[0];
         let log =
             OpenLog::open(&self.server.http, &[SignalKind::user_defined1(), SignalKind::hangup()])?;
+        let https = self.server.tls.prepare(&ends.ours)?;
+        let urls = self.server.tls.urls(ends.ours[0], self.server.port);
         let site = Site {
             ends,
             options: self.server.clone(),
             dir: self.dir.clone(),
             services: self.services.clone(),
             log: log.log(),
+            https: https.clone(),
         };
         let mut shards = Shards::start(queues, site, &self.stack, false).await?;
-        let web = authority(SocketAddr::new(addr, self.server.port));
+        let url = urls.first().expect("one of HTTP and HTTPS is on");
         let queues = match shards.count() {
             1 => String::new(),
             count => format!(" ({count} queues)"),
         };
         output.note(format_args!(
-            "{} on {}{queues}; try: curl http://{web}/ (from this host; the kernel's ss does not list these \
-             connections, http://{web}/connection shows its own). Ctrl-C stops",
+            "{} on {}{queues}; try: curl {url} (from this host; the kernel's ss does not list these \
+             connections, {url}connection shows its own). Ctrl-C stops",
             shards.summary, self.tun,
         ));
+        if let Some(https) = &https {
+            output.note(format_args!("HTTPS with {}", https.words));
+        }
         // For scripts: one line on stdout once it answers.
-        let _ = writeln!(std::io::stdout(), "http://{web}/");
+        let _ = writeln!(std::io::stdout(), "{url}");
 
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            failure = shards.failure() => return Err(failure),
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => break,
+                _ = terminate.recv() => break,
+                () = hang_up.recv() => self.read_certificate_again(https.as_ref(), output),
+                failure = shards.failure() => return Err(failure),
+            }
         }
         output.note("stopping: connections may finish; the same signal again ends at once");
         let finished = async {
@@ -104,6 +113,22 @@ impl Serve {
 }
 
 impl Serve {
+    /// SIGHUP, where it has a meaning; elsewhere it ends the program, as usual.
+    fn hang_up(&self) -> io::Result<HangUp> {
+        let has_a_meaning = self.server.tls.reads_files();
+        has_a_meaning.then(|| signal(SignalKind::hangup())).transpose().map(HangUp)
+    }
+
+    fn read_certificate_again(&self, https: Option<&Https>, output: &Output) {
+        let Some(https) = https else { return };
+        match self.server.tls.reload(https) {
+            Ok(fingerprint) => {
+                output.note(format_args!("the certificate is now SHA-256 {fingerprint}"));
+            }
+            Err(failure) => log::warn!("the certificate stays as it was: {}", failure.message),
+        }
+    }
+
     /// Opens the TUN; without IPv6, and saying so, if that is what stands in the way and nobody has asked
     /// for it.
     async fn open(
@@ -130,6 +155,20 @@ impl Serve {
             // What was wrong with both says all that is to be mended.
             Err(TunError::Unfit { .. } | TunError::AddressTaken { .. }) => Err(error.into()),
             Err(other) => Err(other.into()),
+        }
+    }
+}
+
+/// A signal that may have no meaning.
+struct HangUp(Option<Signal>);
+
+impl HangUp {
+    async fn recv(&mut self) {
+        match &mut self.0 {
+            Some(signal) => {
+                signal.recv().await;
+            }
+            None => std::future::pending().await,
         }
     }
 }

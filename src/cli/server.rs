@@ -1,13 +1,14 @@
 //! What answers on a stack: HTTP, and the small services.
 
 use std::fmt::Write;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use tokio::task::JoinSet;
 
 use super::addresses::Ends;
-use super::options::{Responder, ServerOptions, Services, authority};
+use super::options::{Responder, ServerOptions, Services};
+use super::tls_options::Https;
 use super::{Failure, exit};
 use crate::http;
 use crate::runtime::{Net, TcpListener, clock};
@@ -31,6 +32,7 @@ impl Server {
         dir: Option<&Path>,
         wanted: &Services,
         log: Option<&http::AccessLog>,
+        https: Option<&Https>,
     ) -> Result<Server, Failure> {
         let (stopper, stop) = stop();
         let mut tasks = JoinSet::new();
@@ -49,10 +51,18 @@ impl Server {
                     limits,
                     bounds: options.http.bounds(),
                     access_log: log.cloned(),
+                    http2: options.tls.http2(),
                     ..http::Config::default()
                 };
-                let listener = listen(net, web)?;
-                tasks.spawn(http::serve(listener, router, config, stop.clone()));
+                if let Some(Https { tls, .. }) = https {
+                    let listener = listen(net, SocketAddr::new(ends.any(), options.tls.port()))?;
+                    let (router, config, tls) = (router.clone(), config.clone(), tls.clone());
+                    tasks.spawn(http::tls::serve(listener, router, config, tls, stop.clone()));
+                }
+                if let Some(router) = options.tls.on_the_plain_port(router) {
+                    let listener = listen(net, web)?;
+                    tasks.spawn(http::serve(listener, router, config, stop.clone()));
+                }
             }
             Responder::ByHand => {
                 let listener = listen(net, web)?;
@@ -60,9 +70,8 @@ impl Server {
                 tasks.spawn(http::by_hand::serve(listener, most, keep_alive, stop.clone()));
             }
         }
-        let url =
-            |addr: &IpAddr| format!("http://{}/", authority(SocketAddr::new(*addr, options.port)));
-        let mut summary = ends.ours.iter().map(url).collect::<Vec<_>>().join(" and ");
+        let urls = ends.ours.iter().flat_map(|addr| options.tls.urls(*addr, options.port));
+        let mut summary = urls.collect::<Vec<_>>().join(" and ");
         for service in &wanted.0 {
             let listener = listen(net, SocketAddr::new(ends.any(), service.port()))?;
             let config = services::Config::new(clock::time_of_day);
@@ -81,7 +90,7 @@ impl Server {
 
 fn listen(net: &Net, addr: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(net, addr).map_err(|error| {
-        let hint = "choose another --port, or fewer --services";
+        let hint = "choose another --port or --tls-port, or fewer --services";
         Failure::new(exit::USAGE, format!("cannot listen on {addr}: {error}; {hint}"))
     })
 }

@@ -15,6 +15,7 @@ use super::addresses::Ends;
 use super::options::{Output, ServerOptions, Services, StackOptions};
 use super::server::Server;
 use super::shard::{Kit, Plan, Watch, cannot_start};
+use super::tls_options::Https;
 use super::{Failure, exit};
 use crate::device::Queue;
 use crate::http::AccessLog;
@@ -30,6 +31,7 @@ pub(super) struct Site {
     pub(super) dir: Option<PathBuf>,
     pub(super) services: Services,
     pub(super) log: Option<AccessLog>,
+    pub(super) https: Option<Https>,
 }
 
 /// Running shards. Dropping them ends them.
@@ -187,8 +189,9 @@ impl Drop for Shards {
 
 /// Answers on one shard until it is told to end.
 async fn serve(net: Net, site: Arc<Site>, mut line: Line) -> io::Result<()> {
-    let Site { ends, options, dir, services, log } = &*site;
-    let server = match Server::start(&net, ends, options, dir.as_deref(), services, log.as_ref()) {
+    let Site { ends, options, dir, services, log, https } = &*site;
+    let (dir, log, https) = (dir.as_deref(), log.as_ref(), https.as_ref());
+    let server = match Server::start(&net, ends, options, dir, services, log, https) {
         Ok(server) => server,
         Err(failure) => {
             let _ = line.started.send(Err(failure));

@@ -20,7 +20,7 @@ use super::arriving::{Account, Arriving};
 use super::bounds::Bounds;
 use super::manners::{self, Target};
 use super::progress::Progress;
-use crate::serving::{Connection, StatusSource};
+use crate::serving::{Connection, StatusSource, TlsInfo};
 
 /// The addresses of the connection a request came by: an extension of each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,7 @@ pub(super) struct Exchange {
     router: Router,
     endpoints: Endpoints,
     status: StatusSource,
+    tls: Option<TlsInfo>,
     pub(super) progress: Arc<Progress>,
     pub(super) log: Option<ConnectionLog>,
 }
@@ -51,6 +52,7 @@ impl Exchange {
             router: router.clone(),
             endpoints: Endpoints { local: connection.local_addr(), remote: connection.peer_addr() },
             status: connection.status_source(),
+            tls: connection.tls_info(),
             progress: Arc::new(Progress::new(bounds)),
             log: log.map(|log| ConnectionLog::new(log, connection)),
         }
@@ -75,6 +77,9 @@ impl Exchange {
             Ok(Target::Resource) => {
                 head.extensions.insert(self.endpoints);
                 head.extensions.insert(self.status.clone());
+                if let Some(tls) = &self.tls {
+                    head.extensions.insert(tls.clone());
+                }
                 let answering = self.router.clone().call(Request::from_parts(head, body));
                 Either::Left(answering.map_ok(move |response| ending.of(response)))
             }

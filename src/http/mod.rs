@@ -2,6 +2,7 @@
 //! the closing of the connection in our own hands, so that each state of it can be seen.
 
 mod access_log;
+mod activity;
 mod arriving;
 mod automatic;
 mod bounds;
@@ -12,12 +13,15 @@ mod closing;
 mod exchange;
 mod files;
 mod head_timer;
+mod http2;
 mod manners;
+mod opening;
 mod progress;
 mod refusal;
 mod server;
 mod site;
 mod timer;
+pub mod tls;
 mod unreadable;
 mod waiting;
 mod watched;
@@ -27,6 +31,7 @@ pub use self::bounds::{Bounds, Pace};
 pub use self::closing::{CloseAfter, ParseCloseAfterError};
 pub use self::exchange::Endpoints;
 pub use self::files::directory;
+pub use self::http2::Http2Limits;
 pub use self::server::{Config, serve};
 pub use self::site::site;
-pub use crate::serving::{Connection, Linger, Listener, Plain, StatusSource};
+pub use crate::serving::{Connection, Linger, Listener, Plain, StatusSource, TlsInfo};

@@ -1,5 +1,5 @@
-//! Serves a router on the connections of a listener: hyper's HTTP/1 on each, and what hyper leaves
-//! to its user: limits in time and number, the end of a connection, the stop.
+//! Serves a router on the connections of a listener: hyper's HTTP/1 on each (HTTP/2 is in `http2`), and
+//! what hyper leaves to its user: limits in time and number, the end of a connection, the stop.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -19,6 +19,8 @@ use super::bounds::Bounds;
 use super::closing::{self, CloseAfter, Ended, Rules};
 use super::exchange::{Exchange, SERVER};
 use super::head_timer::HeadTimer;
+use super::http2::{Http2, Http2Limits};
+use super::opening::{Opening, Speaks};
 use super::refusal::Refusal;
 use super::unreadable;
 use super::watched::Watched;
@@ -39,6 +41,8 @@ pub struct Config {
     pub linger: Linger,
     /// How many connections at a time, and what they may take to finish at the end.
     pub limits: Limits,
+    /// What a client of HTTP/2 may ask for.
+    pub http2: Http2Limits,
     /// Where each request is noted, if anywhere. It costs something only where there is one.
     pub access_log: Option<AccessLog>,
 }
@@ -51,6 +55,7 @@ impl Default for Config {
             peer_closes_within: Duration::from_secs(10),
             linger: Linger::default(),
             limits: Limits::default(),
+            http2: Http2Limits::default(),
             access_log: None,
         }
     }
@@ -59,7 +64,8 @@ impl Default for Config {
 /// Answers on each connection of `listener` with `router`, until `stop` is given and the
 /// connections have finished, for which they have `config.limits.grace`.
 ///
-/// Requests carry two extensions, [`Endpoints`] and [`StatusSource`]. A client that closes its side
+/// Requests carry two extensions, [`Endpoints`] and [`StatusSource`], and a third, [`TlsInfo`], where
+/// they come by TLS. Who begins as a client of HTTP/2 does is answered in HTTP/2. A client that closes its side
 /// behind its request gets its answer. No error ends this: those of one connection are logged and
 /// end it alone.
 pub async fn serve<L: Listener>(listener: L, router: Router, config: Config, stop: Stop) {
@@ -67,27 +73,31 @@ pub async fn serve<L: Listener>(listener: L, router: Router, config: Config, sto
     let responder = Arc::new(Responder::new(router, &config));
     let watching = stop.clone();
     serving::accept(listener, limits, stop, move |connection| {
-        Arc::clone(&responder).answer(connection, watching.clone())
+        Arc::clone(&responder).answer(connection, Speaks::AsItBegins, watching.clone())
     })
     .await;
 }
 
 /// What all connections share.
-struct Responder {
+pub(super) struct Responder {
     protocol: http1::Builder,
+    http2: Http2,
+    /// HTTP/2 also for clients that have not agreed on it before.
+    http2_unasked: bool,
     router: Router,
     bounds: Bounds,
-    rules: Rules,
+    pub(super) rules: Rules,
     log: Option<AccessLog>,
 }
 
 impl Responder {
-    fn new(router: Router, config: &Config) -> Self {
-        let bounds = &config.bounds;
+    pub(super) fn new(router: Router, config: &Config) -> Self {
+        let bounds = config.bounds;
+        let keeps_alive = config.close_after.keeps_alive();
         let mut protocol = http1::Builder::new();
         protocol
             .half_close(true)
-            .keep_alive(config.close_after.keeps_alive())
+            .keep_alive(keeps_alive)
             .header_read_timeout(bounds.idle_timeout)
             .max_header_size(bounds.head_octets);
         // Up to its own bound hyper has no need of the heap for them.
@@ -100,14 +110,20 @@ impl Responder {
             linger: config.linger,
             pace: bounds.response_pace,
         };
-        let log = config.access_log.clone();
-        Responder { protocol, router, bounds: *bounds, rules, log }
+        let http2 = Http2::new(&config.http2, keeps_alive, bounds.idle_timeout, rules.linger.quiet);
+        let (http2_unasked, log) = (config.http2.unasked, config.access_log.clone());
+        Responder { protocol, http2, http2_unasked, router, bounds, rules, log }
     }
 
     /// The whole life of one connection.
-    async fn answer<C: Connection>(self: Arc<Self>, connection: C, stop: Stop) {
+    pub(super) async fn answer<C: Connection>(
+        self: Arc<Self>,
+        connection: C,
+        speaks: Speaks,
+        stop: Stop,
+    ) {
         let peer = connection.peer_addr();
-        let (mut stream, end) = self.converse(connection, stop.clone()).await;
+        let (mut stream, end) = self.speak(connection, speaks, stop.clone()).await;
         if let Some(error) = &end.error {
             log::debug!("{peer}: {error}");
         }
@@ -133,8 +149,49 @@ impl Responder {
     }
 
     /// Speaks HTTP until that is over, and gives the connection back, still open on our side.
-    async fn converse<C: Connection>(&self, connection: C, mut stop: Stop) -> (C, End) {
-        let exchange = Exchange::new(&self.router, &self.bounds, self.log.as_ref(), &connection);
+    async fn speak<C: Connection>(&self, connection: C, speaks: Speaks, stop: Stop) -> (C, End) {
+        let mut opening = match speaks {
+            Speaks::AsItBegins if self.http2_unasked => Opening::undecided(connection),
+            Speaks::AsItBegins | Speaks::Http1 | Speaks::Http2 => Opening::open(connection),
+        };
+        if speaks != Speaks::Http2 {
+            let (back, end) = self.converse(opening, stop.clone()).await;
+            opening = back;
+            if !opening.turn_to_http2() {
+                if opening.is_tls() {
+                    let peer = opening.get_ref().peer_addr();
+                    log::debug!("{peer}: speaks TLS to the port of plain HTTP");
+                }
+                return (opening.into_inner(), end);
+            }
+        }
+        // On the heap, so that a connection of HTTP/1 need not have the room for it.
+        Box::pin(self.converse_in_http2(opening, stop)).await
+    }
+
+    /// Speaks HTTP/2 until that is over, and gives the connection back, still open on our side.
+    async fn converse_in_http2<C: Connection>(
+        &self,
+        mut stream: Opening<C>,
+        stop: Stop,
+    ) -> (C, End) {
+        let exchange = self.exchange(stream.get_ref());
+        let respond = |request| exchange.respond(request);
+        let (how, error) = self.http2.converse(&mut stream, respond, stop).await;
+        (stream.into_inner(), End::of(how, error))
+    }
+
+    fn exchange<C: Connection>(&self, connection: &C) -> Exchange {
+        Exchange::new(&self.router, &self.bounds, self.log.as_ref(), connection)
+    }
+
+    /// Speaks HTTP/1 until that is over, and gives the connection back, still open on our side.
+    async fn converse<C: Connection>(
+        &self,
+        connection: Opening<C>,
+        mut stop: Stop,
+    ) -> (Opening<C>, End) {
+        let exchange = self.exchange(connection.get_ref());
         let progress = Arc::clone(&exchange.progress);
         let log = exchange.log.clone();
         let service = service_fn(move |request| exchange.respond(request));
@@ -157,7 +214,7 @@ impl Responder {
             Pin::new(&mut http).graceful_shutdown();
         };
         let parts = http.into_parts();
-        let stream = parts.io.into_inner();
+        let mut stream = parts.io.into_inner();
         let error = outcome.err();
         let how = if stream.has_stalled() {
             Ended::Stalled
@@ -171,7 +228,10 @@ impl Responder {
             Ended::LastResponse
         };
         let has_no_head = error.as_ref().is_some_and(unreadable::has_no_head_left);
-        let head = if has_no_head { Bytes::new() } else { parts.read_buf };
+        let mut head = if has_no_head { Bytes::new() } else { parts.read_buf };
+        if head.is_empty() {
+            head = stream.get_mut().begun();
+        }
         let refusal = error.as_ref().and_then(|error| self.refusal(error, &head, &stream));
         let requests = progress.requests();
         (stream.into_inner(), End { how, error, refusal, log, requests, head })
@@ -207,4 +267,11 @@ struct End {
     /// Requests that came before, and the beginning of what came then.
     requests: u64,
     head: Bytes,
+}
+
+impl End {
+    /// An end of which nobody need be told in HTTP/1.
+    fn of(how: Ended, error: Option<hyper::Error>) -> Self {
+        End { how, error, refusal: None, log: None, requests: 0, head: Bytes::new() }
+    }
 }

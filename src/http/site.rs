@@ -8,13 +8,15 @@ use axum::extract::{Path, Request};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version, header};
 use http_body_util::BodyExt;
+use serde::Serialize;
 use tokio::time::sleep;
 
 use self::bodies::{Echo, Lines, Pattern};
 use super::exchange::Endpoints;
-use crate::serving::StatusSource;
+use crate::serving::{StatusSource, TlsInfo};
+use crate::stack::Summary;
 
 mod bodies;
 
@@ -105,18 +107,32 @@ async fn hello() -> &'static str {
     "Hello from glasstack, a TCP/IP stack in userspace.\n"
 }
 
-async fn connection(source: Option<Extension<StatusSource>>) -> Response {
-    match source.and_then(|Extension(source)| source.ask()) {
-        Some(report) => {
-            let json = serde_json::to_string_pretty(&report).expect("a report has no maps in it");
-            ([(header::CONTENT_TYPE, "application/json")], json + "\n").into_response()
-        }
-        None => (
-            StatusCode::NOT_FOUND,
-            "This connection does not run on glasstack's own TCP: nothing is known of its inside.\n",
-        )
-            .into_response(),
+/// What `/connection` tells.
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    summary: Option<Summary>,
+    /// The version of HTTP: `HTTP/1.1`.
+    http: String,
+    /// Where the connection is by TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<TlsInfo>,
+}
+
+async fn connection(
+    version: Version,
+    source: Option<Extension<StatusSource>>,
+    tls: Option<Extension<TlsInfo>>,
+) -> Response {
+    let summary = source.and_then(|Extension(source)| source.ask());
+    let tls = tls.map(|Extension(tls)| tls);
+    if summary.is_none() && tls.is_none() {
+        let text = "This connection does not run on glasstack's own TCP: nothing is known of its inside.\n";
+        return (StatusCode::NOT_FOUND, text).into_response();
     }
+    let report = Report { summary, http: format!("{version:?}"), tls };
+    let json = serde_json::to_string_pretty(&report).expect("every key of a report is a text");
+    ([(header::CONTENT_TYPE, "application/json")], json + "\n").into_response()
 }
 
 async fn octets(Path(n): Path<String>) -> Result<Response, BadRequest> {

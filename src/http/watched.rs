@@ -54,6 +54,10 @@ impl<S> Watched<S> {
         self.stream
     }
 
+    pub(super) const fn get_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
     /// The peer's FIN has been read.
     pub(super) const fn peer_closed(&self) -> bool {
         self.peer_closed

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::{fmt, io};
 
+use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -33,6 +34,29 @@ pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin + 'static {
         Self: Sized,
     {
     }
+
+    /// What was agreed on, where what is read here came by TLS.
+    fn tls_info(&self) -> Option<TlsInfo> {
+        None
+    }
+}
+
+/// What the two ends of a connection by TLS have agreed on. The names are those of the registries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TlsInfo {
+    /// `TLSv1.2` or `TLSv1.3`.
+    pub version: &'static str,
+    /// The cipher suite: `TLS13_AES_256_GCM_SHA384`.
+    pub cipher: &'static str,
+    /// How they came to a common secret, such as `X25519`; with TLS 1.2 this is not known of a session
+    /// that was resumed.
+    pub key_exchange: Option<&'static str>,
+    /// The protocol above, as the client offered it (ALPN): `h2` or `http/1.1`.
+    pub alpn: Option<&'static str>,
+    /// The server that the client has asked for (SNI). Clients name no addresses.
+    pub server_name: Option<String>,
+    /// The client has brought a ticket from an earlier connection.
+    pub resumed: bool,
 }
 
 /// Where connections come from.

@@ -10,7 +10,7 @@ mod patience;
 mod stop;
 
 pub use accept::{Limits, accept};
-pub use connection::{Connection, Listener, Plain, StatusSource};
+pub use connection::{Connection, Listener, Plain, StatusSource, TlsInfo};
 pub use date::http_date;
 pub(crate) use linger::within;
 pub use linger::{Linger, close, finish, wait_for_close};

@@ -94,7 +94,8 @@ fn of_failure(failure: &Failure) -> String {
 /// Every number by itself as `N`: what is a part of a name stays.
 fn without_numbers(text: &str) -> String {
     let is_number = |word: &str| word.starts_with(|char: char| char.is_ascii_digit());
-    let word = |word: &str| match word.trim_end_matches([',', ')', ';', '.']) {
+    let is_sign = |char: char| !char.is_alphanumeric();
+    let word = |word: &str| match word.trim_end_matches(is_sign) {
         number if is_number(number) => word.replacen(number, "N", 1),
         _ => word.to_owned(),
     };
@@ -133,7 +134,7 @@ mod tests {
         assert_eq!(lines[3].split_whitespace().collect::<Vec<_>>(), ["b", "0", "1", "0", "1"]);
         assert_eq!(lines[6], "      2  could not be run: the call sendfile is not supported");
         assert_eq!(lines[7], "      2  failed: the call did not return what it should (result)");
-        assert_eq!(lines.len(), 8, "{text}");
+        assert_eq!(lines.len(), 9, "{text}");
         let (folders, why) = reasons.json();
         assert_eq!(folders[1]["folder"], "a");
         assert_eq!(
@@ -148,6 +149,7 @@ mod tests {
             without_numbers("no packet left by 6.375 s; the next one left at 7.0 s"),
             "no packet left by N s; the next one left at N s"
         );
+        assert_eq!(without_numbers("the command `x 1500` is"), "the command `x N` is");
         assert_eq!(
             without_numbers("the sysctl net.ipv4.tcp_ecn=3"),
             "the sysctl net.ipv4.tcp_ecn=3"

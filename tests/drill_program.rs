@@ -124,7 +124,14 @@ fn what_is_not_supported_is_named() {
             format!("--frobnicate=1\n{socket}"),
             "x.pkt:1:1: the option --frobnicate is not supported",
         ),
-        (format!("--ip_version=ipv6\n{socket}"), "IPv6"),
+        (
+            format!("--ip_version=ipv4-mapped-ipv6\n{socket}").replace("...", "AF_INET"),
+            "a socket that is not of AF_INET6 is not supported",
+        ),
+        (
+            format!("--ip_version=ipv6\n{socket}+0 > [flowlabel 0x1] S 0:0(0) <...>\n"),
+            "a flow label",
+        ),
         (
             format!("{socket}+0 setsockopt(3, SOL_SOCKET, SO_NONESUCH, [1], 4) = 0\n"),
             "the constant SO_NONESUCH is not supported",
@@ -160,6 +167,51 @@ fn the_version_of_ip_can_be_chosen() {
     let run = folder.drill(&["--ip-version=6", "--format=json", "b.pkt"]);
     run.says(0, &["\"result\":\"skipped\"", "only for IPv4: it is old", "\"skipped\":1"]);
     folder.drill(&["--ip-version=5", "."]).says(2, &["--ip-version", "possible values: 4, 6"]);
+}
+
+/// A script in the words of IPv6 means it, whatever is asked for.
+#[test]
+fn scripts_in_the_words_of_ipv6_are_played_over_it() {
+    let folder = Folder::new("words");
+    let own = format!("--ip_version=ipv6\n{CALL}")
+        .replace("<...>", "<mss 1440,sackOK,TS val 1 ecr 0,nop,wscale 0>");
+    folder.write("own.pkt", &own);
+    folder.write("family.pkt", &CALL.replacen("...", "AF_INET6", 1));
+    folder.write("wrong.pkt", &own.replace("1440", "1460"));
+    let run = folder.drill(&["own.pkt", "family.pkt", "wrong.pkt"]);
+    run.says(1, &["ok   own.pkt\n", "ok   family.pkt\n", "FAIL wrong.pkt:5:", "got <mss 1440,"]);
+    // Asked for IPv6, it has the link on which segments are as long as over IPv4.
+    let run = folder.drill(&["--ip-version=6", "own.pkt", "family.pkt", "wrong.pkt"]);
+    run.says(1, &["FAIL own.pkt:5:", "ok   family.pkt\n", "ok   wrong.pkt\n"]);
+}
+
+#[test]
+fn many_scripts_are_summed_up_by_folder_and_by_reason() {
+    let folder = Folder::new("summary");
+    for name in ["a", "b"] {
+        fs::create_dir(folder.0.join(name)).expect("a folder");
+    }
+    folder.write("a/1.pkt", CALL).write("a/2.pkt", &CALL.replace("win 65535", "win 1234"));
+    folder.write("b/1.pkt", "0 clone() = 0\n").write("b/2.pkt", "0 clone(7) = 3\n");
+    let run = folder.drill(&["--summary", "."]);
+    run.says(
+        65,
+        &[
+            "folder  passed  failed  skipped  could not be run\n",
+            "./a          1       1        0                 0\n",
+            "./b          0       0        0                 2\n",
+            "      2  could not be run: the call clone is not supported\n",
+            "      1  failed: the packet is not as expected (window)\n",
+            "1 passed, 1 failed, 2 could not be run;",
+        ],
+    );
+    assert!(!run.out.contains(".pkt"), "{}", run.out);
+    let run = folder.drill(&["--summary", "--format=json", "."]);
+    let all: Value = serde_json::from_str(&run.out).expect("one object");
+    assert_eq!(
+        (&all["folders"][0]["passed"], &all["reasons"][0]["scripts"]),
+        (&1.into(), &2.into())
+    );
 }
 
 #[test]

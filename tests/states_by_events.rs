@@ -159,6 +159,10 @@ fn happens((state, event): Cell, run: &Run) -> bool {
         Kind::Segment { with, without, carries } => {
             is_in(state, before) && row.mark == Mark::In && is_segment(row, with, without, carries)
         }
+        Kind::Icmp(codes) => {
+            let has_code = codes.iter().any(|code| row.text.contains(code));
+            is_in(state, before) && row.mark == Mark::In && row.text.contains("icmp") && has_code
+        }
         Kind::Call(calls) => {
             let is_listener = state == State::Listen && is_call(row, &["(3"]);
             (is_in(state, before) || is_listener) && is_call(row, calls)

@@ -1,27 +1,29 @@
-//! What `--so_flags` says: `profile=linux,local_ip=192.168.0.1,mtu=1500`.
+//! What `--so_flags` says: `profile=linux,local_ip=192.168.0.1,net.ipv4.tcp_ecn=1`.
 
 use std::fmt::Display;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use clap::ValueEnum;
 use glasstack::drill::Profile;
+use glasstack::drill::host::Habits;
+use glasstack::drill::plan::apply_sysctl;
 use glasstack::stack::Settings;
 
 /// The keys there are.
 const KEYS: &str = "`profile`, `local_ip`, `mtu`, `receive_buffer`, `send_buffer`, `window_shift`, \
-                    `timestamps`, `sack`";
+                    `timestamps`, `sack`, and the sysctls of docs/drill.md by their names";
 
 /// The settings of a host.
 #[derive(Debug)]
 pub(crate) struct Flags {
-    /// Whose choices it makes: most public scripts are written for Linux.
-    pub(crate) profile: Profile,
     /// What its sockets start from: those of the profile, and what the flags change.
     pub(crate) settings: Settings,
+    /// How its calls behave: as the profile's, and what the flags change.
+    pub(crate) habits: Habits,
     /// Its address; `None`: the first one that a socket is bound to.
-    pub(crate) local_ip: Option<Ipv4Addr>,
+    pub(crate) local_ip: Option<IpAddr>,
     /// The longest packet it sends, in octets: from what an IPv4 host must accept (RFC 791 3.1) to the
     /// longest there is.
     pub(crate) mtu: usize,
@@ -29,7 +31,8 @@ pub(crate) struct Flags {
 
 impl Flags {
     fn of(profile: Profile) -> Self {
-        Flags { profile, settings: profile.settings(), local_ip: None, mtu: 1500 }
+        let (settings, habits) = (profile.settings(), profile.habits());
+        Flags { settings, habits, local_ip: None, mtu: 1500 }
     }
 
     /// Reads flags. The error is for people.
@@ -41,7 +44,7 @@ impl Flags {
             };
             pairs.push((key.trim(), value.trim()));
         }
-        // The profile is where the others start from, wherever it stands.
+        // The profile is where the others start from, wherever it stands. Most public scripts are for Linux.
         let profile = pairs.iter().rfind(|(key, _)| *key == "profile");
         let profile = profile.map_or(Ok(Profile::Linux), |(_, name)| profile_named(name))?;
         let mut flags = Flags::of(profile);
@@ -56,7 +59,7 @@ impl Flags {
         match key {
             "profile" => {}
             "local_ip" => {
-                let addr = value.parse().map_err(|_| format!("`{value}` is no IPv4 address"))?;
+                let addr = value.parse().map_err(|_| format!("`{value}` is no address"))?;
                 self.local_ip = Some(addr);
             }
             "mtu" => self.mtu = number(key, value, 68..=65_535)?,
@@ -65,6 +68,10 @@ impl Flags {
             "window_shift" => tcp.window_shift = Some(number(key, value, 0..=14)?),
             "timestamps" => tcp.timestamps = number::<u8>(key, value, 0..=1)? == 1,
             "sack" => tcp.sack = number::<u8>(key, value, 0..=1)? == 1,
+            // Nothing but a sysctl has a dot in its name.
+            _ if key.contains('.') => {
+                apply_sysctl(&mut self.settings, &mut self.habits, key, value)?;
+            }
             _ => return Err(format!("no key `{key}`; there are {KEYS}")),
         }
         Ok(())

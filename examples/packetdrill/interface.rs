@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_long, c_uint, c_ulong};
 use std::sync::Arc;
 
-use libc::{epoll_event, loff_t, nfds_t, pollfd, sockaddr_in, socklen_t, timeval};
+use libc::{epoll_event, loff_t, nfds_t, pollfd, socklen_t, timeval};
 
 use crate::memory::{In, Out, User, never_unwinding};
 use crate::transfer::{IoVec, Message};
@@ -17,10 +17,10 @@ pub(crate) struct Interface {
     user: User,
     free: extern "C" fn(User),
     socket: extern "C" fn(User, c_int, c_int, c_int) -> c_int,
-    bind: extern "C" fn(User, c_int, In<sockaddr_in>, socklen_t) -> c_int,
+    bind: extern "C" fn(User, c_int, In<u8>, socklen_t) -> c_int,
     listen: extern "C" fn(User, c_int, c_int) -> c_int,
     accept: extern "C" fn(User, c_int, Out<u8>, Out<socklen_t>) -> c_int,
-    connect: extern "C" fn(User, c_int, In<sockaddr_in>, socklen_t) -> c_int,
+    connect: extern "C" fn(User, c_int, In<u8>, socklen_t) -> c_int,
     read: extern "C" fn(User, c_int, Out<u8>, usize) -> isize,
     readv: extern "C" fn(User, c_int, In<IoVec>, c_int) -> isize,
     recv: extern "C" fn(User, c_int, Out<u8>, usize, c_int) -> isize,

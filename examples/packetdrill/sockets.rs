@@ -1,10 +1,10 @@
 //! Sockets but for their data: from `socket` to `close`.
 
 use std::ffi::{c_int, c_long, c_ulong};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use glasstack::drill::host::{Call, Errno, Fd, How, Reply};
-use libc::{sockaddr_in, socklen_t};
+use libc::{sa_family_t, sockaddr_in, sockaddr_in6, socklen_t};
 
 use crate::memory::{In, Out, User, answer};
 use crate::world::World;
@@ -42,7 +42,7 @@ pub(crate) fn opened(world: &World, reply: &Reply) -> Result<i64, Errno> {
 pub(crate) extern "C" fn socket(user: User, domain: c_int, kind: c_int, protocol: c_int) -> c_int {
     const FLAGS: c_int = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     answer(user, |world| {
-        if domain != libc::AF_INET {
+        if !world.has_domain(domain) {
             return Err(Errno::EAFNOSUPPORT);
         }
         let of_tcp = protocol == 0 || protocol == libc::IPPROTO_TCP;
@@ -54,12 +54,7 @@ pub(crate) extern "C" fn socket(user: User, domain: c_int, kind: c_int, protocol
     })
 }
 
-pub(crate) extern "C" fn bind(
-    user: User,
-    fd: c_int,
-    addr: In<sockaddr_in>,
-    len: socklen_t,
-) -> c_int {
+pub(crate) extern "C" fn bind(user: User, fd: c_int, addr: In<u8>, len: socklen_t) -> c_int {
     answer(user, |world| world.bind(fd, address(addr, len)?).map(|reply| number(&reply)))
 }
 
@@ -79,22 +74,14 @@ pub(crate) extern "C" fn accept(
         }
         let reply = world.call(Call::Accept { fd, nonblocking: false })?;
         if let Reply::Accepted(_, peer) = &reply {
-            tell_address(*peer, addr, len)?;
+            tell_address(*peer, world.has_long_addresses(), addr, len)?;
         }
         opened(world, &reply)
     })
 }
 
-pub(crate) extern "C" fn connect(
-    user: User,
-    fd: c_int,
-    addr: In<sockaddr_in>,
-    len: socklen_t,
-) -> c_int {
-    answer(user, |world| {
-        let addr = address(addr, len)?;
-        world.call(Call::Connect { fd, addr }).map(|reply| number(&reply))
-    })
+pub(crate) extern "C" fn connect(user: User, fd: c_int, addr: In<u8>, len: socklen_t) -> c_int {
+    answer(user, |world| world.connect(fd, address(addr, len)?).map(|reply| number(&reply)))
 }
 
 pub(crate) extern "C" fn fcntl(user: User, fd: c_int, command: c_int, value: c_long) -> c_int {
@@ -163,35 +150,72 @@ pub(crate) extern "C" fn shutdown(user: User, fd: c_int, how: c_int) -> c_int {
     })
 }
 
-/// An address that C passes.
-fn address(addr: In<sockaddr_in>, len: socklen_t) -> Result<SocketAddr, Errno> {
+/// An address that C passes; one of IPv4 in the form of IPv6 is one of IPv4.
+fn address(addr: In<u8>, len: socklen_t) -> Result<SocketAddr, Errno> {
+    let holds = |least: usize| if (len as usize) < least { Err(Errno::EINVAL) } else { Ok(()) };
     if addr.is_null() {
         return Err(Errno::EFAULT);
     }
-    if (len as usize) < size_of::<sockaddr_in>() {
-        return Err(Errno::EINVAL);
+    holds(size_of::<sa_family_t>())?;
+    let family: sa_family_t = addr.cast().read()?;
+    match c_int::from(family) {
+        libc::AF_INET => {
+            holds(size_of::<sockaddr_in>())?;
+            let addr: sockaddr_in = addr.cast().read()?;
+            let ip = Ipv4Addr::from_bits(u32::from_be(addr.sin_addr.s_addr));
+            Ok(SocketAddrV4::new(ip, u16::from_be(addr.sin_port)).into())
+        }
+        libc::AF_INET6 => {
+            holds(size_of::<sockaddr_in6>())?;
+            let addr: sockaddr_in6 = addr.cast().read()?;
+            let ip = Ipv6Addr::from(addr.sin6_addr.s6_addr);
+            Ok(SocketAddr::new(ip.to_canonical(), u16::from_be(addr.sin6_port)))
+        }
+        _ => Err(Errno::EAFNOSUPPORT),
     }
-    let addr = addr.read()?;
-    if c_int::from(addr.sin_family) != libc::AF_INET {
-        return Err(Errno::EAFNOSUPPORT);
-    }
-    let ip = Ipv4Addr::from_bits(u32::from_be(addr.sin_addr.s_addr));
-    Ok(SocketAddrV4::new(ip, u16::from_be(addr.sin_port)).into())
 }
 
-/// Puts as much of an address as there is room for, and says how long it is; a null says not to.
-fn tell_address(told: SocketAddr, addr: Out<u8>, len: Out<socklen_t>) -> Result<(), Errno> {
+/// Puts as much of an address as there is room for, and says how long it is; a null says not to. `is_long`:
+/// in the form of IPv6, whatever it is.
+fn tell_address(
+    told: SocketAddr,
+    is_long: bool,
+    addr: Out<u8>,
+    len: Out<socklen_t>,
+) -> Result<(), Errno> {
     if addr.is_null() {
         return Ok(());
     }
-    let mut octets = [0; size_of::<sockaddr_in>()];
-    octets[..2]
-        .copy_from_slice(&libc::sa_family_t::try_from(libc::AF_INET).expect("2").to_ne_bytes());
-    octets[2..4].copy_from_slice(&told.port().to_be_bytes());
-    if let SocketAddr::V4(told) = told {
-        octets[4..8].copy_from_slice(&told.ip().octets());
-    }
+    let octets = match told {
+        SocketAddr::V4(told) if is_long => {
+            long(SocketAddrV6::new(told.ip().to_ipv6_mapped(), told.port(), 0, 0))
+        }
+        SocketAddr::V4(told) => short(told),
+        SocketAddr::V6(told) => long(told),
+    };
     let room = (len.as_in().read()? as usize).min(octets.len());
     addr.octets(&octets[..room])?;
-    len.write(socklen_t::try_from(octets.len()).expect("16"))
+    len.write(socklen_t::try_from(octets.len()).expect("28 at most"))
+}
+
+/// `struct sockaddr_in`.
+fn short(addr: SocketAddrV4) -> Vec<u8> {
+    let mut octets = head(libc::AF_INET, addr.port());
+    octets.extend(addr.ip().octets());
+    octets.resize(size_of::<sockaddr_in>(), 0);
+    octets
+}
+
+/// `struct sockaddr_in6`.
+fn long(addr: SocketAddrV6) -> Vec<u8> {
+    let mut octets = head(libc::AF_INET6, addr.port());
+    octets.extend(addr.flowinfo().to_be_bytes());
+    octets.extend(addr.ip().octets());
+    octets.extend(addr.scope_id().to_ne_bytes());
+    octets
+}
+
+fn head(family: c_int, port: u16) -> Vec<u8> {
+    let family = sa_family_t::try_from(family).expect("a small number");
+    family.to_ne_bytes().into_iter().chain(port.to_be_bytes()).collect()
 }

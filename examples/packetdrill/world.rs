@@ -22,6 +22,7 @@
 //! tool's thread must get that lock to write down what the call brought, before the script goes on.
 
 use std::cell::Cell;
+use std::ffi::c_int;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::IntoRawFd;
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -29,6 +30,7 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use bytes::Bytes;
+use glasstack::drill::IpVersion;
 use glasstack::drill::host::{Blocked, Call, Errno, Fd, Host, Progress, Reply, SentPacket};
 use glasstack::stack::{self, Secret};
 use glasstack::time::Instant;
@@ -40,7 +42,9 @@ use crate::flags::Flags;
 const START: Instant = Instant::from_millis(1_000);
 /// What a question for the time takes.
 const QUESTION: Duration = Duration::from_micros(1);
-/// The address, while no socket is bound to one and no flag names one.
+/// The headers of IPv4 and TCP, without options: what the size of segments is told by.
+const HEADERS: usize = 40;
+/// The address, while no socket is bound to one and no flag names one; over IPv6, its twin.
 const DEFAULT_ADDR: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 1);
 /// Nobody is to be kept from guessing here, and two runs are to be the same.
 const SECRET: Secret = Secret([0x67; 32]);
@@ -76,6 +80,9 @@ struct Inner {
     owes_grace: bool,
     /// The next address that a socket is bound to becomes that of the host.
     takes_address: bool,
+    /// The family of its sockets, `AF_INET` or `AF_INET6`, once there is one. Those of IPv6 have mapped
+    /// addresses when the host is one of IPv4 (RFC 4291 2.5.5.2).
+    domain: Option<c_int>,
 }
 
 /// Names a call that sleeps.
@@ -90,15 +97,17 @@ struct Ended {
 impl World {
     /// A host as `flags` say.
     pub(crate) fn new(flags: &Flags) -> Self {
-        let addr = IpAddr::V4(flags.local_ip.unwrap_or(DEFAULT_ADDR));
+        let addr = flags.local_ip.unwrap_or(IpAddr::V4(DEFAULT_ADDR));
+        let mut tcp = flags.settings.tcp.clone();
+        tcp.mss = u16::try_from(flags.mtu - HEADERS).unwrap_or(u16::MAX);
         let config = stack::Config {
             addrs: vec![addr],
             mtu: flags.mtu,
-            tcp: flags.settings.tcp.clone(),
+            tcp,
             header: flags.settings.header,
             ..stack::Config::default()
         };
-        let mut host = Host::new(config, flags.profile.habits(), SECRET, Box::new(new_descriptor));
+        let mut host = Host::new(config, flags.habits, SECRET, Box::new(new_descriptor));
         host.advance(START);
         let inner = Inner {
             host,
@@ -108,6 +117,7 @@ impl World {
             driver: thread::current().id(),
             owes_grace: false,
             takes_address: flags.local_ip.is_none(),
+            domain: None,
         };
         World { inner: Mutex::new(inner), ended: Condvar::new() }
     }
@@ -124,11 +134,46 @@ impl World {
         }
     }
 
+    /// Whether a socket of this family can be made. All sockets are of one family: the first decides
+    /// whether the host is one of IPv6, unless a flag has named its address.
+    pub(crate) fn has_domain(&self, domain: c_int) -> bool {
+        let mut inner = self.enter();
+        let version = match domain {
+            libc::AF_INET => IpVersion::V4,
+            libc::AF_INET6 => IpVersion::V6,
+            _ => return false,
+        };
+        if inner.domain.is_none_or(|first| first == domain) {
+            let is_mapped = version == IpVersion::V6 && !inner.takes_address;
+            if inner.domain.is_none() && !is_mapped && !inner.speaks(version) {
+                return false;
+            }
+            inner.domain = Some(domain);
+            return true;
+        }
+        false
+    }
+
+    /// Whether sockets are of IPv6.
+    pub(crate) fn has_long_addresses(&self) -> bool {
+        // No call of its own: a thread may still have to ask when its last one ended.
+        let inner = self.inner.lock().expect("a panic ends the process");
+        inner.domain == Some(libc::AF_INET6)
+    }
+
+    /// `connect`. Whom it goes to decides the version of IP, as with [`World::bind`].
+    pub(crate) fn connect(&self, fd: Fd, addr: SocketAddr) -> Result<Reply, Errno> {
+        self.enter().speaks(IpVersion::of(addr.ip()));
+        self.call(Call::Connect { fd, addr })
+    }
+
     /// `bind`. While nothing has said which address the host has, the first one that is asked for is it:
     /// the tool draws its local address by chance unless it is told one.
     pub(crate) fn bind(&self, fd: Fd, addr: SocketAddr) -> Result<Reply, Errno> {
         let mut inner = self.enter();
-        if inner.takes_address && !addr.ip().is_unspecified() {
+        if addr.ip().is_unspecified() {
+            inner.speaks(IpVersion::of(addr.ip()));
+        } else if inner.takes_address {
             inner.takes_address = !inner.host.set_addr(addr.ip());
         }
         drop(inner);
@@ -260,6 +305,12 @@ impl World {
 }
 
 impl Inner {
+    /// Whether the host is one of this version of IP; it becomes one if it may choose its address.
+    fn speaks(&mut self, version: IpVersion) -> bool {
+        self.host.ip_version() == version
+            || (self.takes_address && self.host.set_addr(version.addr(DEFAULT_ADDR)))
+    }
+
     /// One attempt at every call that sleeps; says whether one of them ended.
     fn attempt_once(&mut self) -> bool {
         let before = self.ended.len();

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use super::options::Output;
 use super::{Failure, exit};
 use crate::drill::plan::Choices;
-use crate::drill::report::{Tally, json, summary, summary_json, text};
+use crate::drill::report::{Reasons, Tally, json, summary, summary_json, text};
 use crate::drill::script::Definition;
 use crate::drill::{IpVersion, Profile, suite};
 
@@ -33,6 +33,9 @@ pub(super) struct Drill {
     /// What to write
     #[arg(long, value_enum, default_value_t, env = "GLASS_FORMAT")]
     format: Format,
+    /// Instead of each script, tell how those of each folder went, and what kept how many from passing
+    #[arg(long, env = "GLASS_SUMMARY")]
+    summary: bool,
     /// Scripts to run at once [default: one for each processor]
     #[arg(long, short, env = "GLASS_JOBS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
@@ -75,11 +78,14 @@ impl Drill {
         let available = thread::available_parallelism().map_or(1, usize::from);
         let jobs = self.jobs.map_or(available, usize::from);
         let (style, verbose) = (output.style(), output.verbose > 0);
-        let mut tally = Tally::default();
+        let (mut tally, mut reasons) = (Tally::default(), Reasons::default());
         let mut out = io::BufWriter::new(io::stdout());
         let mut written = Ok(());
         suite::run_all(&scripts, &choices, jobs, |verdict| {
             tally.add(&verdict);
+            if self.summary {
+                return reasons.add(&verdict);
+            }
             let told = match self.format {
                 Format::Text => text(&verdict, verbose, &style),
                 Format::Json => json(&verdict, verbose),
@@ -89,8 +95,9 @@ impl Drill {
             }
         });
         let end = match self.format {
+            Format::Text if self.summary => reasons.text() + &summary(&tally),
             Format::Text => summary(&tally),
-            Format::Json => summary_json(&tally),
+            Format::Json => summary_json(&tally, self.summary.then_some(&reasons)),
         };
         written
             .and_then(|()| out.write_all(end.as_bytes()))

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 pub enum IpVersion {
     /// IPv4, as scripts are written
     #[default]
-    #[value(name = "4", alias = "ipv4")]
+    #[value(name = "4", aliases = ["ipv4", "ipv4-mapped-ipv6"])]
     V4,
     /// IPv6: each script as its twin
     #[value(name = "6", alias = "ipv6")]

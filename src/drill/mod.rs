@@ -10,6 +10,8 @@ pub mod run;
 pub mod script;
 pub mod suite;
 pub mod twin;
+mod words;
 
 pub use ip_version::IpVersion;
 pub use profile::Profile;
+pub use words::Words;

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{fs, io, thread};
 
-use super::plan::{self, Choices, Refusal};
+use super::plan::{self, Choices, Plan, Refusal};
 use super::run::{self, Run};
 use super::script;
 use super::twin::{self, Skip};
@@ -141,6 +141,11 @@ pub fn run_file(path: &Path, choices: &Choices) -> Verdict {
 /// Runs a script.
 #[must_use]
 pub fn run_text(text: &str, choices: &Choices) -> Outcome {
+    play_text(text, choices, run::run)
+}
+
+/// Has a script played by `play`, once it is known that it can be.
+pub fn play_text(text: &str, choices: &Choices, play: impl FnOnce(&Plan) -> Run) -> Outcome {
     let script = match script::parse(text, &choices.all_definitions()) {
         Ok(script) => script,
         Err(error) => return Outcome::Refused(error.into()),
@@ -149,7 +154,7 @@ pub fn run_text(text: &str, choices: &Choices) -> Outcome {
         return Outcome::Skipped(skip);
     }
     match plan::plan(script, choices) {
-        Ok(plan) => Outcome::Ran(run::run(&plan)),
+        Ok(plan) => Outcome::Ran(play(&plan)),
         Err(refusal) => Outcome::Refused(refusal),
     }
 }

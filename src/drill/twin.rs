@@ -6,10 +6,10 @@
 //!
 //! or has something in it that the other does not know. It is skipped over the other, and the reason is told.
 
-use super::IpVersion;
 use super::plan::icmp_message;
 use super::script::Script;
 use super::script::ast::{Action, Body, Event, Position, ScriptOption};
+use super::{IpVersion, Words};
 
 /// How a script begins the line that says for which version it is.
 const ONLY: &str = "only:";
@@ -32,6 +32,10 @@ pub fn missing(text: &str, script: &Script, version: IpVersion) -> Option<Skip> 
     if let Some((only, skip)) = said {
         let why = format!("only for {only}: {}", skip.why);
         return Some(Skip { why, ..skip });
+    }
+    if Words::of(script) == Words::V6 {
+        // It is for IPv6, and played over that, whatever is asked for.
+        return None;
     }
     match version {
         IpVersion::V4 => None,

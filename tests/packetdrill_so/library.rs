@@ -78,7 +78,7 @@ unsafe impl Send for Table {}
 unsafe impl Sync for Table {}
 
 /// A `packetdrill_interface_init`.
-type Init = unsafe extern "C" fn(*const c_char, *mut c_void);
+pub type Init = unsafe extern "C" fn(*const c_char, *mut c_void);
 
 /// Where the library is, built just now: `cargo test --test NAME` alone does not build examples.
 fn built() -> PathBuf {
@@ -96,7 +96,7 @@ fn built() -> PathBuf {
 }
 
 /// The library's one function. Loaded once, and never unloaded.
-fn init() -> Init {
+pub fn init() -> Init {
     static INIT: OnceLock<Init> = OnceLock::new();
     *INIT.get_or_init(|| {
         // SAFETY: our own library, whose initialization does nothing.
@@ -275,9 +275,13 @@ impl Host {
     }
 
     pub fn sendmsg(&self, fd: i32, parts: &[&[u8]]) -> Answer {
+        self.sendmsg_with(fd, parts, 0)
+    }
+
+    pub fn sendmsg_with(&self, fd: i32, parts: &[&[u8]], flags: i32) -> Answer {
         let mut pieces: Vec<_> = parts.iter().map(|part| piece(part)).collect();
         let message = message(&mut pieces);
-        told_size(unsafe { (self.0.sendmsg)(self.0.user, fd, &raw const message, 0) })
+        told_size(unsafe { (self.0.sendmsg)(self.0.user, fd, &raw const message, flags) })
     }
 
     pub fn readv(&self, fd: i32, parts: &mut [&mut [u8]]) -> Answer {
@@ -287,9 +291,13 @@ impl Host {
     }
 
     pub fn recvmsg(&self, fd: i32, parts: &mut [&mut [u8]]) -> Answer {
+        self.recvmsg_with(fd, parts, 0)
+    }
+
+    pub fn recvmsg_with(&self, fd: i32, parts: &mut [&mut [u8]], flags: i32) -> Answer {
         let mut pieces: Vec<_> = parts.iter().map(|part| piece(part)).collect();
         let mut message = message(&mut pieces);
-        let got = unsafe { (self.0.recvmsg)(self.0.user, fd, &raw mut message, 0) };
+        let got = unsafe { (self.0.recvmsg)(self.0.user, fd, &raw mut message, flags) };
         assert_eq!((message.msg_controllen, message.msg_flags), (0, 0));
         told_size(got)
     }

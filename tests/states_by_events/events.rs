@@ -21,6 +21,8 @@ pub struct Event {
 pub enum Kind {
     /// A segment arrived that has all of the flags `with` and none of `without`; `.` is ACK.
     Segment { with: &'static str, without: &'static str, carries: Carries },
+    /// An ICMP error of one of these codes arrived.
+    Icmp(&'static [&'static str]),
     /// One of these calls was made.
     Call(&'static [&'static str]),
     /// The state was asked for.
@@ -51,6 +53,10 @@ const fn flags(
 const fn text(name: &'static str, what: &'static str) -> Event {
     let kind = Kind::Segment { with: "", without: "R", carries: Carries::Text };
     Event { name, what, kind }
+}
+
+const fn icmp(name: &'static str, what: &'static str, codes: &'static [&'static str]) -> Event {
+    Event { name, what, kind: Kind::Icmp(codes) }
 }
 
 const fn call(name: &'static str, what: &'static str, calls: &'static [&'static str]) -> Event {
@@ -123,6 +129,14 @@ pub const GROUPS: &[Group] = &[
             flags("no flags", "and whatever has no ACK", "", ".SR"),
             ODD_OPTIONS,
             WRONG_CHECKSUM,
+        ],
+    },
+    Group {
+        title: "Errors of the network",
+        events: &[
+            icmp("hard error", "no such port or protocol", &["port_unr", "protocol_unr"]),
+            icmp("soft error", "no way to the network or host", &["net_unr", "host_unr"]),
+            icmp("packet too big", "for a link on the way", &["frag_needed"]),
         ],
     },
     Group {

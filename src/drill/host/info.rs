@@ -58,19 +58,47 @@ impl TcpInfo {
     /// The names of the fields that this stack knows the values of.
     #[must_use]
     pub fn known_fields() -> Vec<&'static str> {
+        let info = TcpInfo::any();
+        let known = info.fields.iter().filter(|field| field.value.is_some());
+        known.map(|field| field.name).collect()
+    }
+
+    /// Of a connection that has just begun.
+    fn any() -> Self {
         let any = SocketAddr::from(([0; 4], 0));
         let config = Config::default();
         let status = Tcb::new(Seq(0), 0, &config).status(Instant::ZERO, &config);
         let summary = Summary { id: ConnId(0), local: any, remote: any, status };
-        let info = TcpInfo::of(&summary, WindowUnit::Segments);
-        let known = info.fields.iter().filter(|field| field.value.is_some());
-        known.map(|field| field.name).collect()
+        TcpInfo::of(&summary, WindowUnit::Segments)
     }
 
     /// A field by its name; `None` when there is no such field, or this stack does not know it.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<u64> {
         self.fields.iter().find(|field| field.name == name)?.value
+    }
+
+    /// What the octets of `struct tcp_info` say, as [`TcpInfo::to_octets`] writes them: of the fields that
+    /// this stack knows, as many as there are octets.
+    #[must_use]
+    pub fn from_octets(octets: &[u8]) -> Self {
+        let mut fields = TcpInfo::any().fields;
+        let mut at = 0_usize;
+        for field in &mut fields {
+            at = at.next_multiple_of(field.octets);
+            let there = octets.get(at..at + field.octets);
+            let value = there.map(|there| {
+                let place = |(octet, place): (&u8, usize)| u64::from(*octet) << (8 * place);
+                if cfg!(target_endian = "little") {
+                    there.iter().zip(0..).map(place).sum()
+                } else {
+                    there.iter().rev().zip(0..).map(place).sum()
+                }
+            });
+            field.value = field.value.and(value);
+            at += field.octets;
+        }
+        TcpInfo { fields }
     }
 
     /// The octets of `struct tcp_info`; what is not known is zero.
@@ -231,4 +259,22 @@ fn congestion_state(recovery: RecoveryState) -> u64 {
 
 fn micros(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn octets_say_what_was_written() {
+        let mut info = TcpInfo::any();
+        for (field, value) in info.fields.iter_mut().zip(0x0123_4567_89ab_cdef_u64..) {
+            let room = 64 - 8 * u32::try_from(field.octets).expect("8 at most");
+            field.value = field.value.and(Some(value << room >> room));
+        }
+        let octets = info.to_octets();
+        assert_eq!(TcpInfo::from_octets(&octets), info);
+        let short = TcpInfo::from_octets(&octets[..1]);
+        assert_eq!((short.field("tcpi_state"), short.field("tcpi_rto")), (Some(0xef), None));
+    }
 }

@@ -11,7 +11,7 @@ use crate::stack::Settings;
 use crate::tcp::{self, Algorithm, State};
 
 /// Options that change nothing in this stack, and are told as they were set.
-const KEPT: [(i32, i32); 10] = [
+const KEPT: [(i32, i32); 11] = [
     (libc::SOL_SOCKET, libc::SO_REUSEADDR),
     (libc::SOL_SOCKET, libc::SO_REUSEPORT),
     (libc::SOL_SOCKET, libc::SO_PRIORITY),
@@ -20,6 +20,7 @@ const KEPT: [(i32, i32); 10] = [
     (libc::SOL_IP, libc::IP_MTU_DISCOVER),
     (libc::SOL_IPV6, libc::IPV6_RECVERR),
     (libc::SOL_IPV6, libc::IPV6_MTU_DISCOVER),
+    (libc::SOL_IPV6, libc::IPV6_V6ONLY),
     (libc::SOL_TCP, libc::TCP_QUICKACK),
     (libc::SOL_SOCKET, libc::SO_RCVLOWAT),
 ];
@@ -38,7 +39,9 @@ impl Host {
             libc::SOL_SOCKET => self.socket_option(socket, name),
             libc::SOL_TCP => self.tcp_option(socket, name),
             libc::SOL_IP => ip_option(socket, level, name),
-            libc::SOL_IPV6 if self.ip_version() == IpVersion::V6 => ip_option(socket, level, name),
+            libc::SOL_IPV6 if self.ip_version() == IpVersion::V6 || name == libc::IPV6_V6ONLY => {
+                ip_option(socket, level, name)
+            }
             _ => Err(Errno::ENOPROTOOPT),
         }
     }
@@ -135,7 +138,7 @@ impl Host {
             }
             libc::SOL_TCP => set_tcp_option(socket, &mut settings.tcp, name, value)?,
             libc::SOL_IP => set_ip_option(socket, &mut settings, level, name, value)?,
-            libc::SOL_IPV6 if version == IpVersion::V6 => {
+            libc::SOL_IPV6 if version == IpVersion::V6 || name == libc::IPV6_V6ONLY => {
                 set_ip_option(socket, &mut settings, level, name, value)?;
             }
             _ => return Err(Errno::ENOPROTOOPT),

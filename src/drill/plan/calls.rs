@@ -12,6 +12,7 @@ use super::values::{
 use super::{Call, How, PollFd, Refusal, Setup, Value, Watch, WatchChange};
 use crate::drill::host::Errno;
 use crate::drill::script::ast::{self, Expr, ExprKind, Position};
+use crate::drill::{IpVersion, Words};
 
 /// A call, its descriptors being those of the script.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,7 +74,7 @@ pub(super) fn plan(line: &ast::Call, setup: &Setup) -> Result<PlannedCall, Refus
 
 fn call(args: &Args<'_>, setup: &Setup) -> Planned {
     match args.name {
-        "socket" => socket(args),
+        "socket" => socket(args, setup),
         "bind" => {
             let [fd, to, _] = args.take()?;
             plain(Call::Bind { fd: int(fd)?, addr: end(to, setup)?.unwrap_or(setup.local) })
@@ -123,14 +124,26 @@ fn plain(call: Call) -> Planned {
 
 /// The address that a call names; `None` for `...`.
 fn end(expr: &Expr, setup: &Setup) -> Result<Option<SocketAddr>, Refusal> {
-    Ok(addr(expr)?.map(|addr| setup.ip_version.socket_addr(addr)))
+    let Some(addr) = addr(expr)?.map(|addr| setup.ip_version.socket_addr(addr)) else {
+        return Ok(None);
+    };
+    if IpVersion::of(addr.ip()) != setup.ip_version {
+        let what = format!("an address of IPv6 where packets are of {}", setup.ip_version);
+        return Err(Refusal::unsupported(expr.at, what));
+    }
+    Ok(Some(addr))
 }
 
-fn socket(args: &Args<'_>) -> Planned {
+fn socket(args: &Args<'_>, setup: &Setup) -> Planned {
     let [domain, kind, protocol] = args.take()?;
-    // It stands for that of the version of IP that the script is played over.
-    if !is_ellipsis(domain) && int(domain)? != libc::AF_INET {
-        return Err(Refusal::unsupported(domain.at, "a socket that is not of AF_INET"));
+    // That of IPv4 stands for that of the version of IP that the script is played over.
+    let known = match setup.words {
+        Words::V4 => libc::AF_INET,
+        Words::V6 | Words::Mapped => libc::AF_INET6,
+    };
+    if !is_ellipsis(domain) && int(domain)? != known {
+        let name = if known == libc::AF_INET { "AF_INET" } else { "AF_INET6" };
+        return Err(Refusal::unsupported(domain.at, format!("a socket that is not of {name}")));
     }
     let kind_bits = int(kind)?;
     if kind_bits & 0xf != libc::SOCK_STREAM {
@@ -263,7 +276,7 @@ fn socket_option(args: &Args<'_>, setup: &Setup) -> Planned {
     let is_unchecked = is_ellipsis(only(value)?);
     let out = if is_unchecked { Out::Nothing } else { Out::Value(option_value(value, number)?) };
     let out = match out {
-        Out::Value(Value::Int(libc::AF_INET))
+        Out::Value(Value::Int(libc::AF_INET | libc::AF_INET6))
             if (level, number) == (libc::SOL_SOCKET, libc::SO_DOMAIN) =>
         {
             Out::Value(Value::Int(setup.ip_version.domain()))

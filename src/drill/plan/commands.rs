@@ -11,8 +11,8 @@ use crate::tcp::{State, names};
 /// What a command means.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Order {
-    /// Sockets made from now on start from these settings.
-    Settings(Box<Settings>, Habits),
+    /// Sockets made from now on start from these; and where the command stands.
+    Settings(Position, Box<Defaults>),
     /// So many connections have to be in this state.
     Count {
         /// Where the command stands.
@@ -24,17 +24,29 @@ pub enum Order {
     },
 }
 
+/// What sockets start from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Defaults {
+    /// The settings.
+    pub settings: Settings,
+    /// How socket calls behave.
+    pub habits: Habits,
+    /// The sysctls that the script has set to get there, in order: name and value.
+    pub sysctls: Vec<(String, String)>,
+}
+
 /// Reads the commands of a script, one after the other: each begins where the one before has left the
 /// sysctls.
 pub(super) struct Orders {
     at_first: Target,
     target: Target,
+    sysctls: Vec<(String, String)>,
 }
 
 impl Orders {
     pub(super) fn new(setup: &Setup) -> Self {
         let target = Target { settings: setup.settings.clone(), habits: setup.habits };
-        Orders { at_first: target.clone(), target }
+        Orders { at_first: target.clone(), target, sysctls: Vec::new() }
     }
 
     pub(super) fn read(&mut self, command: &Command) -> Result<Vec<Order>, Refusal> {
@@ -50,8 +62,9 @@ impl Orders {
             }
         }
         if self.target != before {
-            let settings = Box::new(self.target.settings.clone());
-            orders.push(Order::Settings(settings, self.target.habits));
+            let Target { settings, habits } = self.target.clone();
+            let defaults = Defaults { settings, habits, sysctls: self.sysctls.clone() };
+            orders.push(Order::Settings(command.at, Box::new(defaults)));
         }
         Ok(orders)
     }
@@ -65,6 +78,7 @@ impl Orders {
             "defaults.sh" => self.linux_defaults(at).map(|()| None),
             name if name.starts_with("sysctl_restore_") => {
                 self.target = self.at_first.clone();
+                self.sysctls.clear();
                 Ok(None)
             }
             // Caches of earlier connections, counters and queueing: every script begins without.
@@ -94,8 +108,7 @@ impl Orders {
                 None => value.split_once(char::is_whitespace).unwrap_or((value, "")),
             };
             let name = name.trim().trim_start_matches("/proc/sys/").replace('/', ".");
-            sysctl::set(&mut self.target, &name, value)
-                .map_err(|message| Refusal::new(at, message))?;
+            self.set(&name, value, at)?;
             rest = behind.trim();
         }
         Ok(())
@@ -113,9 +126,15 @@ impl Orders {
             ("net.ipv4.tcp_slow_start_after_idle", "0"),
         ];
         for (name, value) in DEFAULTS {
-            sysctl::set(&mut self.target, name, value)
-                .map_err(|message| Refusal::new(at, message))?;
+            self.set(name, value, at)?;
         }
+        Ok(())
+    }
+
+    fn set(&mut self, name: &str, value: &str, at: Position) -> Result<(), Refusal> {
+        let set = sysctl::set(&mut self.target, name, value);
+        set.map_err(|message| Refusal::new(at, message))?;
+        self.sysctls.push((name.to_owned(), value.to_owned()));
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! The names of ICMP errors (RFC 792, RFC 1122 3.2.2, RFC 1812 5.2.7), and those of ICMPv6 (RFC 4443 3) that mean
 //! the same.
 
-use super::Refusal;
+use super::{Refusal, Setup};
 use crate::drill::IpVersion;
 use crate::drill::script::ast::{Icmp, Position};
 
@@ -25,6 +25,18 @@ const UNREACHABLE: [&str; 16] = [
 ];
 const TIME_EXCEEDED: [&str; 2] = ["ttl_exceeded_in_transit", "frag_reass_exceeded"];
 
+const UNREACHABLE_V6: [(&str, u8); 6] = [
+    ("net_unreachable", 0),
+    ("no_route", 0),
+    ("admin_prohibited", 1),
+    ("not_neighbour", 2),
+    ("address_unreachable", 3),
+    ("port_unreachable", 4),
+];
+const TIME_EXCEEDED_V6: [(&str, u8); 2] = [("exceeded_hop_limit", 0), ("exceeded_frag_time", 1)];
+const PARAMETER_PROBLEM_V6: [(&str, u8); 3] =
+    [("header_field", 0), ("unknown_next_header", 1), ("unknown_option", 2)];
+
 /// Where the header of IPv6 names what follows.
 const NEXT_HEADER_AT: u32 = 6;
 
@@ -47,6 +59,38 @@ pub fn message(line: &Icmp, version: IpVersion) -> Option<IcmpMessage> {
     match version {
         IpVersion::V4 => Some(IcmpMessage { kind, code, rest }),
         IpVersion::V6 => twin(kind, code, rest),
+    }
+}
+
+/// The message of a line in the words of IPv6, with the MTU as it says: one of ICMPv6, or the twin of what IPv4
+/// calls so.
+#[must_use]
+pub(super) fn message_of_ipv6(line: &Icmp) -> Option<IcmpMessage> {
+    let (kind, codes): (u8, &[(&str, u8)]) = match line.kind.as_str() {
+        "unreachable" => (1, &UNREACHABLE_V6),
+        "packet_too_big" => (2, &[]),
+        "time_exceeded" => (3, &TIME_EXCEEDED_V6),
+        "parameter_problem" => (4, &PARAMETER_PROBLEM_V6),
+        _ => return None,
+    };
+    let code = match line.code.as_deref() {
+        None => Some(0),
+        Some(name) => codes
+            .iter()
+            .find_map(|(known, code)| (*known == name).then_some(*code))
+            .or_else(|| numbered(name)),
+    };
+    let rest = match (kind, code) {
+        (4, Some(1)) => NEXT_HEADER_AT,
+        _ => line.mtu.unwrap_or(0),
+    };
+    match code {
+        Some(code) => Some(IcmpMessage { kind, code, rest }),
+        None => {
+            let (kind, code) = kind_and_code(line)?;
+            let longer_by = u32::from(IpVersion::V6.longer_by());
+            twin(kind, code, line.mtu.map_or(0, |mtu| mtu.saturating_sub(longer_by)))
+        }
     }
 }
 
@@ -81,15 +125,21 @@ fn kind_and_code(line: &Icmp) -> Option<(u8, u8)> {
         None => 0,
         Some(name) => match codes.iter().position(|code| code == name) {
             Some(at) => u8::try_from(at).ok()?,
-            None => name.strip_prefix("code_").unwrap_or(name).parse().ok()?,
+            None => numbered(name)?,
         },
     };
     Some((kind, code))
 }
 
-pub(super) fn check(at: Position, line: &Icmp, version: IpVersion) -> Result<(), Refusal> {
+/// `code_3`, or `3`.
+fn numbered(name: &str) -> Option<u8> {
+    name.strip_prefix("code_").unwrap_or(name).parse().ok()
+}
+
+pub(super) fn check(at: Position, line: &Icmp, setup: &Setup) -> Result<(), Refusal> {
     let code = line.code.as_deref().unwrap_or("");
-    if message(line, version).is_none() {
+    if setup.icmp_message(line).is_none() {
+        let version = setup.ip_version;
         let what = format!("the ICMP message {} {code} over {version}", line.kind);
         return Err(Refusal::unsupported(at, what));
     }

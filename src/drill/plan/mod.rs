@@ -14,16 +14,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use calls::{Expected, Out, PlannedCall};
-pub use commands::Order;
+pub use commands::{Defaults, Order};
 pub use constants::information_constant;
 pub use icmp::{IcmpMessage, message as icmp_message};
-pub use sysctl::documented as documented_sysctls;
+pub use sysctl::{apply as apply_sysctl, documented as documented_sysctls};
 
 use super::host::{Call, Habits, How, PollFd, TcpInfo, Value, Watch, WatchChange};
-use super::script::ast::{Action, Body, Packet, Position, Script, Time};
+use super::script::ast::{Action, Body, Icmp, Packet, Position, Script, Time};
 use super::script::code::{Statement, unassigned};
 use super::script::{Definition, Definitions, SyntaxError};
-use super::{IpVersion, Profile};
+use super::{IpVersion, Profile, Words};
 use crate::stack::Settings;
 
 /// Why a script cannot be run: it cannot be read, or asks for what is not supported.
@@ -88,6 +88,8 @@ pub struct Setup {
     pub habits: Habits,
     /// Over which version of IP the script is played.
     pub ip_version: IpVersion,
+    /// In whose words it is.
+    pub words: Words,
     /// The address of the stack, and the port that `bind(3, ..., ...)` takes.
     pub local: SocketAddr,
     /// The address of the other side, and the port that `connect(3, ..., ...)` goes to.
@@ -106,6 +108,23 @@ pub struct Setup {
     pub calls_are_non_fatal: bool,
     /// How long a tick of the stack's timestamps has to be; not checked if `None`.
     pub timestamp_tick: Option<Duration>,
+}
+
+impl Setup {
+    /// Octets that packets are longer than the script counts them.
+    #[must_use]
+    pub fn longer_by(&self) -> u16 {
+        self.ip_version.longer_by() - self.words.counts().longer_by()
+    }
+
+    /// The ICMP message of a line; `None` when there is none of this name.
+    #[must_use]
+    pub fn icmp_message(&self, line: &Icmp) -> Option<IcmpMessage> {
+        match self.words {
+            Words::V4 | Words::Mapped => icmp_message(line, self.ip_version),
+            Words::V6 => icmp::message_of_ipv6(line),
+        }
+    }
 }
 
 /// A script, ready to run.
@@ -153,7 +172,7 @@ pub enum Deed {
 ///
 /// The first thing in the script that is not supported.
 pub fn plan(script: Script, choices: &Choices) -> Result<Plan, Refusal> {
-    let setup = options::setup(&script.options, choices)?;
+    let setup = options::setup(&script.options, Words::of(&script), choices)?;
     let mut orders = commands::Orders::new(&setup);
     let init =
         script.init.iter().map(|command| orders.read(command)).collect::<Result<Vec<_>, _>>()?;
@@ -161,7 +180,7 @@ pub fn plan(script: Script, choices: &Choices) -> Result<Plan, Refusal> {
     let mut steps = Vec::with_capacity(script.events.len());
     for event in script.events {
         let deed = match event.action {
-            Action::Packet(packet) => expect_or_inject(packet, setup.ip_version)?,
+            Action::Packet(packet) => expect_or_inject(packet, &setup)?,
             Action::Call(call) => Deed::Call(Box::new(calls::plan(&call, &setup)?)),
             Action::Command(command) => Deed::Orders(orders.read(&command)?),
             Action::Code(statements) => Deed::Assert(statements),
@@ -176,13 +195,13 @@ pub fn plan(script: Script, choices: &Choices) -> Result<Plan, Refusal> {
     Ok(Plan { setup, init, steps })
 }
 
-fn expect_or_inject(packet: Packet, version: IpVersion) -> Result<Deed, Refusal> {
+fn expect_or_inject(packet: Packet, setup: &Setup) -> Result<Deed, Refusal> {
     use super::script::ast::Direction;
     if packet.ip.flow_label.is_some() {
-        return Err(Refusal::unsupported(packet.at, "a flow label: IPv6"));
+        return Err(Refusal::unsupported(packet.at, "a flow label"));
     }
     if let Body::Icmp(line) = &packet.body {
-        icmp::check(packet.at, line, version)?;
+        icmp::check(packet.at, line, setup)?;
     }
     match (packet.direction, &packet.body) {
         (Direction::In, _) => Ok(Deed::Inject(packet)),

@@ -293,6 +293,23 @@ pub fn documented() -> impl Iterator<Item = (&'static str, &'static str)> {
     LINUX.iter().chain(FREEBSD).map(|sysctl| (sysctl.name, sysctl.means))
 }
 
+/// Sets `name` to `value`, as a command of a script would.
+///
+/// # Errors
+///
+/// What is not supported, in words.
+pub fn apply(
+    settings: &mut Settings,
+    habits: &mut Habits,
+    name: &str,
+    value: &str,
+) -> Result<(), String> {
+    let mut target = Target { settings: settings.clone(), habits: *habits };
+    set(&mut target, name, value)?;
+    (*settings, *habits) = (target.settings, target.habits);
+    Ok(())
+}
+
 /// Sets `name` to `value`.
 ///
 /// # Errors

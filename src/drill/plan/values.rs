@@ -72,24 +72,36 @@ pub(super) fn addr(expr: &Expr) -> Result<Option<SocketAddr>, Refusal> {
         return Ok(None);
     }
     let members = members(expr)?;
-    let port = number(member(expr, members, "sin_port")?)?;
+    let either = |names: [&str; 2]| {
+        let found = names.iter().find_map(|name| optional(members, name));
+        found.ok_or_else(|| Refusal::new(expr.at, format!("expected a member {}=", names[0])))
+    };
+    let port = number(either(["sin_port", "sin6_port"])?)?;
     let port = u16::try_from(port)
         .map_err(|_| Refusal::new(expr.at, format!("{port} is no port (0 to 65535)")))?;
-    let ip = member(expr, members, "sin_addr")?;
-    let ExprKind::Function(name, args) = &ip.kind else {
-        return Err(Refusal::new(ip.at, "expected inet_addr(\"...\")"));
+    // `inet_pton(AF_INET6, "...", &sin6_addr)` has no name in front of it.
+    let alone = members.iter().find(|field| field.name.is_none()).map(|field| &field.value);
+    let ip = match alone {
+        Some(ip) => ip,
+        None => either(["sin_addr", "sin6_addr"])?,
     };
-    let text = match args.first().map(|arg| &arg.kind) {
+    Ok(Some(SocketAddr::new(ip_addr(ip)?, port)))
+}
+
+/// `inet_addr("...")` or `inet_pton(FAMILY, "...")`. One of IPv4 in the form of IPv6 is one of IPv4.
+fn ip_addr(expr: &Expr) -> Result<IpAddr, Refusal> {
+    let expected = "expected inet_addr(\"...\") or inet_pton(FAMILY, \"...\")";
+    let (name, text) = match &expr.kind {
+        ExprKind::Function(name, args) if name == "inet_addr" => (name, args.first()),
+        ExprKind::Function(name, args) if name == "inet_pton" => (name, args.get(1)),
+        _ => return Err(Refusal::new(expr.at, expected)),
+    };
+    let text = match text.map(|arg| &arg.kind) {
         Some(ExprKind::Text(text)) => String::from_utf8_lossy(text).into_owned(),
-        _ => return Err(Refusal::new(ip.at, "expected an address in quotes")),
+        _ => return Err(Refusal::new(expr.at, "expected an address in quotes")),
     };
-    match text.parse::<IpAddr>() {
-        Ok(ip @ IpAddr::V4(_)) if name == "inet_addr" => Ok(Some(SocketAddr::new(ip, port))),
-        Ok(IpAddr::V6(_)) => Err(Refusal::unsupported(ip.at, "IPv6")),
-        Ok(IpAddr::V4(_)) | Err(_) => {
-            Err(Refusal::new(ip.at, format!("\"{text}\" is no address for {name}")))
-        }
-    }
+    let parsed = text.parse::<IpAddr>().map(|ip| ip.to_canonical());
+    parsed.map_err(|_| Refusal::new(expr.at, format!("\"{text}\" is no address for {name}")))
 }
 
 /// The value of a socket option.

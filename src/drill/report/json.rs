@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::json;
 
-use super::Tally;
+use super::{Reasons, Tally};
 use crate::drill::run::{Difference, Mark, Note, Row};
 use crate::drill::suite::{Outcome, Verdict};
 
@@ -77,15 +77,18 @@ pub fn json(verdict: &Verdict, verbose: bool) -> String {
     serde_json::to_string(&told).expect("strings and numbers") + "\n"
 }
 
-/// All of them. Ends with a newline.
+/// All of them, with `reasons` by folder and by reason. Ends with a newline.
 #[must_use]
-pub fn summary_json(tally: &Tally) -> String {
+pub fn summary_json(tally: &Tally, reasons: Option<&Reasons>) -> String {
     let Tally { passed, failed, skipped, refused, virtual_time } = tally;
     let virtual_us = virtual_time.as_micros();
-    let all = json!({
+    let mut all = json!({
         "passed": passed, "failed": failed, "skipped": skipped, "refused": refused,
         "virtual_us": u64::try_from(virtual_us).unwrap_or(u64::MAX),
     });
+    if let Some(reasons) = reasons {
+        (all["folders"], all["reasons"]) = reasons.json();
+    }
     all.to_string() + "\n"
 }
 

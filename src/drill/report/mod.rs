@@ -2,10 +2,12 @@
 
 mod json;
 mod ladder;
+mod reasons;
 mod text;
 
 pub use json::{json, summary_json};
 pub use ladder::ladder;
+pub use reasons::Reasons;
 pub use text::{summary, text};
 
 use std::time::Duration;

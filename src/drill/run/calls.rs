@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::outcome::seconds;
 use super::waiting::Waiting;
 use super::{Difference, Failure, Mark, Result, Runner, elapsed};
-use crate::drill::host::{Call, Errno, Fd, PollFd, Progress, Reply, Value, Watch};
+use crate::drill::host::{Call, Errno, Fd, PollFd, Reply, Value, Watch};
 use crate::drill::plan::{Expected, Out, PlannedCall, Step};
 use crate::drill::script::ast::Time;
 use crate::stack::FourTuple;
@@ -15,31 +15,31 @@ impl<'a> Runner<'a> {
     pub(super) fn call(&mut self, step: &'a Step, call: &'a PlannedCall, base: Instant) -> Result {
         // One call at a time, as of a program with one thread.
         self.wait_for_call()?;
-        let began = self.host.now();
+        let began = self.subject.now();
         if let Call::Send { fd, data, .. } = &call.call {
             self.connections.writes(*fd, data);
         }
         let is_first = self.is_first_connect(&call.call);
-        let progress = self.host.start(self.translated(&call.call));
+        let returned = self.subject.call(self.translated(&call.call), call.end.is_some());
         // One that is connected already stays with whom it is.
         if let Call::Connect { fd, addr } = &call.call
             && is_first
         {
             self.note_connect(*fd, *addr);
         }
-        match (progress, call.end) {
-            (Progress::Done(result), None) => self.returned(step, call, &result),
-            (Progress::Done(result), Some(_)) => {
+        match (returned, call.end) {
+            (Some(result), None) => self.returned(step, call, &result),
+            (Some(result), Some(_)) => {
                 self.returned(step, call, &result)?;
-                self.in_time(step, began, end_of(step, call, base))
+                self.in_time(step, began, end_of(step, call, base), began)
             }
-            (Progress::Blocked(blocked), Some(_)) => {
+            (None, Some(_)) => {
                 self.row(Mark::Begun, step.at.line, format!("{} ...", step.text));
                 let end = end_of(step, call, base);
-                self.waiting = Some(Waiting { step, call, end, began, blocked });
+                self.waiting = Some(Waiting { step, call, end, began });
                 Ok(())
             }
-            (Progress::Blocked(_), None) => {
+            (None, None) => {
                 self.row(Mark::Call, step.at.line, format!("{} blocks", step.text));
                 let what = "the call blocks, and the script does not allow for it: write \
                             TIME...END before a call that may block";
@@ -74,7 +74,7 @@ impl<'a> Runner<'a> {
         self.row(Mark::Call, step.at.line, text);
         let failure = Failure {
             expected: Some(step.text.to_string()),
-            got: Some(format!("{got} at {}", seconds(elapsed(self.host.now())))),
+            got: Some(format!("{got} at {}", seconds(elapsed(self.subject.now())))),
             differences,
             ..Failure::at(step.at, "the call did not return what it should")
         };
@@ -113,7 +113,7 @@ impl<'a> Runner<'a> {
     fn is_first_connect(&mut self, call: &Call) -> bool {
         let Call::Connect { fd, .. } = call else { return false };
         let Some(fd) = self.fds.get(fd).copied() else { return false };
-        matches!(self.host.start(Call::PeerName { fd }), Progress::Done(Err(_)))
+        matches!(self.subject.call(Call::PeerName { fd }, false), Some(Err(_)))
     }
 
     /// `connect` has sent a SYN, whatever it returns.
@@ -125,9 +125,9 @@ impl<'a> Runner<'a> {
     }
 
     fn name_of(&mut self, fd: Fd) -> Option<SocketAddr> {
-        match self.host.start(Call::Name { fd }) {
-            Progress::Done(Ok(Reply::Addr(addr))) => Some(addr),
-            Progress::Done(_) | Progress::Blocked(_) => None,
+        match self.subject.call(Call::Name { fd }, false) {
+            Some(Ok(Reply::Addr(addr))) => Some(addr),
+            Some(_) | None => None,
         }
     }
 

@@ -33,7 +33,7 @@ impl Runner<'_> {
         };
         let window = self.window_of(step, base);
         let limit =
-            window.map_or(self.host.now() + PATIENCE, |window| window.to + window.tolerance);
+            window.map_or(self.subject.now() + PATIENCE, |window| window.to + window.tolerance);
         let Some((at, mut seen)) = self.next_of(index, limit)? else {
             return Err(self.nothing_came(step, index, window).into());
         };
@@ -71,9 +71,10 @@ impl Runner<'_> {
             if let Some(next) = self.connections.at(index).sent.pop_front() {
                 return Ok(Some(next));
             }
-            if !self.next_moment(limit)? {
+            if !self.subject.toward_packet(limit) {
                 return Ok(None);
             }
+            self.resume()?;
         }
     }
 
@@ -180,7 +181,7 @@ impl Runner<'_> {
     /// Nothing came in time: what did come, and when?
     fn nothing_came(&mut self, step: &Step, index: usize, window: Option<Window>) -> Failure {
         let waited = window.map_or(PATIENCE, |window| window.to.since(BEGIN) + window.tolerance);
-        let late = self.next_of(index, self.host.now() + CURIOSITY).ok().flatten();
+        let late = self.next_of(index, self.subject.now() + CURIOSITY).ok().flatten();
         let (got, what) = match late {
             Some((at, seen)) => {
                 let at = seconds(elapsed(at));

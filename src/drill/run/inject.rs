@@ -2,7 +2,7 @@
 
 use super::{Failure, Mark, Result, Runner};
 use crate::drill::packet::{self, Ends, Numbers, Seen};
-use crate::drill::plan::{Step, icmp_message};
+use crate::drill::plan::Step;
 use crate::drill::script::ast::{Body, Options, Packet, Tcp, TcpOption};
 
 const SYN: u8 = 2;
@@ -22,14 +22,13 @@ impl Runner<'_> {
             Body::Icmp(line) => {
                 let (seq, len) = line.quoted.unwrap_or_default();
                 let seq = self.connections.at(index).wire_number(seq);
-                let message = icmp_message(line, self.plan.setup.ip_version);
-                let message = message.expect("the plan has looked");
+                let message = self.plan.setup.icmp_message(line).expect("the plan has looked");
                 packet::icmp(ends, &packet.ip, message, (seq, len))
             }
         };
         let octets =
             made.map_err(|why| Failure::at(step.at, format!("no such packet: {}", why.0)))?;
-        self.host.on_packet(&octets);
+        self.subject.on_packet(&octets);
         let text = step.text.trim_start_matches('<').trim().to_owned();
         self.row(Mark::In, step.at.line, text);
         self.resume()
@@ -77,7 +76,7 @@ impl Runner<'_> {
 
     /// Gives each packet that has left to its connection.
     pub(super) fn collect(&mut self) {
-        while let Some(sent) = self.host.take_sent() {
+        while let Some(sent) = self.subject.take_sent() {
             let Some(seen) = Seen::parse(&sent.packet) else {
                 let text = format!("a packet of {} octets that is not TCP", sent.packet.len());
                 self.row_at(sent.at, Mark::Skipped, None, text);

@@ -17,6 +17,9 @@ pub struct Run {
     pub notes: Vec<Note>,
     /// Events that were as they should be.
     pub steps: usize,
+    /// Assertions that nobody could be asked about: what the script is played against tells nothing of a
+    /// connection that has no descriptor. None against our own stack.
+    pub unasked: usize,
     /// Virtual time that passed.
     pub length: Duration,
 }

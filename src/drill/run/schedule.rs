@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::outcome::{Failure, seconds};
-use super::waiting::Waiting;
 use super::{Result, Runner, elapsed};
 use crate::drill::plan::{Deed, Step};
 use crate::drill::script::ast::Time;
@@ -49,12 +48,12 @@ impl Runner<'_> {
         if is_inbound && self.previous.was_inbound {
             self.previous.scheduled
         } else {
-            self.host.now()
+            self.subject.now()
         }
     }
 
     pub(super) fn previous_of(&self, step: &Step, base: Instant) -> Previous {
-        let scheduled = self.window_of(step, base).map_or(self.host.now(), |window| window.from);
+        let scheduled = self.window_of(step, base).map_or(self.subject.now(), |window| window.from);
         Previous { scheduled, was_inbound: matches!(step.deed, Deed::Inject(_)) }
     }
 
@@ -83,8 +82,8 @@ impl Runner<'_> {
     pub(super) fn go_to(&mut self, step: &Step, base: Instant) -> Result {
         let Some(window) = self.window_of(step, base) else { return Ok(()) };
         self.pass_time(window.from)?;
-        if self.host.now() > window.from + window.tolerance {
-            let [wanted, now] = [window.from, self.host.now()].map(|at| seconds(elapsed(at)));
+        if self.subject.now() > window.from + window.tolerance {
+            let [wanted, now] = [window.from, self.subject.now()].map(|at| seconds(elapsed(at)));
             let what = format!("the event was to take place at {wanted}, but it is {now} already");
             return Err(Failure::at(step.at, what).into());
         }
@@ -94,17 +93,16 @@ impl Runner<'_> {
     /// Lets time pass, one timer after the other, so that a call that waits returns when it is due.
     pub(super) fn pass_time(&mut self, until: Instant) -> Result {
         while self.next_moment(until)? {}
-        self.host.advance(until);
-        Ok(())
+        self.subject.advance(until);
+        self.resume()
     }
 
     /// Goes to the next moment, at `until` at the latest, at which anything can happen by itself; says
     /// whether there is one.
     pub(super) fn next_moment(&mut self, until: Instant) -> Result<bool> {
-        let patience = self.waiting.as_ref().and_then(Waiting::deadline);
-        let next = self.host.next_deadline().into_iter().chain(patience).min();
-        let Some(next) = next.filter(|next| *next <= until) else { return Ok(false) };
-        self.host.advance(next);
+        if !self.subject.next_moment(until) {
+            return Ok(false);
+        }
         self.resume()?;
         Ok(true)
     }

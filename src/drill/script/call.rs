@@ -138,6 +138,11 @@ fn operand(cursor: &mut Cursor<'_>) -> Result<Expr, SyntaxError> {
                 Some(_) | None => ExprKind::Name(name.to_owned()),
             }
         }
+        // An address of where to put something says nothing here: `&sin6_addr`.
+        Some(Token::Symbol('&')) => {
+            cursor.take();
+            return cursor.nested(operand);
+        }
         Some(Token::Text(_)) => text(cursor),
         Some(Token::Ellipsis) => {
             cursor.take();

@@ -9,6 +9,8 @@ const NAMES: &str = "an option: mss N, wscale N, sackOK, sack A:B, TS val N ecr 
                      FO HEX, FOEXP HEX, md5 HEX";
 /// The header has room for so many octets of options (RFC 9293 3.1).
 const MAX_LEN: usize = 40;
+/// How the options of Multipath TCP begin in the dialects that there are.
+const MULTIPATH: [&str; 5] = ["mp", "dss", "add_addr", "rm_addr", "remove_addr"];
 const U32: i64 = u32::MAX as i64;
 
 const MD5: u8 = 19;
@@ -78,7 +80,7 @@ fn option(cursor: &mut Cursor<'_>) -> Result<TcpOption, SyntaxError> {
     let Some(Token::Word(name)) = cursor.peek().cloned() else {
         return Err(cursor.unexpected(NAMES));
     };
-    refuse_accurate_ecn(cursor, name)?;
+    refuse_unknown(cursor, name)?;
     if !is_name(name) {
         return Err(cursor.unexpected(NAMES));
     }
@@ -105,9 +107,12 @@ fn is_name(name: &str) -> bool {
     names.contains(&name)
 }
 
-fn refuse_accurate_ecn(cursor: &Cursor<'_>, name: &str) -> Result<(), SyntaxError> {
+fn refuse_unknown(cursor: &Cursor<'_>, name: &str) -> Result<(), SyntaxError> {
     match name {
         "ECN" | "AccECN" => Err(cursor.unsupported(format!("the option `{name}`"))),
+        _ if MULTIPATH.iter().any(|known| name.starts_with(known)) => {
+            Err(cursor.unsupported(format!("the option `{name}` of Multipath TCP")))
+        }
         _ => Ok(()),
     }
 }

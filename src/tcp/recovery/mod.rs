@@ -130,10 +130,10 @@ impl Recovery {
         }
     }
 
-    /// Nothing is out any more: what was to be repaired is, and the rest is remembered.
+    /// Nothing is out any more: what was to be repaired is. That it need not have been may be told later: what
+    /// arrived twice is reported behind the ACK that ends the repair (RFC 3708 3).
     pub(super) fn on_all_acknowledged(&mut self) {
         self.duplicates = 0;
         self.force_one = false;
-        self.undo = None;
     }
 }

@@ -56,20 +56,21 @@ impl Tcb {
     }
 
     /// Whether this segment is a SYN that may open a new connection in place of this one, which sits in
-    /// `TIME_WAIT`: its number lies beyond what the old connection used, or its timestamp is newer
-    /// (RFC 9293 3.6.1, MAY-2; RFC 6191).
+    /// `TIME_WAIT`: its number lies beyond what the old connection used (RFC 9293 3.6.1, MAY-2). Where both
+    /// have timestamps, the newer one decides, and of two equal ones the number (RFC 6191 2): an older one
+    /// is an old SYN's, wherever its number lies.
     #[must_use]
     pub fn yields_to(&self, seg: &Segment) -> bool {
-        let newer_timestamp = match seg.options.timestamps {
+        let newer_by = match seg.options.timestamps {
             Some(theirs) if self.negotiated.timestamps => {
-                theirs.val.wrapping_sub(self.negotiated.ts_recent).cast_signed() > 0
+                theirs.val.wrapping_sub(self.negotiated.ts_recent).cast_signed()
             }
-            Some(_) | None => false,
+            Some(_) | None => 0,
         };
         self.state == State::TimeWait
             && seg.has(Flags::SYN)
             && !seg.flags.intersects(Flags::ACK | Flags::RST | Flags::FIN)
-            && (seg.seq.gt(self.rcv.nxt) || newer_timestamp)
+            && (newer_by > 0 || (newer_by == 0 && seg.seq.gt(self.rcv.nxt)))
     }
 
     /// Ends `TIME_WAIT` early, for a SYN that [`Tcb::yields_to`] accepts. Returns what the new

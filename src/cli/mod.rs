@@ -6,6 +6,7 @@ pub mod child;
 mod drill;
 mod ends;
 mod engine;
+mod files_options;
 mod get;
 pub mod namespace;
 mod options;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, ValueEnum};
 
 use super::addresses::{AddressOptions, Ends};
+use super::files_options::FilesOptions;
 use super::tcp_options::TcpOptions;
 use super::terminal::{self, Color};
 use super::{Failure, exit};
@@ -199,6 +200,8 @@ pub(super) struct ServerOptions {
         value_parser = max_connections
     )]
     pub(super) max_connections: usize,
+    #[command(flatten)]
+    pub(super) files: FilesOptions,
 }
 
 /// What answers HTTP.
@@ -215,6 +218,7 @@ pub(super) enum Responder {
 impl ServerOptions {
     /// Refuses what the chosen responder cannot do, before anything is made.
     pub(super) fn check(&self, dir: Option<&Path>) -> Result<(), Failure> {
+        self.files.check(dir)?;
         let refuse = |option: &str, why: &str| {
             let hint = "leave it out, or use --responder axum";
             Err(Failure::new(

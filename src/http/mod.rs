@@ -5,7 +5,9 @@
 #[path = "../../examples/http_by_hand.rs"]
 pub mod by_hand;
 mod closing;
-mod files;
+mod fields;
+pub mod files;
+mod pages;
 mod server;
 mod site;
 mod timer;

@@ -122,7 +122,7 @@ fn parts(reply: &Reply) -> Vec<(String, String, Vec<u8>)> {
     }
 }
 
-/// RFC 9110 14.6, 15.3.7.2.
+/// RFC 9110 14.6, 15.3.7.2, RFC 2046 5.1.
 #[tokio::test]
 async fn several_parts() {
     let place = Place::new("parts");

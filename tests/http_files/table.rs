@@ -1,4 +1,4 @@
-//! One request, one response: a table.
+//! One request, one response: a table (RFC 9110).
 
 use glasstack::http::files::Options;
 use http::HeaderValue;

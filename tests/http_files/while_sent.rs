@@ -37,7 +37,7 @@ async fn a_file_that_becomes_longer_is_sent_as_long_as_it_was() {
     assert!(!reply.body.contains(&b'm'));
 }
 
-/// RFC 9112 8: the response is not complete, and whoever asked can tell.
+/// The response is not complete, and whoever asked can tell.
 #[tokio::test]
 async fn a_file_that_becomes_shorter_ends_in_an_error() {
     for (fields, is_coded) in [

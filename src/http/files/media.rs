@@ -16,6 +16,8 @@ impl Media {
     /// That of a file of this name. Text is said to be in UTF-8.
     pub(super) fn of(path: &Path, file: &File) -> Media {
         match mime_guess::from_path(path).first_raw() {
+            // The table has a name of old for some of its extensions.
+            Some("application/javascript") => Media("text/javascript; charset=utf-8".to_owned()),
             Some(text) if text.starts_with("text/") => Media(format!("{text}; charset=utf-8")),
             Some(other) => Media(other.to_owned()),
             None if looks_like_text(file) => Media("text/plain; charset=utf-8".to_owned()),
@@ -35,12 +37,9 @@ impl Media {
             || ["+xml", "+json"].iter().any(|suffix| kind.ends_with(suffix))
             || matches!(
                 kind,
-                "application/javascript"
-                    | "application/json"
-                    | "application/manifest+json"
+                "application/json"
                     | "application/rtf"
                     | "application/wasm"
-                    | "application/x-javascript"
                     | "application/x-sh"
                     | "application/x-sql"
                     | "application/x-tar"

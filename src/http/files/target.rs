@@ -115,6 +115,7 @@ mod tests {
         Target::parse(text).map(|target| target.path())
     }
 
+    // RFC 3986 5.2.4
     #[test]
     fn steps_go_downwards() {
         for (text, expected) in [
@@ -169,6 +170,7 @@ mod tests {
         }
     }
 
+    // RFC 8615
     #[test]
     fn what_begins_with_a_dot_is_hidden_but_for_what_is_well_known() {
         for (text, is_hidden) in [
@@ -186,6 +188,7 @@ mod tests {
         }
     }
 
+    // RFC 3986 4.2
     #[test]
     fn no_link_leads_to_another_host() {
         for (text, url) in [

@@ -12,7 +12,6 @@ use crate::http::files;
 
 /// How a directory is served.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Serving files")]
 pub(super) struct FilesOptions {
     /// Do not show what is in a directory that has no index.html
     #[arg(long, env = "GLASS_NO_LISTING")]

@@ -10,8 +10,6 @@ mod by_hand;
 mod client;
 #[path = "http_responder/closing.rs"]
 mod closing;
-#[path = "http_responder/files.rs"]
-mod files;
 #[path = "http_responder/limits.rs"]
 mod limits;
 #[path = "http_responder/site.rs"]

@@ -267,6 +267,8 @@ fn wrong_options_are_named() {
         (&["run", "--addr", "192.0.2.3,192.0.2.4", "--", "true"], "two of one family"),
         (&["run", "--mtu", "1000", "--host", "2001:db8::7/64", "--", "true"], "1280"),
         (&["run", "--dir", "/no/such", "--", "true"], "/no/such"),
+        (&["run", "--no-listing", "--", "true"], "--dir DIR"),
+        (&["serve", "--cache-control", "no-store"], "glass serve DIR"),
         (&["run", "--events", "/no/such/file", "--", "true"], "/no/such/file"),
         (&["run", "--engine", "smoltcp", "--record", "f", "--", "true"], "--record"),
         (&["run", "--engine", "smoltcp", "--events", "f", "--", "true"], "--events"),

@@ -7,6 +7,7 @@ pub mod child;
 mod drill;
 mod ends;
 mod engine;
+mod files_options;
 mod get;
 mod http_options;
 pub mod namespace;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, ValueEnum};
 
 use super::addresses::{AddressOptions, Ends};
+use super::files_options::FilesOptions;
 use super::http_options::HttpOptions;
 use super::tcp_options::TcpOptions;
 use super::terminal::{self, Color};
@@ -206,6 +207,8 @@ pub(super) struct ServerOptions {
     pub(super) http: HttpOptions,
     #[command(flatten)]
     pub(super) tls: TlsOptions,
+    #[command(flatten)]
+    pub(super) files: FilesOptions,
 }
 
 /// What answers HTTP.
@@ -230,6 +233,7 @@ impl ServerOptions {
 
     /// Refuses what the chosen responder cannot do, before anything is made.
     pub(super) fn check(&self, dir: Option<&Path>) -> Result<(), Failure> {
+        self.files.check(dir)?;
         let refuse = |option: &str, why: &str| {
             let hint = "leave it out, or use --responder axum";
             Err(Failure::new(

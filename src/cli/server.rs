@@ -42,7 +42,7 @@ impl Server {
         match options.responder {
             Responder::Axum => {
                 let router = match dir {
-                    Some(dir) => http::directory(existing(dir)?),
+                    Some(dir) => options.files.router(dir)?,
                     None => http::site(),
                 };
                 let limits = Limits { connections: most, grace: options.http.grace };
@@ -93,13 +93,4 @@ fn listen(net: &Net, addr: SocketAddr) -> Result<TcpListener, Failure> {
         let hint = "choose another --port or --tls-port, or fewer --services";
         Failure::new(exit::USAGE, format!("cannot listen on {addr}: {error}; {hint}"))
     })
-}
-
-fn existing(dir: &Path) -> Result<&Path, Failure> {
-    let problem = match std::fs::metadata(dir) {
-        Ok(found) if found.is_dir() => return Ok(dir),
-        Ok(_) => "is not a directory".to_owned(),
-        Err(error) => format!("cannot be read: {error}"),
-    };
-    Err(Failure::new(exit::USAGE, format!("the directory to serve, {}, {problem}", dir.display())))
 }

@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, Request};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version, header};
 use http_body_util::BodyExt;
+use maud::html;
 use serde::Serialize;
 use tokio::time::sleep;
 
 use self::bodies::{Echo, Lines, Pattern};
 use super::exchange::Endpoints;
+use super::pages::{Reader, document};
 use crate::serving::{StatusSource, TlsInfo};
 use crate::stack::Summary;
 
@@ -55,10 +57,6 @@ async fn index(
     endpoints: Option<Extension<Endpoints>>,
     source: Option<Extension<StatusSource>>,
 ) -> Response {
-    let wants_html = headers
-        .get_all(header::ACCEPT)
-        .iter()
-        .any(|accept| accept.as_bytes().windows(9).any(|word| word == b"text/html"));
     let mut you = String::new();
     if let Some(Extension(Endpoints { local, remote })) = endpoints {
         let _ = write!(you, "You are {remote}, and I am {local}.");
@@ -68,9 +66,7 @@ async fn index(
         let id = report.id;
         let _ = write!(you, " This is connection {id} of a TCP of my own; it is in {state}.");
     }
-    let page =
-        if wants_html { Html(html(&you)).into_response() } else { text(&you).into_response() };
-    ([(header::VARY, "accept")], page).into_response()
+    Reader::of(&headers).page(|| html(&you), || text(&you))
 }
 
 const WHAT_ANSWERS: &str =
@@ -81,22 +77,24 @@ fn text(you: &str) -> String {
 }
 
 fn html(you: &str) -> String {
-    let mut rows = String::new();
-    for (path, example, what) in PAGES {
-        let path = if example.is_empty() {
-            path.to_owned()
-        } else {
-            format!("<a href=\"{example}\">{path}</a>")
-        };
-        let _ = writeln!(rows, "<tr><td><code>{path}</code><td>{what}");
-    }
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>glasstack</title>\n\
-         <style>body{{font:1rem/1.5 system-ui;max-width:44rem;margin:2rem auto;padding:0 1rem}}\
-         td{{padding-right:2rem}}</style>\n\
-         <h1>glasstack</h1>\n<p>{WHAT_ANSWERS}\n<p>{you}\n<table>\n{rows}</table>\n"
-    )
+    let content = html! {
+        h1 { "glasstack" }
+        p { (WHAT_ANSWERS) }
+        p { (you) }
+        table {
+            @for (path, example, what) in PAGES {
+                tr {
+                    td {
+                        code {
+                            @if example.is_empty() { (path) } @else { a href=(example) { (path) } }
+                        }
+                    }
+                    td { (what) }
+                }
+            }
+        }
+    };
+    document("glasstack", &content)
 }
 
 fn list() -> String {
@@ -197,17 +195,18 @@ async fn echo(request: Request) -> Result<Response, BadRequest> {
     Ok(response)
 }
 
-async fn not_found(uri: Uri) -> Response {
-    let text = format!("There is nothing at {}. What there is:\n\n{}", uri.path(), list());
-    (StatusCode::NOT_FOUND, text).into_response()
+async fn not_found(headers: HeaderMap, uri: Uri) -> Response {
+    let text =
+        format!("There is nothing at {}. What there is:\n\n{}", uri.path(), list().trim_end());
+    Reader::of(&headers).refusal(StatusCode::NOT_FOUND, &text)
 }
 
-async fn method_not_allowed(method: Method, uri: Uri) -> Response {
+async fn method_not_allowed(headers: HeaderMap, method: Method, uri: Uri) -> Response {
     let text = format!(
-        "{method} is not for {}: the \"allow\" field of this response says what is.\n",
+        "{method} is not for {}: the \"allow\" field of this response says what is.",
         uri.path()
     );
-    (StatusCode::METHOD_NOT_ALLOWED, text).into_response()
+    Reader::of(&headers).refusal(StatusCode::METHOD_NOT_ALLOWED, &text)
 }
 
 /// 400, with the words a person needs to mend the request.

@@ -158,7 +158,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_failure_is_told() {
         let given = addrs(&["192.0.2.1:1", "[2001:db8::1]:1"]);
-        let failures = first_of(&Made::default(), &given, &|_| {}).await.err().expect("refused");
+        let failures = first_of(&Made::default(), &given, &|_| {}).await.expect_err("refused");
         assert_eq!(failures.iter().map(|(addr, _)| *addr).collect::<Vec<_>>(), given);
         assert!(first_of(&Made::default(), &[], &|_| {}).await.is_err());
     }

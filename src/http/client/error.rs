@@ -97,7 +97,11 @@ impl fmt::Display for ConnectError {
                     write!(f, "cannot connect to {authority}: no answer within {after:?}")
                 }
                 Stage::Securing => {
-                    write!(f, "cannot speak TLS with {authority}: not begun within {after:?}")
+                    write!(
+                        f,
+                        "cannot speak TLS with {authority}: TLS has not begun within {after:?}"
+                    )?;
+                    f.write_str("; perhaps what answers there does not speak it")
                 }
             },
             ConnectError::Tls { host, remote, error } => {

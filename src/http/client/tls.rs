@@ -127,7 +127,15 @@ impl ServerCertVerifier for Verifier {
             verify_server_name(&ParsedCertificate::try_from(end_entity)?, name)?;
             return Ok(ServerCertVerified::assertion());
         }
-        judged
+        match judged {
+            // An authority that vouches for nobody but itself, and that we do not know.
+            Err(Error::InvalidCertificate(CertificateError::Other(_)))
+                if is_its_own_issuer(end_entity) =>
+            {
+                Err(CertificateError::UnknownIssuer.into())
+            }
+            judged => judged,
+        }
     }
 
     fn verify_tls12_signature(
@@ -153,6 +161,11 @@ impl ServerCertVerifier for Verifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
+}
+
+fn is_its_own_issuer(certificate: &CertificateDer<'_>) -> bool {
+    X509Certificate::from_der(certificate)
+        .is_ok_and(|(_, certificate)| certificate.subject() == certificate.issuer())
 }
 
 fn is_in_time(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
@@ -315,7 +328,10 @@ fn certificate_in_words(
             write!(f, "the certificate is not one for {host}")?;
             match presented.len() {
                 0 => f.write_str(": it names no host (its common name does not count)"),
-                _ => write!(f, ", but for {}", presented.join(", ").escape_debug()),
+                _ => {
+                    let names: Vec<_> = presented.iter().map(|name| bare(name)).collect();
+                    write!(f, ", but for {}", names.join(", ").escape_debug())
+                }
             }
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
@@ -327,6 +343,11 @@ fn certificate_in_words(
         CertificateError::Revoked => write!(f, "the certificate of {host} has been revoked"),
         other => write!(f, "the certificate of {host} is not good: {other}"),
     }
+}
+
+/// webpki's `DnsName("a.test")` without what is webpki's.
+fn bare(name: &str) -> &str {
+    name.split_once('(').map_or(name, |(_, name)| name.trim_end_matches(')').trim_matches('"'))
 }
 
 #[cfg(test)]
@@ -370,7 +391,7 @@ mod tests {
             let unknown = judge(other, &shown, "a.test", 2030).unwrap_err();
             let unknown = io::Error::other(unknown);
             let words = InWords { host: "a.test", error: &unknown }.to_string();
-            assert!(!words.is_empty());
+            assert!(words.contains("nobody whom we trust"), "{words}");
             assert!(judge(Trust::Anybody, &shown, "b.test", 5000).is_ok());
         }
     }

@@ -91,7 +91,7 @@ fn failed(why: String) -> Failure {
 pub(super) fn interrupts() -> Result<watch::Receiver<Option<i32>>, Failure> {
     let (tell, told) = watch::channel(None);
     let failed = |error| Failure::new(exit::FAILURE, format!("cannot watch signals: {error}"));
-    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
         let mut signals = signal(kind).map_err(failed)?;
         let tell = tell.clone();
         tokio::spawn(async move {

@@ -5,7 +5,7 @@ use std::{error, fmt, io};
 
 use super::super::addresses::{LEAST_MTU, too_narrow};
 use super::super::{Failure, exit};
-use crate::device::{Cidr, LinkSetup, Queue, Reach, TunError, setup};
+use crate::device::{Cidr, LinkSetup, OffloadMode, Queue, Reach, TunError, setup};
 use crate::http::client::Dial;
 use crate::runtime::{Net, TcpStream};
 
@@ -61,11 +61,13 @@ impl Dial for Reaching {
 pub(super) async fn make_tun(
     families: Families,
     mtu: u16,
+    offload: OffloadMode,
 ) -> Result<(Queue, Vec<IpAddr>), Failure> {
     let mut taken = None;
     for number in 0..NETWORKS {
         let (addresses, ours) = networks(families, number).into_iter().unzip();
-        let setup = LinkSetup { addresses, mtu: Some(u32::from(mtu)), ..LinkSetup::default() };
+        let mtu = Some(u32::from(mtu));
+        let setup = LinkSetup { addresses, mtu, offload, ..LinkSetup::default() };
         match Queue::create(&format!("glass-get{number}"), &setup).await {
             Ok(mut queues) => {
                 let queue = queues.pop().expect("one was asked for");

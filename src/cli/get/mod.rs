@@ -1,6 +1,7 @@
 //! `glass get`: fetches URLs through a stack of its own, by active open. Here is the frame: the options, the
 //! TUN and the stack, one URL after the other, the end. HTTP's own rules are in [`crate::http::client`].
 
+mod decode;
 mod failures;
 mod limits;
 mod link;
@@ -32,6 +33,7 @@ use super::options::Output;
 use super::shard::Shard;
 use super::tcp_options::TcpOptions;
 use super::{Failure, exit, runtime};
+use crate::device::OffloadMode;
 use crate::http::client::{ConnectError, Connector, Resolver, Session, Stage, Trust, tls};
 
 /// How long the close may take after the body has come.
@@ -135,10 +137,10 @@ impl Get {
                 return Err(Failure::new(128 + 2, "interrupted"));
             }
         };
-        let (tun, ours) = link::make_tun(families, self.tcp.mtu).await?;
-        let config = self.tcp.stack(ours.clone());
         let ladders = (self.ladder || output.verbose > 0) && !output.quiet;
         let ladders = ladders && self.tcp.engine.has_ladders();
+        let (tun, ours) = link::make_tun(families, self.tcp.mtu, self.offload(ladders)).await?;
+        let config = self.tcp.stack(ours.clone());
         let shard = Shard::start(tun, config, &self.tcp, ladders)?;
         let reaching = Reaching { net: shard.net.clone(), ours };
         let (session, heads) = self.session(reaching, made, output);
@@ -164,6 +166,10 @@ impl Get {
         let mut result = Ok(());
         for (place, target) in targets.iter().enumerate() {
             let fetched = transfers.fetch(target, self.result.output.get(place)).await;
+            let fetched = fetched.map_err(|failure| match targets.len() {
+                1 => failure,
+                _ => Failure::new(failure.code, format!("{}: {}", target.url, failure.message)),
+            });
             let is_over = matches!(&fetched, Err(failure) if failure.code > 128);
             match (&result, fetched) {
                 (_, Ok(())) => {}
@@ -178,6 +184,13 @@ impl Get {
         }
         transfers.session.close(self.tcp.patience(PATIENCE)).await;
         result
+    }
+
+    /// 64 KB go at a time, unless somebody wants to see each packet as it would be on the wire.
+    fn offload(&self, ladders: bool) -> OffloadMode {
+        let tcp = &self.tcp;
+        let is_watched = ladders || tcp.events.is_some() || tcp.has_faults();
+        if is_watched || !tcp.engine.has_offload() { OffloadMode::Off } else { OffloadMode::Auto }
     }
 
     fn resolver(&self) -> Resolver {

@@ -1,21 +1,16 @@
 //! One URL: asked for, followed where it leads, its body brought to where it belongs.
 
-use std::convert::Infallible;
-use std::future::ready;
 use std::path::{Path, PathBuf};
 
 use ::http::{HeaderValue, Request, Response, StatusCode, Version, header};
-use bytes::Bytes;
 use http_body_util::BodyExt;
-use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body, Incoming};
 use tokio::sync::watch;
-use tower::{ServiceExt, service_fn};
-use tower_http::decompression::Decompression;
 use url::Url;
 
 use super::super::options::Output;
 use super::super::{Failure, exit};
+use super::decode::{ResponseBody, decoded, untouched};
 use super::failures;
 use super::limits::Limits;
 use super::link::Reaching;
@@ -42,8 +37,6 @@ pub(super) struct Transfers<'a> {
     pub(super) payload: Payload,
     pub(super) interrupts: watch::Receiver<Option<i32>>,
 }
-
-type ResponseBody = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
 impl Transfers<'_> {
     /// Fetches `target`; `path` is what -o says.
@@ -215,7 +208,12 @@ impl Transfers<'_> {
     ) -> Result<(), Failure> {
         let can_go_on = self.can_go_on(&response);
         let validator = resume::validator(response.headers()).filter(|_| can_go_on);
-        let (parts, body) = self.decoded(response).await;
+        let response = if self.options.request.compressed {
+            decoded(response).await
+        } else {
+            untouched(response)
+        };
+        let (parts, body) = response.into_parts();
         let already = before.map_or(0, |before| before.partial.len);
         let total = body.size_hint().exact().map(|len| already + len);
         let mut saving = Saving::begin(destination, before, validator).await?;
@@ -293,23 +291,6 @@ impl Transfers<'_> {
             && options.request.range.is_none()
             && self.payload.method(&options.request) == ::http::Method::GET;
         is_plain && matches!(response.status(), StatusCode::OK | StatusCode::PARTIAL_CONTENT)
-    }
-
-    async fn decoded(
-        &self,
-        response: Response<Incoming>,
-    ) -> (::http::response::Parts, ResponseBody) {
-        if !self.options.request.compressed {
-            let (parts, body) = response.into_parts();
-            return (parts, body.map_err(Into::into).boxed_unsync());
-        }
-        let mut response = Some(response);
-        let given = service_fn(move |_: Request<()>| {
-            ready(Ok::<_, Infallible>(response.take().expect("it is asked for once")))
-        });
-        let asked = Decompression::new(given).oneshot(Request::new(())).await;
-        let (parts, body) = asked.unwrap_or_else(|never| match never {}).into_parts();
-        (parts, body.boxed_unsync())
     }
 
     /// With -v, and with -q, nobody wants one.

@@ -84,10 +84,12 @@ impl Partial {
                 self.len
             ));
         }
-        let validator = validator(fields);
-        let differs = |ours: &HeaderValue| validator.as_ref().is_some_and(|theirs| theirs != ours);
+        let differs = |ours: &HeaderValue| {
+            let name = if is_tag(ours) { header::ETAG } else { header::LAST_MODIFIED };
+            fields.get(name).is_some_and(|theirs| theirs != ours)
+        };
         // A server that knows no If-Range.
-        if self.validator.as_ref().is_some_and(|ours| is_tag(ours) && differs(ours)) {
+        if self.validator.as_ref().is_some_and(differs) {
             return Verdict::Unfit("what the server has is no longer what it had".to_owned());
         }
         if total.is_some_and(|total| last + 1 != total) {
@@ -205,6 +207,10 @@ mod tests {
         assert_eq!(with("\"a\""), Verdict::Append { total: Some(20) });
         assert!(matches!(with("\"b\""), Verdict::Unfit(_)));
         assert_eq!(judged(10, Some("\"a\""), 200, &[("etag", "\"b\"")]), Verdict::Anew);
+        let (then, now) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:39 GMT");
+        let at = |time| judged(10, Some(then), 206, &[part, ("last-modified", time)]);
+        assert_eq!(at(then), Verdict::Append { total: Some(20) });
+        assert!(matches!(at(now), Verdict::Unfit(_)));
     }
 
     #[test]

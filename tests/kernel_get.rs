@@ -137,10 +137,8 @@ fn without_permission_it_says_what_to_do() {
 fn wrong_urls_are_named() {
     needs(&[]);
     for (url, words) in [
-        ("https://192.0.2.1/", "TLS"),
-        ("ftp://192.0.2.1/", "is not http"),
+        ("ftp://192.0.2.1/", "is not http or https"),
         ("192.0.2.1", "has no scheme"),
-        ("http://me@192.0.2.1/", "user name"),
         ("no url at all", "no url at all"),
         ("http://[2001:db8::1/", "invalid"),
     ] {

@@ -46,7 +46,7 @@ struct Cli {
 enum Command {
     Run(run::Run),
     Serve(serve::Serve),
-    Get(get::Get),
+    Get(Box<get::Get>),
     Replay(replay::Replay),
     Drill(drill::Drill),
     Bench(bench::Bench),

@@ -9,6 +9,7 @@ mod bounds;
 #[expect(clippy::missing_errors_doc, reason = "its main is for the program that it is as well")]
 #[path = "../../examples/http_by_hand.rs"]
 pub mod by_hand;
+pub mod client;
 mod closing;
 mod exchange;
 mod fields;

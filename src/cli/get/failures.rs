@@ -1,0 +1,102 @@
+//! What to tell a person when something did not work, and the exit code that goes with it.
+
+use std::error::Error;
+
+use ::http::StatusCode;
+use url::Url;
+
+use super::super::{Failure, exit};
+use super::link::Unreachable;
+use super::verbose::clean;
+use crate::http::client::redirect::Refused;
+use crate::http::client::{ConnectError, SendError};
+
+/// There is no response.
+pub(super) fn of_sending(error: &SendError, url: &Url) -> Failure {
+    match error {
+        SendError::Connect(error) => of_connecting(error),
+        SendError::Http(error) => {
+            let host = place(url);
+            let why = in_words(error);
+            let may_be_secure = url.scheme() == "http" && url.port().is_some();
+            let hint = if may_be_secure { "; if it speaks TLS there, write https://" } else { "" };
+            Failure::new(exit::FAILURE, format!("no response from {host}: {why}{hint}"))
+        }
+    }
+}
+
+/// There is no connection.
+pub(super) fn of_connecting(error: &ConnectError) -> Failure {
+    match error {
+        ConnectError::Resolve { .. } => {
+            let hint = "inside glass run there is no DNS (--resolve tells it)";
+            Failure::new(exit::UNAVAILABLE, format!("{error}; {hint}"))
+        }
+        ConnectError::Attempts { failures, .. } => {
+            let reasons = failures.iter().map(|(_, error)| unreachable(error));
+            match reasons.collect::<Option<Vec<_>>>() {
+                Some(reasons) if !reasons.is_empty() => {
+                    Failure::new(exit::UNAVAILABLE, reasons.join("\n"))
+                }
+                _ => Failure::new(exit::FAILURE, error),
+            }
+        }
+        ConnectError::Timeout { .. } => {
+            Failure::new(exit::FAILURE, format!("{error} (--connect-timeout)"))
+        }
+        ConnectError::Tls { .. } if error.certificate().is_some() => {
+            let hint = "--cacert FILE trusts whoever signed it, -k takes any certificate";
+            Failure::new(exit::FAILURE, format!("{error}. {hint}"))
+        }
+        ConnectError::Tls { .. } | ConnectError::Url { .. } => Failure::new(exit::FAILURE, error),
+    }
+}
+
+fn unreachable(error: &std::io::Error) -> Option<String> {
+    error.get_ref()?.downcast_ref::<Unreachable>().map(ToString::to_string)
+}
+
+pub(super) fn of_redirect(refused: &Refused) -> Failure {
+    let hint = match refused {
+        Refused::Downgrade(_) => " (--allow-downgrade goes there)",
+        Refused::Location(_) | Refused::Scheme(_) => "",
+    };
+    Failure::new(exit::FAILURE, format!("{refused}{hint}"))
+}
+
+/// The body ended early.
+pub(super) fn of_body(error: &(dyn Error + 'static), octets: u64, total: Option<&str>) -> Failure {
+    let of = total.map_or(String::new(), |total| format!(" of {total}"));
+    let why = match error.downcast_ref::<hyper::Error>() {
+        Some(error) => in_words(error),
+        None => error.to_string(),
+    };
+    let message = format!("the response ended early, after {octets}{of} octets: {}", clean(&why));
+    Failure::new(exit::FAILURE, message)
+}
+
+/// A status that says "error" is a failure.
+pub(super) fn of_status(status: StatusCode, url: &Url) -> Result<(), Failure> {
+    if status.is_client_error() || status.is_server_error() {
+        let message = format!("{}: the server answered {status}", place(url));
+        return Err(Failure::new(exit::FAILURE, message));
+    }
+    Ok(())
+}
+
+/// hyper's words, with what lies below them.
+fn in_words(error: &hyper::Error) -> String {
+    if error.is_incomplete_message() {
+        return "the server closed the connection in the middle".to_owned();
+    }
+    match error.source() {
+        Some(below) => format!("{error}: {below}"),
+        None => error.to_string(),
+    }
+}
+
+fn place(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port_or_known_default().unwrap_or_default();
+    format!("{host}:{port}")
+}

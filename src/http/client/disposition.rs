@@ -1,0 +1,130 @@
+//! What a file is to be called: by its URL, or as the server proposes (`Content-Disposition`). A name from
+//! elsewhere is a name only, and never a way.
+
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+/// The longest name of a file on Linux.
+const LONGEST: usize = 255;
+
+/// The last part of the path, if that can be the name of a file.
+#[must_use]
+pub fn name_of_url(url: &Url) -> Option<String> {
+    let last = url.path_segments()?.next_back()?;
+    let name = percent_decode_str(last).decode_utf8().ok()?;
+    is_name(&name).then(|| name.into_owned())
+}
+
+/// The name that the value of `Content-Disposition` proposes, if it is harmless: what stands before the
+/// last `/` or `\` is left out, and a name that would be hidden is refused. `filename*` goes before
+/// `filename` (RFC 6266, section 4.3).
+#[must_use]
+pub fn name_of_disposition(value: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(value);
+    let parameters = parameters(&text);
+    let find = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted);
+    let proposed = find("filename*")
+        .and_then(|(_, value)| extended(value))
+        .or_else(|| find("filename").map(|(_, value)| value.clone()))?;
+    let name = proposed.rsplit(['/', '\\']).next().unwrap_or_default().trim();
+    (is_name(name) && !name.starts_with('.')).then(|| name.to_owned())
+}
+
+fn is_name(name: &str) -> bool {
+    let is_way = matches!(name, "" | "." | "..") || name.contains('/');
+    !is_way && name.len() <= LONGEST && !name.chars().any(char::is_control)
+}
+
+/// `NAME=VALUE` and `NAME="VALUE"` behind the type, separated by semicolons.
+fn parameters(text: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut rest = text.split_once(';').map_or("", |(_, rest)| rest);
+    while let Some((name, behind)) = rest.split_once('=') {
+        let behind = behind.trim_start();
+        let (value, behind) = match behind.strip_prefix('"') {
+            Some(quoted) => unquoted(quoted),
+            None => {
+                let (value, rest) = behind.split_once(';').unwrap_or((behind, ""));
+                (value.trim().to_owned(), rest)
+            }
+        };
+        found.push((name.trim_matches([' ', '\t', ';']).to_ascii_lowercase(), value));
+        rest = behind;
+    }
+    found
+}
+
+/// What stands in quotes, and what behind them.
+fn unquoted(text: &str) -> (String, &str) {
+    let (mut value, mut is_escaped) = (String::new(), false);
+    for (place, sign) in text.char_indices() {
+        match sign {
+            '\\' if !is_escaped => is_escaped = true,
+            '"' if !is_escaped => return (value, &text[place + 1..]),
+            sign => {
+                value.push(sign);
+                is_escaped = false;
+            }
+        }
+    }
+    (value, "")
+}
+
+/// `UTF-8''VALUE` with percent signs.
+fn extended(text: &str) -> Option<String> {
+    let mut parts = text.splitn(3, '\'');
+    let (charset, _, value) = (parts.next()?, parts.next()?, parts.next()?);
+    if !charset.eq_ignore_ascii_case("utf-8") {
+        return None;
+    }
+    Some(percent_decode_str(value).decode_utf8().ok()?.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_end_in_names_or_do_not() {
+        let name = |url| name_of_url(&Url::parse(url).unwrap());
+        assert_eq!(name("http://a.test/x/file.bin?q#f").as_deref(), Some("file.bin"));
+        assert_eq!(name("http://a.test/caf%C3%A9").as_deref(), Some("café"));
+        for url in [
+            "http://a.test",
+            "http://a.test/x/",
+            "http://a.test/..%2fetc%2fpasswd",
+            "http://a.test/%2e%2e%2f",
+            "http://a.test/a%00b",
+            "http://a.test/a%0ab",
+            "http://a.test/%ff",
+        ] {
+            assert_eq!(name(url), None, "{url}");
+        }
+    }
+
+    /// RFC 6266: the forms that are in use, and no way out of the directory.
+    #[test]
+    fn proposals_are_names_and_never_ways() {
+        let name = |text: &str| name_of_disposition(text.as_bytes());
+        for (text, wanted) in [
+            ("attachment; filename=a.txt", Some("a.txt")),
+            ("attachment; FileName = \"a b.txt\" ; x=y", Some("a b.txt")),
+            ("attachment; filename=\"a\\\"b;c.txt\"", Some("a\"b;c.txt")),
+            ("attachment; filename=a.txt; filename*=UTF-8''caf%C3%A9.txt", Some("café.txt")),
+            ("attachment; filename*=latin1''x; filename=b.txt", Some("b.txt")),
+            ("attachment; filename=\"/etc/cron.d/x\"", Some("x")),
+            ("attachment; filename=\"..\\\\..\\\\x.exe\"", Some("x.exe")),
+            ("attachment; filename*=UTF-8''..%2F..%2Fx", Some("x")),
+            ("attachment; filename=\"..\"", None),
+            ("attachment; filename=\".bashrc\"", None),
+            ("attachment; filename=\"a\u{1b}[31m\"", None),
+            ("attachment; filename=\"\"", None),
+            ("attachment", None),
+            ("filename=x", None),
+            ("attachment; filename=\"no end", Some("no end")),
+        ] {
+            assert_eq!(name(text).as_deref(), wanted, "{text}");
+        }
+        assert_eq!(name(&format!("attachment; filename={}", "x".repeat(256))), None);
+    }
+}

@@ -1,0 +1,366 @@
+//! `glass get` as an HTTP client: against a server on the kernel's TCP that behaves as it is told
+//! (`kernel_get_http/server.py`), with and without TLS, and against our own. That packets get there is for
+//! `kernel_get`.
+
+mod kernel_common;
+
+use std::fs;
+
+use kernel_common::{Done, User, directory, needs, run};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
+
+/// What the lines of all tests begin with: servers, and a way to say what a command should come to.
+///
+/// `says CODE TEXT COMMAND...` fails unless the command ends with CODE and TEXT is in what it writes, on
+/// stdout (which is in the file `out` then) or stderr (`err`).
+const BEGIN: &str = r#"
+says() {
+    code=$1 text=$2; shift 2
+    got=0; "$@" >out 2>err || got=$?
+    if [ $got != $code ] || { [ -n "$text" ] && ! cat out err | grep -qaF -- "$text"; }; then
+        echo "wanted $code and \"$text\", got $got from: $*" >&2
+        head -c 3000 err >&2; echo "--- stdout" >&2; head -c 1000 out >&2
+        exit 1
+    fi
+}
+is() { [ "$@" ] || { echo "not so: $*" >&2; ls -l >&2; exit 1; }; }
+not() { if "$@"; then echo "should not be: $*" >&2; exit 1; fi; }
+server() { python3 "$SERVER" "$@" & until nc -z 192.0.2.1 $1; do sleep 0.05; done; }
+at=http://192.0.2.1:8000
+python3 -c 'import sys
+sys.stdout.buffer.write(bytes((n * 7 + n // 256) % 251 for n in range(300_000)))' >whole
+server 8000
+"#;
+
+/// Runs a line in a network of its own, with the server at port 8000 of 192.0.2.1.
+fn play(line: &str) -> Done {
+    needs(&["python3", "nc"]);
+    let server = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kernel_get_http/server.py");
+    let line = format!("set -e\nSERVER={server}\n{BEGIN}\n{line}");
+    run(User::Root, &["-q"], &line)
+}
+
+#[test]
+fn a_download_that_was_cut_goes_on_and_only_then_has_its_name() {
+    play(
+        r#"
+        says 1 "f.part has 100000 octets: the same command with -C - goes on" glass get -o f $at/cut
+        not [ -e f ]
+        says 0 "" glass get -v -C - -o f $at/cut
+        is "$(grep -c '^> Range: bytes=100000-' err)" = 1
+        cmp f whole; not [ -e f.part ]
+        says 0 "f was complete" glass get --continue -o f $at/file
+        cmp f whole
+
+        # A part that another program has left, under the name of the whole.
+        head -c 1000 whole >g
+        says 0 "" glass get --continue -o g $at/file
+        cmp g whole; not [ -e g.part ]
+
+        # A part that is the whole already.
+        cp whole h.part
+        says 0 "h was complete" glass get -C - -o h $at/file
+        cmp h whole; not [ -e h.part ]
+
+        # From nothing.
+        says 0 "" glass get -C - -o i $at/file
+        cmp i whole
+        "#,
+    )
+    .ended_with(0);
+}
+
+#[test]
+fn what_does_not_fit_is_not_put_together() {
+    play(
+        r#"
+        says 1 "-C -" glass get -o f $at/no-ranges
+        says 0 "begins anew" glass get -C - -o f $at/no-ranges
+        cmp f whole
+
+        says 1 "-C -" glass get -o g $at/wrong-range
+        says 1 "asked for what follows octet 100000, and sent what follows 5" \
+            glass get -C - -o g $at/wrong-range
+        is "$(wc -c <g.part)" = 100000; not [ -e g ]
+
+        # Longer than what there is.
+        cat whole whole >h
+        says 1 "these are not the same" glass get -C - -o h $at/file
+        is "$(wc -c <h)" = 600000
+
+        # What has changed since begins anew, if it can be noted down what it was.
+        says 1 "-C -" glass get -o i $at/changes
+        if python3 -c 'import os; open("x", "w"); os.setxattr("x", "user.x", b"x")'; then
+            says 0 "begins anew" glass get -C - -o i $at/changes
+        fi
+
+        # An error is no part of a file, nor does it replace one.
+        echo old >j
+        says 1 "the server answered 404" glass get -o j $at/error
+        is "$(cat j)" = old; not [ -e j.part ]
+        says 1 "the server answered 404" glass get -C - -o j $at/error
+        is "$(cat j)" = old
+        says 1 "nothing was written" glass get -o j "$at/to?url=/file"
+        is "$(cat j)" = old
+        "#,
+    )
+    .ended_with(0);
+}
+
+#[test]
+fn redirects_are_followed_as_far_as_is_good() {
+    play(
+        r#"
+        server 8001
+        says 0 "it is at /file (-L goes there)" glass get "$at/to?url=/file"
+        is "$(cat out)" = "Not here."
+        glass get -L "$at/to?url=/to?url=/file" | cmp - whole
+        says 1 "more than 20 redirects" glass get -L $at/loop
+        says 1 "more than 3 redirects" glass get -L --max-redirs 3 $at/loop
+        says 1 "leads to file:" glass get -L "$at/to?url=file:///etc/passwd"
+        says 1 "no URL" glass get -L "$at/to?url=http://%5B"
+
+        says 0 "GET /request" glass get -L -d a=b "$at/to?url=/request"
+        not grep -qi -e content- -e a=b out
+        says 0 "POST /request" glass get -L -d a=b "$at/to?status=307&url=/request"
+        is "$(tail -n 1 out)" = a=b
+        says 1 "a pipe gives it once" sh -c \
+            "echo x | glass get -L --data-binary @- '$at/to?status=308&url=/request'"
+
+        # Who we are is for the first origin alone; it may come back there.
+        elsewhere=http://192.0.2.1:8001
+        set -- -L -u me:secret -H 'Cookie: secret' -H 'X-Other: kept'
+        says 0 "X-Other: kept" glass get "$@" "$at/to?url=$elsewhere/request"
+        not grep -qi -e authorization -e cookie out
+        says 0 "Authorization: Basic bWU6c2VjcmV0" glass get "$@" "$at/to?url=/request"
+        says 0 "Authorization: Basic" glass get "$@" \
+            "$at/to?url=$elsewhere/to?url=$at/request"
+        "#,
+    )
+    .ended_with(0);
+}
+
+#[test]
+fn a_request_says_what_it_is_told_to() {
+    play(
+        r#"
+        says 0 "GET /request?q HTTP/1.1" glass get "http://192.0.2.1:8000/x/../request?q#fragment"
+        grep -q '^User-Agent: glass/' out; grep -qx 'Accept: \*/\*' out
+        grep -qx 'Host: 192.0.2.1:8000' out; grep -qx 'Connection: close' out
+        says 0 "User-Agent: me" glass get -A me -H Accept: -H 'X-A: 1' -H 'X-B;' $at/request
+        not grep -q Accept out; grep -qx 'X-A: 1' out; grep -q '^X-B:' out
+        says 0 "DELETE /request" glass get -X DELETE $at/request
+        says 0 "HTTP/1.0" glass get --http1.0 $at/request
+        says 0 "Authorization: Basic bWU6cEBzcw==" glass get http://me:p%40ss@192.0.2.1:8000/request
+
+        printf 'line\r\nline\n' >data
+        says 0 "POST /request" glass get -d @data -d b=2 $at/request
+        grep -qx 'Content-Type: application/x-www-form-urlencoded' out
+        is "$(tail -n 1 out)" = 'lineline&b=2'
+        says 0 "Content-Length: 11" glass get --data-binary @data $at/request
+        says 0 "Content-Type: application/json" glass get --json '{"a": 1}' $at/request
+        is "$(tail -n 1 out)" = '{"a": 1}'
+        says 0 "@data" glass get --data-raw @data $at/request
+        says 0 "PUT /request/data" glass get -T data $at/request/
+        says 0 "Transfer-Encoding: chunked" sh -c "echo piped | glass get -T - $at/request"
+        is "$(tail -n 1 out)" = piped
+
+        glass get -r 100-199 $at/file >part
+        head -c 200 whole | tail -c 100 | cmp - part
+        says 0 "sends all of it, and not the range" glass get -r 0-9 $at/hints
+        says 0 "after hints" glass get -i $at/hints
+        is "$(head -n 1 out | tr -d '\r')" = 'HTTP/1.1 103 Early Hints'
+        grep -q 'X-Case: Kept' out
+        says 0 "Content-Length: 300000" glass get -I $at/file
+        says 1 "404 Not Found" glass get -I $at/error
+        says 1 "nothing here" glass get $at/error
+        says 1 "404" glass get -f $at/error; not [ -s out ]
+        says 0 "until the end" glass get $at/until-close
+        glass get --compressed $at/gzip | uniq -c | grep -q '1000 packed and unpacked'
+        "#,
+    )
+    .ended_with(0);
+}
+
+#[test]
+fn with_v_both_heads_and_the_connection_are_shown() {
+    let done = play("exec glass get -v $at/hints").ended_with(0);
+    done.says("* trying 192.0.2.1:8000\n").says("\n* connected: 198.51.100.2:");
+    done.says("> GET /hints HTTP/1.1\n> Host: 192.0.2.1:8000\n> User-Agent: glass/");
+    done.says("> Connection: close\n>\n< HTTP/1.1 103 Early Hints\n< Link: </a>\n<\n");
+    done.says("< HTTP/1.1 200 OK\n< X-Case: Kept\n< Content-Length: 12\n<\n");
+}
+
+#[test]
+fn files_are_named_by_urls_and_by_servers_and_nowhere_else() {
+    play(
+        r#"
+        mkdir in; cd in
+        says 0 "" glass get -O $at/file
+        cmp file ../whole
+        says 2 "does not end in the name of a file" glass get -O $at/
+        says 2 "does not end in the name of a file" glass get -O $at/..%2fout
+        says 0 "" glass get -OJ "$at/attachment?name=../../evil"
+        is "$(cat evil)" = attached; not [ -e ../evil ]
+        says 1 "is there already" glass get -OJ "$at/attachment?name=evil"
+        says 0 "" glass get -OJ "$at/attachment?name=.profile"
+        is "$(cat attachment)" = attached; not [ -e .profile ]
+        says 0 "" glass get -o a -o b $at/file $at/hints
+        cmp a ../whole; is "$(cat b)" = "after hints"
+        says 2 "each URL needs one" glass get -o a $at/file $at/hints
+        says 2 "no such directory" glass get -o no/f $at/file
+        says 2 "it is a directory" glass get -o . $at/file
+        says 1 "No space left" glass get -o /dev/full $at/file
+        glass get -o - $at/file | cmp - ../whole
+        "#,
+    )
+    .ended_with(0);
+}
+
+#[test]
+fn servers_that_misbehave_are_told_of() {
+    play(
+        r#"
+        says 1 "nothing has come or gone for 500ms" glass get --stall-timeout 0.5 -o f $at/stalls
+        grep -q 'f.part has 10 octets' err
+        says 1 "it has taken 500ms (--max-time)" glass get --max-time 0.5 $at/silent
+        says 1 "no response from 192.0.2.1:8000: invalid HTTP" glass get $at/garbage
+        says 1 "closed the connection in the middle" glass get $at/hangs-up
+        says 1 "after 10 of 300000 octets" glass get -o /dev/null $at/resets
+        says 1 "after 100000 of 300000 octets" glass get -o /dev/null $at/cut
+        # The others have their turn all the same, and the first failure is the call's.
+        says 1 "after hints" glass get $at/garbage $at/hints $at/hangs-up
+        grep -q invalid err; grep -q middle err
+        "#,
+    )
+    .ended_with(0);
+}
+
+/// The connection is the same when the server keeps it open; the ladder has one.
+#[test]
+fn several_urls_of_a_server_share_a_connection() {
+    let done = play("glass get --ladder $at/connections $at/connections $at/connections");
+    let done = done.ended_with(0);
+    let out = done.out();
+    let ports: Vec<_> = out.lines().collect();
+    assert_eq!(ports.len(), 3, "{done}");
+    assert!(ports.iter().all(|port| *port == ports[0]), "{done}");
+    assert_eq!(done.ladder().states()[..3], ["CLOSED", "SYN_SEND", "ESTABLISHED"], "{done}");
+    let done = play("glass get $at/until-close $at/connections $at/connections").ended_with(0);
+    let out = done.out();
+    assert_eq!(out.lines().nth(1), out.lines().nth(2), "closed once, and opened anew\n{done}");
+}
+
+#[test]
+fn where_one_address_is_silent_the_next_is_tried() {
+    play(
+        r#"
+        set -- glass get -v --resolve 'two.test:8000:2001:db8::9,192.0.2.1'
+        says 0 "after hints" "$@" http://two.test:8000/hints
+        grep -q 'trying \[2001:db8::9\]:8000' err; grep -q 'Host: two.test:8000' err
+        says 1 "cannot connect to two.test:8000: no answer within 500ms (--connect-timeout)" \
+            "$@" -6 --connect-timeout 0.5 http://two.test:8000/hints
+        says 0 "" "$@" -4 http://two.test:8000/hints
+        not grep -q 'trying \[2001' err
+        "#,
+    )
+    .ended_with(0);
+}
+
+#[test]
+fn a_signal_ends_it_cleanly() {
+    play(
+        r"
+        for number in 2:INT 15:TERM; do
+            rm -f f.part
+            glass get -o f $at/stalls 2>err & pid=$!
+            until [ -s f.part ]; do sleep 0.05; done
+            kill -${number#*:} $pid
+            code=0; wait $pid || code=$?
+            is $code = $((128 + ${number%:*}))
+            grep -q 'interrupted; .*f.part has 10 octets' err
+        done
+        ",
+    )
+    .ended_with(0);
+}
+
+/// Neither where stderr is a file, nor with -q.
+#[test]
+fn a_bar_is_shown_on_a_terminal_only() {
+    play(
+        r#"
+        says 0 "" glass get -o f $at/file; not [ -s err ]
+        script -qec "glass get -o f $at/file" typed >/dev/null; grep -qa '300000\|292.97' typed
+        script -qec "glass -q get -o f $at/file" typed >/dev/null; not grep -qa 'KiB' typed
+        # A body that no terminal would bear.
+        script -qec "glass get $at/file" typed >/dev/null || true; grep -qa 'is no text' typed
+        "#,
+    )
+    .ended_with(0);
+}
+
+#[test]
+fn much_goes_out_as_well_as_in() {
+    play(
+        r#"
+        head -c 20000000 /dev/urandom >much
+        says 0 "" glass get --data-binary @much -o back http://192.0.2.2/echo
+        cmp much back
+        glass get -T - -X POST http://192.0.2.2/echo <much | cmp - much
+        "#,
+    )
+    .ended_with(0);
+}
+
+#[test]
+fn tls_is_spoken_with_whom_we_trust_and_said_why_not() {
+    let dir = directory("kernel_get_tls");
+    let write = |name: &str, host: &str, change: &dyn Fn(&mut CertificateParams)| {
+        let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        fs::write(dir.join(format!("{name}.pem")), certificate.pem()).unwrap();
+        fs::write(dir.join(format!("{name}.key")), key.serialize_pem()).unwrap();
+    };
+    // As openssl makes them: an authority's.
+    write("good", "secure.test", &|params| {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    });
+    write("old", "192.0.2.1", &|params| params.not_after = date_time_ymd(2001, 1, 1));
+    let line = format!("dir={}\n{}", dir.display(), TLS);
+    play(&line).ended_with(0);
+}
+
+const TLS: &str = r#"
+    server 8443 $dir/good.pem $dir/good.key
+    server 8444 $dir/old.pem $dir/old.key
+    at=https://secure.test:8443
+    set -- --resolve secure.test:8443:192.0.2.1
+    says 1 "nobody whom we trust vouches for the certificate of secure.test" glass get "$@" $at/file
+    grep -q -e '--cacert' err
+    says 0 "" glass get "$@" --cacert $dir/good.pem -o f $at/file
+    cmp f whole
+    says 0 "" glass get "$@" -k -o f $at/file
+    says 1 "the certificate is not one for 192.0.2.1, but for secure.test" \
+        glass get --cacert $dir/good.pem https://192.0.2.1:8443/
+    says 1 "has expired" glass get --cacert $dir/old.pem https://192.0.2.1:8444/
+    says 1 "does not speak TLS" glass get -k https://192.0.2.2:80/
+    says 1 "TLS has not begun within 500ms; perhaps" \
+        glass get -k --connect-timeout 0.5 https://192.0.2.1:8000/
+    says 1 "https://" glass get http://192.0.2.1:8443/
+    says 65 "no certificate in PEM" glass get --cacert $dir/good.key https://192.0.2.1:8443/
+    says 2 "No such file" glass get --cacert no.pem https://192.0.2.1:8443/
+
+    says 0 "GET /request" env SSLKEYLOGFILE=keys glass get -v "$@" --cacert $dir/good.pem $at/request
+    grep -q '^\* TLSv1.3, TLS_' err; grep -q '^\*   for secure.test' err
+    grep -q '^\*   SHA-256 \([0-9A-F]\{2\}:\)\{31\}' err
+    grep -q '^CLIENT_TRAFFIC_SECRET_0 ' keys
+
+    # From what is secure to what is not, only if it is asked for.
+    plain=http://192.0.2.1:8000/hints
+    says 1 "anybody can listen (--allow-downgrade" glass get -k -L "$@" "$at/to?url=$plain"
+    says 0 "after hints" glass get -k -L --allow-downgrade "$@" "$at/to?url=$plain"
+    says 0 "after hints" glass get -k -L "$@" "http://192.0.2.1:8000/to?url=$at/hints"
+"#;

@@ -2,6 +2,7 @@
 //! the closing of the connection in our own hands, so that each state of it can be seen.
 
 mod access_log;
+mod adapters;
 mod arriving;
 mod automatic;
 mod bounds;

@@ -25,3 +25,8 @@ pub mod time;
 pub mod trace;
 pub mod view;
 pub mod wire;
+
+/// The code of docs/embedding.md, which `cargo test --doc` compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/embedding.md")]
+struct Embedding;

@@ -3,6 +3,8 @@
 
 #![allow(unsafe_code, reason = "calls a C interface")]
 
+#[path = "examples/built.rs"]
+mod built;
 #[path = "packetdrill_so/library.rs"]
 mod library;
 #[path = "packetdrill_so/peer.rs"]

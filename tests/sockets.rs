@@ -301,3 +301,36 @@ fn a_service_runs_on_every_shard() {
 }
 
 const SERVER_ON_CLIENT: SocketAddr = SocketAddr::new(CLIENT, 80);
+
+#[tokio::test]
+async fn what_is_seen_by_peeking_is_read_all_the_same() {
+    let (left, right) = pipe(1500);
+    let ours = Smoltcp::new(SmoltcpConfig { addrs: vec![CLIENT], ..SmoltcpConfig::default() });
+    let (client, driver) = Net::new(Box::new(ours), Box::new(left), Vec::new()).unwrap();
+    tokio::spawn(driver.run());
+    let server = net(right, SERVER.ip());
+    let (ours, theirs) = connected(&client, &server).await;
+    // smoltcp's stream, and one of ours: each reads in its turn.
+    let (mut reads, mut writes) = (ours, theirs);
+    for _ in 0..2 {
+        let mut room = [0; 8];
+        let error = reads.try_read(&mut room).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        writes.writable().await.unwrap();
+        assert_eq!(writes.try_write(b"once").unwrap(), 4);
+        reads.readable().await.unwrap();
+        for _ in 0..2 {
+            assert_eq!(reads.peek(&mut room).await.unwrap(), 4);
+            assert_eq!(&room[..4], b"once");
+        }
+        assert_eq!(reads.peek(&mut room[..2]).await.unwrap(), 2);
+        assert_eq!(reads.try_read(&mut room).unwrap(), 4);
+        std::mem::swap(&mut reads, &mut writes);
+    }
+    writes.shutdown().await.unwrap();
+    assert_eq!(reads.peek(&mut [0; 8]).await.unwrap(), 0, "the end can be seen as well");
+    assert_eq!(reads.try_read(&mut [0; 8]).unwrap(), 0);
+    while let Ok(1..) = reads.try_write(&[0; 10_000]) {}
+    let error = reads.try_write(b"x").unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::WouldBlock, "the buffers are full");
+}

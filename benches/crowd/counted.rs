@@ -68,6 +68,7 @@ impl Engine for Counted {
         fn receive_bytes(
             handle: Handle, most: usize, now: Instant
         ) -> Result<Received<Bytes>, Error>;
+        fn peek(handle: Handle, most: usize) -> Bytes;
         fn close(handle: Handle, now: Instant) -> Result<(), Error>;
         fn abort(handle: Handle, now: Instant);
         fn release(handle: Handle, now: Instant);

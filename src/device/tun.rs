@@ -56,6 +56,22 @@ impl Tun {
         Tun::new(only(Queue::attach(name, &setup).await?))
     }
 
+    /// Makes the TUN, or attaches to it when a persistent one is there, and says so in the log.
+    ///
+    /// # Errors
+    ///
+    /// As [`Queue::create`] and [`Queue::attach`].
+    pub async fn open(name: &str, setup: &LinkSetup) -> Result<Tun, TunError> {
+        match Tun::create(name, setup).await {
+            Err(TunError::Taken { attachable: true, .. }) => {
+                let tun = Tun::attach(name, setup).await?;
+                log::info!("attached to {name}, which was there already");
+                Ok(tun)
+            }
+            made => made,
+        }
+    }
+
     /// Begins to read and write one queue, in the tokio runtime that this is called in.
     ///
     /// # Errors

@@ -79,6 +79,7 @@ pub trait Engine: Send {
         most: usize,
         now: Instant,
     ) -> Result<Received<Bytes>, Error>;
+    fn peek(&mut self, handle: Handle, most: usize) -> Bytes;
     fn close(&mut self, handle: Handle, now: Instant) -> Result<(), Error>;
     fn abort(&mut self, handle: Handle, now: Instant);
     fn release(&mut self, handle: Handle, now: Instant);
@@ -214,6 +215,10 @@ impl Engine for Stack {
         now: Instant,
     ) -> Result<Received<Bytes>, Error> {
         Stack::receive_bytes(self, handle, most, now)
+    }
+
+    fn peek(&mut self, handle: Handle, most: usize) -> Bytes {
+        Stack::peek(self, handle, most)
     }
 
     fn close(&mut self, handle: Handle, now: Instant) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 
 mod access_log;
 mod activity;
+mod adapters;
 mod arriving;
 mod automatic;
 mod bounds;

@@ -5,19 +5,22 @@
 //! # async fn example(device: Box<dyn glasstack::device::Device>) -> std::io::Result<()> {
 //! use glasstack::{runtime, stack};
 //! let config = stack::Config { addrs: vec!["192.0.2.2".parse().unwrap()], ..Default::default() };
-//! let stack = stack::Stack::new(config, runtime::secret()?);
-//! let (net, driver) = runtime::Net::new(Box::new(stack), device, Vec::new())?;
+//! let (net, driver) = runtime::Net::open(device, config, Vec::new())?;
 //! tokio::spawn(driver.run());
 //! let listener = runtime::TcpListener::bind(&net, "192.0.2.2:80".parse().unwrap())?;
 //! let (stream, peer) = listener.accept().await?;
 //! # Ok(()) }
 //! ```
+//!
+//! `docs/embedding.md` has the whole of it.
 
 pub mod clock;
 mod driver;
+mod life;
 mod listener;
 mod net;
 mod options;
+mod readiness;
 mod shards;
 mod siblings;
 mod socket;

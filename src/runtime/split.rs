@@ -1,6 +1,7 @@
 //! The two directions of a connection apart, as tokio has them.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -62,6 +63,37 @@ impl Drop for OwnedWriteHalf {
     }
 }
 
+/// What can be asked of either half.
+macro_rules! asks {
+    ($half:ty, $stream:ident) => {
+        impl $half {
+            /// As [`TcpStream::local_addr`].
+            ///
+            /// # Errors
+            ///
+            /// None; the type is tokio's.
+            pub fn local_addr(&self) -> io::Result<SocketAddr> {
+                self.$stream().local_addr()
+            }
+
+            /// As [`TcpStream::peer_addr`].
+            ///
+            /// # Errors
+            ///
+            /// None; the type is tokio's.
+            pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+                self.$stream().peer_addr()
+            }
+        }
+
+        impl AsRef<TcpStream> for $half {
+            fn as_ref(&self) -> &TcpStream {
+                self.$stream()
+            }
+        }
+    };
+}
+
 macro_rules! reads {
     ($half:ty, $stream:ident) => {
         impl AsyncRead for $half {
@@ -71,12 +103,6 @@ macro_rules! reads {
                 buffer: &mut ReadBuf<'_>,
             ) -> Poll<io::Result<()>> {
                 self.$stream().poll_read_shared(cx, buffer)
-            }
-        }
-
-        impl AsRef<TcpStream> for $half {
-            fn as_ref(&self) -> &TcpStream {
-                self.$stream()
             }
         }
     };
@@ -113,12 +139,6 @@ macro_rules! writes {
                 Poll::Ready(self.$stream().shut_down())
             }
         }
-
-        impl AsRef<TcpStream> for $half {
-            fn as_ref(&self) -> &TcpStream {
-                self.$stream()
-            }
-        }
     };
 }
 
@@ -150,3 +170,7 @@ reads!(ReadHalf<'_>, stream);
 reads!(OwnedReadHalf, stream);
 writes!(WriteHalf<'_>, stream);
 writes!(OwnedWriteHalf, stream);
+asks!(ReadHalf<'_>, stream);
+asks!(OwnedReadHalf, stream);
+asks!(WriteHalf<'_>, stream);
+asks!(OwnedWriteHalf, stream);

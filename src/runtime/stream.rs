@@ -10,12 +10,13 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::net::{Interest, Net};
+use super::net::{Interest, Net, Shard};
 use super::socket::TcpSocket;
 use super::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::error::Error;
 use crate::stack::{Handle, Summary};
 use crate::tcp::{Received, State};
+use crate::time::Instant;
 
 /// A TCP connection. Names and meanings are those of `tokio::net::TcpStream`.
 ///
@@ -171,14 +172,13 @@ impl TcpStream {
         &self,
         cx: &mut Context<'_>,
         interest: Interest,
-        call: impl FnOnce(&mut super::net::Shard, crate::time::Instant) -> io::Result<Option<T>>,
+        call: impl FnOnce(&mut Shard, Instant) -> io::Result<Option<T>>,
     ) -> Poll<io::Result<T>> {
-        let cannot = |shard: &super::net::Shard| match interest {
+        let cannot = |shard: &Shard| match interest {
             Interest::Read => !shard.engine.is_readable(self.handle),
             Interest::Write => !shard.engine.is_writable(self.handle),
         };
-        let wait =
-            |shard: &mut super::net::Shard, waker: &Waker| shard.wait(self.handle, interest, waker);
+        let wait = |shard: &mut Shard, waker: &Waker| shard.wait(self.handle, interest, waker);
         self.net.poll_call(cx, cannot, wait, call)
     }
 
@@ -190,28 +190,36 @@ impl TcpStream {
         if buffer.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
-        self.poll_call(cx, Interest::Read, |shard, now| {
-            let before = buffer.remaining();
-            while buffer.remaining() > 0 {
-                match shard.engine.receive_bytes(self.handle, buffer.remaining(), now) {
-                    Ok(Received::Data(data)) => {
-                        buffer.put_slice(&data);
-                        // Short of the mark, or what there is.
-                        let ends = shard.engine.is_at_mark(self.handle)
-                            || !shard.engine.is_readable(self.handle);
-                        if buffer.remaining() > 0 && ends {
-                            return Ok(Some(()));
-                        }
+        self.poll_call(cx, Interest::Read, |shard, now| self.read_now(shard, now, buffer))
+    }
+
+    /// Reads what there is; `None` when that is nothing yet.
+    pub(super) fn read_now(
+        &self,
+        shard: &mut Shard,
+        now: Instant,
+        buffer: &mut ReadBuf<'_>,
+    ) -> io::Result<Option<()>> {
+        let before = buffer.remaining();
+        while buffer.remaining() > 0 {
+            match shard.engine.receive_bytes(self.handle, buffer.remaining(), now) {
+                Ok(Received::Data(data)) => {
+                    buffer.put_slice(&data);
+                    // Short of the mark, or what there is.
+                    let ends = shard.engine.is_at_mark(self.handle)
+                        || !shard.engine.is_readable(self.handle);
+                    if buffer.remaining() > 0 && ends {
+                        return Ok(Some(()));
                     }
-                    // What was read counts; the rest shows next time.
-                    _ if buffer.remaining() < before => return Ok(Some(())),
-                    Ok(Received::Finished) => return Ok(Some(())),
-                    Ok(Received::Pending) => return Ok(None),
-                    Err(error) => return Err(error.into()),
                 }
+                // What was read counts; the rest shows next time.
+                _ if buffer.remaining() < before => return Ok(Some(())),
+                Ok(Received::Finished) => return Ok(Some(())),
+                Ok(Received::Pending) => return Ok(None),
+                Err(error) => return Err(error.into()),
             }
-            Ok(Some(()))
-        })
+        }
+        Ok(Some(()))
     }
 
     pub(super) fn poll_write_shared(

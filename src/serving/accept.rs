@@ -79,21 +79,27 @@ impl<L: Listener> Doorman<L> {
     async fn next(&mut self) -> (L::Connection, OwnedSemaphorePermit) {
         let room = Arc::clone(&self.room);
         let permit = room.acquire_owned().await.expect("nobody closes this semaphore");
-        loop {
-            sleep_unless_zero(self.wait).await;
-            match poll_fn(|cx| self.listener.poll_accept(cx)).await {
-                Ok(connection) => {
-                    self.wait = Duration::ZERO;
-                    return (connection, permit);
-                }
-                // The stack has stopped, and with it whatever would end this loop.
-                Err(error) if error.kind() == io::ErrorKind::NotConnected => {
-                    std::future::pending::<()>().await;
-                }
-                Err(error) => {
-                    log::warn!("could not accept a connection: {error}");
-                    self.wait = wait_after(&error, self.wait);
-                }
+        (next_of(&mut self.listener, &mut self.wait).await, permit)
+    }
+}
+
+/// The next connection of `listener`. A failed attempt is logged and made again after `wait`, which is
+/// zero at first and again after a success. Cancel safe: a connection is taken at the very end.
+pub(crate) async fn next_of<L: Listener>(listener: &mut L, wait: &mut Duration) -> L::Connection {
+    loop {
+        sleep_unless_zero(*wait).await;
+        match poll_fn(|cx| listener.poll_accept(cx)).await {
+            Ok(connection) => {
+                *wait = Duration::ZERO;
+                return connection;
+            }
+            // The stack has stopped, and with it whatever would end this loop.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                std::future::pending::<()>().await;
+            }
+            Err(error) => {
+                log::warn!("could not accept a connection: {error}");
+                *wait = wait_after(&error, *wait);
             }
         }
     }

@@ -9,6 +9,7 @@ mod linger;
 mod patience;
 mod stop;
 
+pub(crate) use accept::next_of;
 pub use accept::{Limits, accept};
 pub use connection::{Connection, Listener, Plain, StatusSource, TlsInfo};
 pub use date::http_date;

@@ -5,6 +5,7 @@
 
 mod ladder;
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::io::Read;
 use std::path::PathBuf;
@@ -110,6 +111,7 @@ pub fn needs(programs: &[&str]) {
         let package = match *program {
             "curl" => "curl",
             "nc" => "netcat-openbsd",
+            "openssl" => "openssl",
             "python3" => "python3",
             "ping" => "iputils-ping",
             "ip" => "iproute2",
@@ -125,9 +127,19 @@ pub fn needs(programs: &[&str]) {
 
 /// The program with these arguments, not yet started.
 pub fn command(user: User, before: &str, arguments: &[&str]) -> Command {
+    command_of(GLASS, user, before, arguments)
+}
+
+/// The same of another program.
+pub fn command_of(
+    program: impl AsRef<OsStr>,
+    user: User,
+    before: &str,
+    arguments: &[&str],
+) -> Command {
     let mut command = Command::new("unshare");
     let script = format!("set -e\n{before}\n{}", user.script());
-    command.args(["--mount", "--net", "sh", "-c", &script, "sh", GLASS]).args(arguments);
+    command.args(["--mount", "--net", "sh", "-c", &script, "sh"]).arg(program).args(arguments);
     in_plain_environment(command)
 }
 
@@ -146,10 +158,15 @@ pub fn run_over(family: Family, user: User, options: &[&str], line: &str) -> Don
 
 /// Runs a line of shell in the namespaces of `inside`, to its end.
 pub fn shell_inside(inside: &Running, line: &str) -> Done {
+    start_inside(inside, line).wait()
+}
+
+/// Starts a line of shell in the namespaces of `inside`.
+pub fn start_inside(inside: &Running, line: &str) -> Running {
     let pid = inside.child.id().to_string();
     let mut command = Command::new("nsenter");
     command.args(["--target", &pid, "--net", "--mount", "sh", "-c", line]);
-    Running::start(in_plain_environment(command)).wait()
+    Running::start(in_plain_environment(command))
 }
 
 /// What our own environment says about proxies, logs, languages and options stays outside.
@@ -224,10 +241,15 @@ impl Running {
         kill_process(pid, signal).expect("it is our child and has not been waited for");
     }
 
+    /// What it has written on stdout until now.
+    pub fn out(&self) -> String {
+        String::from_utf8_lossy(&self.out.lock().unwrap()).into_owned()
+    }
+
     /// Waits until it has written `text` on stdout.
     pub fn wait_for_out(&mut self, text: &str) {
         poll(format!("{text:?} on stdout"), || {
-            let out = String::from_utf8_lossy(&self.out.lock().unwrap()).into_owned();
+            let out = self.out();
             if let Ok(Some(status)) = self.child.try_wait() {
                 let err = String::from_utf8_lossy(&self.err.lock().unwrap()).into_owned();
                 assert!(out.contains(text), "ended ({status}) without {text:?}\n{out}\n{err}");

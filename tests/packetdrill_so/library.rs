@@ -1,14 +1,13 @@
 //! The shared library as a tool sees it: found, loaded, and its table of C functions behind safe ones.
 
-use std::env;
 use std::ffi::{c_char, c_int, c_long, c_uint, c_ulong, c_void};
-use std::path::PathBuf;
-use std::process::Command;
 use std::ptr::{null, null_mut};
 use std::sync::OnceLock;
 
 use libc::{epoll_event, iovec, loff_t, msghdr, nfds_t, pollfd, sockaddr, socklen_t, timeval};
 use nix::errno::Errno;
+
+use super::built::built;
 
 /// What a call says: a number, or why not.
 pub type Answer = Result<i64, Errno>;
@@ -80,27 +79,14 @@ unsafe impl Sync for Table {}
 /// A `packetdrill_interface_init`.
 pub type Init = unsafe extern "C" fn(*const c_char, *mut c_void);
 
-/// Where the library is, built just now: `cargo test --test NAME` alone does not build examples.
-fn built() -> PathBuf {
-    let this = env::current_exe().expect("a program knows where it is");
-    let profile = this.ancestors().nth(2).expect("target/PROFILE/deps/this");
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--offline", "--example", "packetdrill", "--target-dir"]);
-    cargo.arg(profile.parent().expect("target")).current_dir(env!("CARGO_MANIFEST_DIR"));
-    if profile.ends_with("release") {
-        cargo.arg("--release");
-    }
-    let status = cargo.status().expect("cargo runs");
-    assert!(status.success(), "the library does not build");
-    profile.join("examples/libpacketdrill.so")
-}
-
 /// The library's one function. Loaded once, and never unloaded.
 pub fn init() -> Init {
     static INIT: OnceLock<Init> = OnceLock::new();
     *INIT.get_or_init(|| {
         // SAFETY: our own library, whose initialization does nothing.
-        let library = unsafe { libloading::Library::new(built()) }.expect("it loads");
+        let library =
+            unsafe { libloading::Library::new(built(&["packetdrill"]).join("libpacketdrill.so")) }
+                .expect("it loads");
         let library = Box::leak(Box::new(library));
         // SAFETY: the function has this type.
         let init = unsafe { library.get::<Init>(b"packetdrill_interface_init") };

@@ -202,6 +202,18 @@ impl Engine for Smoltcp {
         }
     }
 
+    fn peek(&mut self, handle: Handle, most: usize) -> Bytes {
+        if let Some(connection) = self.get(handle)
+            && !connection.unread.is_empty()
+        {
+            let unread = &connection.unread;
+            return Bytes::copy_from_slice(&unread[..most.min(unread.len())]);
+        }
+        let socket = self.socket_mut(handle);
+        let seen = socket.and_then(|socket| socket.peek(most).ok());
+        seen.map_or_else(Bytes::new, Bytes::copy_from_slice)
+    }
+
     fn close(&mut self, handle: Handle, _now: Instant) -> Result<(), Error> {
         let closed = self.closed(handle);
         let socket = self.socket_mut(handle).ok_or(Error::ConnectionDoesNotExist)?;

@@ -120,12 +120,21 @@ mod tests {
         let here = client.local_addr().expect("an address");
         let (server, _) = listener.accept().expect("somebody called");
         let mut kernel = KernelSockets::open().expect("sock_diag");
-        let mut states =
-            || [(here, there), (there, here)].map(|(a, b)| kernel.state(a, b).expect("an answer"));
-        assert_eq!(states(), [Some(State::Established); 2]);
+        // The two ends tell each other what happens, which takes a moment.
+        let mut come_to = |expected: [Option<State>; 2]| {
+            let ends = [(here, there), (there, here)];
+            let mut look = || ends.map(|(one, other)| kernel.state(one, other).expect("an answer"));
+            let mut looks = 1_000;
+            while look() != expected && looks > 0 {
+                looks -= 1;
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            assert_eq!(look(), expected);
+        };
+        come_to([Some(State::Established); 2]);
         drop(client);
-        assert_eq!(states(), [Some(State::FinWait2), Some(State::CloseWait)]);
+        come_to([Some(State::FinWait2), Some(State::CloseWait)]);
         drop(server);
-        assert_eq!(states(), [Some(State::TimeWait), None]);
+        come_to([Some(State::TimeWait), None]);
     }
 }

@@ -139,9 +139,9 @@ async fn a_connection_without_requests_is_ended_and_one_that_waits_for_us_is_not
     raw.next(DATA).await;
     let start = Instant::now();
     assert_eq!(raw.next(GOAWAY).await.reason(), 0);
-    assert!((29..=31).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+    assert!((59..=61).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
     raw.rest().await;
-    assert!(start.elapsed().as_secs() <= 33, "{:?}", start.elapsed());
+    assert!(start.elapsed().as_secs() <= 63, "{:?}", start.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,7 +155,7 @@ async fn who_takes_nothing_of_the_answer_is_not_waited_for() {
     let data: usize =
         frames.iter().filter(|frame| frame.kind == DATA).map(|frame| frame.payload.len()).sum();
     assert_eq!(data, 65_535, "RFC 9113 6.9.2");
-    assert!((29..=35).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+    assert!((59..=65).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
     drop(server);
 }
 

@@ -66,7 +66,7 @@ fn anything_at_any_time_in_any_state() {
         let mut attempt =
             |recorder| catch_unwind(AssertUnwindSafe(|| run(seed, &step, recorder, &mut coverage)));
         let Err(panic) = attempt(None) else { continue };
-        let limits = Limits { connections: 40, rows: 200 };
+        let limits = Limits { connections: 40, ..Limits::default() };
         let recorder = LadderRecorder::new(limits);
         let _ = attempt(Some(recorder.clone()));
         println!("{}", recorder.render(&Style { width: 140, ..Style::default() }));

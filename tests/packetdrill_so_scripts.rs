@@ -6,6 +6,8 @@
 
 #![allow(unsafe_code, reason = "calls a C interface")]
 
+#[path = "examples/built.rs"]
+mod built;
 mod drill_support;
 #[path = "packetdrill_so/library.rs"]
 #[allow(dead_code, reason = "each test binary uses a part of this module")]

@@ -116,7 +116,6 @@ pub fn needs(programs: &[&str]) {
             "ping" => "iputils-ping",
             "ip" => "iproute2",
             "mount" => "mount",
-            "openssl" => "openssl",
             "h2load" => "nghttp2-client",
             "unshare" | "nsenter" | "setpriv" | "setsid" => "util-linux",
             other => panic!("in which package is {other}?"),

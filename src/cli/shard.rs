@@ -100,9 +100,9 @@ impl Kit {
         let engines = options.engine.maker(options)?;
         let tells = options.engine.has_ladders();
         if ladders && tells {
-            let events = events.clone().map(|events| Box::new(events) as Box<dyn Sink>);
+            // The file of events is in order of time, and a look comes a little late.
             let ladder: Box<dyn Sink> = Box::new(watch.ladder.clone());
-            watch.peers = Peers::watch(events.into_iter().chain([ladder]).collect());
+            watch.peers = Peers::watch(vec![ladder]);
         }
         Ok(Kit { engines, tells, events, faults, ladders, busy_poll, watch })
     }

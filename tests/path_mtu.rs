@@ -88,7 +88,11 @@ impl Net {
         configure: impl Fn(&mut Config),
     ) -> Net {
         let stack = |addr| {
-            let mut config = Config { addrs: vec![addr], events: Mask::all(), ..Config::default() };
+            let mut config = Config {
+                addrs: vec![addr],
+                events: Mask::all() - Mask::PACKETS,
+                ..Config::default()
+            };
             configure(&mut config);
             Stack::new(config, Secret([7; 32]))
         };

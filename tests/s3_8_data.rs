@@ -173,7 +173,7 @@ fn a_syn_that_nobody_answers_is_told_as_well() {
 #[test]
 fn who_does_not_want_to_be_told_is_not() {
     use glasstack::trace::Mask;
-    let mut p = Prober::with(|config| config.events = Mask::all() - Mask::REPORTS);
+    let mut p = Prober::with(|config| config.events = Mask::all() - Mask::REPORTS - Mask::PACKETS);
     p.reach(State::Established).send(data(b"abc!").urgent(4)).write(b"lost").advance(secs(60));
     assert_eq!(told_of_silence(&p), [0; 0]);
     assert_eq!(urgent_ends(&p), [0; 0]);

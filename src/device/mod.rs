@@ -27,7 +27,7 @@ pub use queue::Queue;
 pub use setup::{LinkSetup, OffloadMode, Queues, Reach};
 pub use tun::Tun;
 
-use crate::trace::Strike;
+use crate::trace::{Fate, Strike};
 use crate::wire::{Features, Frame, Packet};
 
 /// A link that carries whole IP packets. Neither call ever blocks.
@@ -72,6 +72,12 @@ pub trait Device: Send {
     fn take_strikes(&mut self) -> Vec<Strike> {
         Vec::new()
     }
+
+    /// Takes what became of packets since the last call, oldest first, from a device that was asked to
+    /// keep count of that.
+    fn take_fates(&mut self) -> Vec<Fate> {
+        Vec::new()
+    }
 }
 
 /// Passes each call on to the device in the box.
@@ -103,5 +109,9 @@ impl Device for Box<dyn Device> {
 
     fn take_strikes(&mut self) -> Vec<Strike> {
         (**self).take_strikes()
+    }
+
+    fn take_fates(&mut self) -> Vec<Fate> {
+        (**self).take_fates()
     }
 }

@@ -1,9 +1,9 @@
 //! smoltcp as an engine: another TCP/IP stack, written by other people, behind the same calls.
 //!
 //! What it does not do: timestamps (its clock for them is a bare function, which cannot know the
-//! virtual time), SACK in its own recovery, a queue of their own for half-open connections, events. Its
-//! TIME_WAIT lasts 10 s, or less when many wait: it looks at every socket for every packet, and takes no
-//! new connection for an old one. While a listener's queue is full it answers a SYN with RST.
+//! virtual time), SACK in its own recovery, a queue of their own for half-open connections, events (but for
+//! packets). Its TIME_WAIT lasts 10 s, or less when many wait: it looks at every socket for every packet, and
+//! takes no new connection for an old one. While a listener's queue is full it answers a SYN with RST.
 
 mod calls;
 mod convert;
@@ -28,7 +28,7 @@ use self::said::Said;
 use crate::error::Error;
 use crate::stack::{FourTuple, Handle, ListenerId, Ready, ReadyList};
 use crate::time::Instant;
-use crate::trace::ConnId;
+use crate::trace::{ConnId, Mask, Tracer};
 
 /// The first and last port for connections of ours.
 const EPHEMERAL: (u16, u16) = (49_152, 65_535);
@@ -61,6 +61,8 @@ pub struct SmoltcpConfig {
     pub time_wait: usize,
     /// Decides about sequence numbers and ports.
     pub seed: u64,
+    /// The events it raises: of all that there are, packets alone. Default none.
+    pub events: Mask,
 }
 
 impl Default for SmoltcpConfig {
@@ -77,6 +79,7 @@ impl Default for SmoltcpConfig {
             orphan_timeout: Duration::from_mins(1),
             time_wait: 32,
             seed: 0,
+            events: Mask::empty(),
         }
     }
 }
@@ -99,6 +102,7 @@ pub struct Smoltcp {
     is_dirty: bool,
     said: Said,
     deadline: Option<Instant>,
+    tracer: Tracer,
 }
 
 struct Connection {
@@ -176,6 +180,7 @@ impl Smoltcp {
             is_dirty: false,
             said: Said::default(),
             deadline: None,
+            tracer: Tracer::new(config.events & Mask::PACKETS),
             config,
         }
     }

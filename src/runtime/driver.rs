@@ -13,7 +13,7 @@ use super::net::Net;
 use crate::device::{Alarm, Device};
 use crate::stack::FourTuple;
 use crate::time::Instant;
-use crate::trace::{Event, Sink, Strike, What};
+use crate::trace::{Event, Passage, Sink, Strike, What};
 use crate::wire::{Frame, Packet};
 
 /// Packets read, or written, in one round: enough to share a wake-up among many, few enough that
@@ -170,15 +170,24 @@ impl Driver {
             (shard.engine.take_events(), shard.engine.next_deadline(), more)
         };
         self.wakers.drain(..).for_each(Waker::wake);
-        for event in &events {
-            self.sinks.iter_mut().for_each(|sink| sink.record(event));
-        }
+        self.tell(&events);
         self.deadline = deadline;
         more
     }
 
+    /// Passes events on to everybody.
+    fn tell(&mut self, events: &[Event]) {
+        for event in events {
+            self.sinks.iter_mut().for_each(|sink| sink.record(event));
+        }
+        if !events.is_empty() {
+            self.sinks.iter_mut().for_each(|sink| sink.settle());
+        }
+    }
+
     /// Passes on what the device did to packets on purpose.
     fn tell_strikes(&mut self) {
+        self.tell_fates();
         let strikes = self.device.take_strikes();
         if strikes.is_empty() {
             return;
@@ -198,6 +207,19 @@ impl Driver {
         for event in &events {
             self.sinks.iter_mut().for_each(|sink| sink.record(event));
         }
+    }
+
+    /// Passes on what became of packets, if the device keeps count of that.
+    fn tell_fates(&mut self) {
+        let fates = self.device.take_fates();
+        if fates.is_empty() {
+            return;
+        }
+        let at = self.net.now();
+        let event =
+            |fate| Event { at, conn: None, what: What::Packet(Box::new(Passage::Met(fate))) };
+        let events: Vec<_> = fates.into_iter().map(event).collect();
+        self.tell(&events);
     }
 
     /// Writes until the device takes no more.

@@ -11,7 +11,7 @@ use super::{FourTuple, Input, ListenerId, Ready, Settings, Stack};
 use crate::seq::Seq;
 use crate::tcp::{self, Context, State, Tcb};
 use crate::time::Instant;
-use crate::trace::{ConnId, DropReason, Event, Mask, Role, What};
+use crate::trace::{ConnId, DropReason, Event, Mask, Passage, Role, What};
 use crate::wire::ip::Datagram;
 use crate::wire::{Flags, Frame, Packet, Segment, ip, tcp as tcp_wire};
 
@@ -27,6 +27,7 @@ impl Stack {
     /// As [`Stack::on_packet`], with what the device knows of the packet.
     pub fn on_device_packet(&mut self, packet: &Packet, now: Instant) {
         self.note(now, || Input::Packet(packet.clone()));
+        self.tracer.packet(now, || Passage::Arrives(packet.clone()));
         self.counters.packets_received += 1;
         match ip::parse(&packet.octets) {
             Ok(datagram) => self.on_datagram(&datagram, packet, now),

@@ -6,7 +6,7 @@ use super::connections::Owner;
 use super::{FourTuple, Input, Settings, Stack, checksum};
 use crate::tcp::{Deadline, Output, State};
 use crate::time::Instant;
-use crate::trace::{Mask, What};
+use crate::trace::{Mask, Passage, What};
 use crate::wire::{Features, Frame, Segment, tcp as tcp_wire};
 
 /// A timer that moves later by less stays where it is.
@@ -20,6 +20,9 @@ impl Stack {
             return None;
         }
         let frame = self.next_frame(now);
+        if let Some(frame) = &frame {
+            self.tracer.packet(now, || Passage::Leaves(frame.clone()));
+        }
         self.note(now, || Input::Drain(frame.as_ref().map(checksum)));
         frame
     }

@@ -6,7 +6,7 @@ use etherparse::ip_number;
 
 use super::{FourTuple, Input, Stack};
 use crate::time::Instant;
-use crate::trace::{ConnId, DropReason};
+use crate::trace::{ConnId, DropReason, Passage};
 use crate::wire::{Flags, Packet, Segment, ip, tcp as tcp_wire};
 
 /// Strays that may wait to be taken: more than a driver feeds in one round.
@@ -72,6 +72,7 @@ impl Stack {
     /// without siblings.
     pub fn on_unclaimed(&mut self, packet: &Packet, now: Instant) {
         self.note(now, || Input::Unclaimed(packet.clone()));
+        self.tracer.packet(now, || Passage::Arrives(packet.clone()));
         // It was put aside as a good one, and its checksum has been looked at.
         let Ok(datagram) = ip::parse(&packet.octets) else { return };
         if datagram.protocol != ip_number::TCP.0 {
@@ -91,6 +92,7 @@ impl Stack {
     pub(super) fn put_aside(&mut self, tuple: FourTuple, packet: &Packet, now: Instant) {
         if self.strays.len() < MOST_STRAYS {
             self.strays.push(Stray { tuple, packet: packet.clone() });
+            self.tracer.packet(now, || Passage::IsPutAside);
         } else {
             self.drop_packet(DropReason::TooManyStrays, Some(tuple.remote.ip()), now);
         }

@@ -165,6 +165,30 @@ impl Cause {
         }
     }
 
+    /// Whether it is a segment that came which has this effect.
+    #[must_use]
+    pub const fn is_by_arrival(self) -> bool {
+        match self {
+            Cause::SynArrived
+            | Cause::SynAckArrived
+            | Cause::SynAcknowledged
+            | Cause::FinArrived
+            | Cause::FinAcknowledged
+            | Cause::RstArrived
+            | Cause::SynInWindow
+            | Cause::NewIncarnation
+            | Cause::DataAfterClose => true,
+            Cause::PassiveOpen
+            | Cause::Unreachable
+            | Cause::ActiveOpen
+            | Cause::Close
+            | Cause::Abort
+            | Cause::TimeWaitOver
+            | Cause::UserTimeout
+            | Cause::OrphanTimeout => false,
+        }
+    }
+
     /// The section of RFC 9293 (or the RFC named) that asks for it.
     #[must_use]
     pub const fn section(self) -> &'static str {

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use bitflags::bitflags;
 
 use super::drop_reason::DropReason;
+use super::passage::Passage;
 use super::strike::Strike;
 use crate::error::Error;
 use crate::seq::Seq;
@@ -42,6 +43,9 @@ bitflags! {
         const REPORTS = 1 << 10;
         /// What was seen of the other end.
         const PEER = 1 << 11;
+        /// Packets, whole, as they come and go: for captures. Whoever asks for all kinds but has no use for
+        /// octets should leave this one out.
+        const PACKETS = 1 << 12;
     }
 }
 
@@ -214,6 +218,8 @@ pub enum What {
         /// The state that it was in. [`State::Closed`] when there is no such connection (any more).
         state: State,
     },
+    /// A packet passed. It is of no connection here: what is told next to it says of which it is.
+    Packet(Box<Passage>),
 }
 
 impl What {
@@ -237,6 +243,7 @@ impl What {
             What::Call { .. } => Mask::CALLS,
             What::Fault(_) => Mask::FAULTS,
             What::PeerObserved { .. } => Mask::PEER,
+            What::Packet(_) => Mask::PACKETS,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod drop_reason;
 mod event;
+mod passage;
 mod strike;
 mod tracer;
 
@@ -11,5 +12,6 @@ pub use event::{
     Call, ConnId, ErrorEffect, Event, Mask, PathMtuChange, ProbeFate, RecoveryChange,
     Retransmission, Role, SegmentSummary, TimerChange, Undone, What,
 };
+pub use passage::{Fate, Passage};
 pub use strike::{Harm, Strike, Way};
 pub use tracer::{Sink, Tracer};

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use super::drop_reason::DropReason;
 use super::event::{ConnId, Event, Mask, What};
+use super::passage::Passage;
 use crate::time::Instant;
 
 /// Somebody who looks at events: a log, a ladder, a file. Drivers hand events to sinks outside of any
@@ -16,6 +17,10 @@ pub trait Sink: Send {
 
     /// Takes one event. Kinds it did not ask for may come too, when another sink did.
     fn record(&mut self, event: &Event);
+
+    /// A round of the driver is over: all that has happened until now has been told. Most sinks have no use
+    /// for it.
+    fn settle(&mut self) {}
 }
 
 /// Where the stack raises its events.
@@ -42,6 +47,16 @@ impl Tracer {
         if !cfg!(glass_without_events) && self.wanted.intersects(kind) {
             self.events.push(build());
         }
+    }
+
+    /// Tells that a packet passes. `passage` runs only if somebody wants packets.
+    #[inline]
+    pub fn packet(&mut self, at: Instant, passage: impl FnOnce() -> Passage) {
+        self.raise(Mask::PACKETS, || Event {
+            at,
+            conn: None,
+            what: What::Packet(Box::new(passage())),
+        });
     }
 
     /// Counts and reports a segment or packet that was not acted on.

@@ -57,10 +57,14 @@ impl<W: Write + Send> JsonLines<W> {
 
 impl<W: Write + Send> Sink for JsonLines<W> {
     fn wanted(&self) -> Mask {
-        Mask::all()
+        // Octets belong into a capture.
+        Mask::all() - Mask::PACKETS
     }
 
     fn record(&mut self, event: &Event) {
+        if event.what.kind() == Mask::PACKETS {
+            return;
+        }
         self.attempt(|out| {
             serde_json::to_writer(&mut *out, event)?;
             out.write_all(b"\n")

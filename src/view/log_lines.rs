@@ -7,10 +7,8 @@ use std::net::SocketAddr;
 use log::Level;
 
 use super::words;
-use crate::seq::Seq;
 use crate::trace::{
-    Call, ConnId, DropReason, Event, Mask, ProbeFate, RecoveryChange, Role, SegmentSummary, Sink,
-    Strike, TimerChange, Undone, What,
+    Call, ConnId, DropReason, Event, Mask, Role, SegmentSummary, Sink, Strike, TimerChange, What,
 };
 use crate::wire::{Ecn, Flags};
 
@@ -59,7 +57,7 @@ impl LogLines {
                 format!("{who}: cwnd {cwnd}, ssthresh {ssthresh}")
             }
             What::Recovery { change, until } => {
-                format!("{who}: {}", words_of_recovery(*change, *until))
+                format!("{who}: {}", words::recovery(*change, *until))
             }
             What::NetworkError { problem, seq, effect } => {
                 let (problem, effect) = (words::problem(*problem), words::effect(*effect));
@@ -69,7 +67,7 @@ impl LogLines {
                 format!("{who}: path MTU {mtu} ({})", words::path_mtu(*change))
             }
             What::MtuProbe { mtu, fate } => {
-                format!("{who}: probe of {mtu} octets {}", words_of_fate(*fate))
+                format!("{who}: probe of {mtu} octets {}", words::probe(*fate))
             }
             What::Urgent { pointer } => format!("{who}: urgent data until {pointer}"),
             What::Unanswered { timeouts } => {
@@ -81,6 +79,7 @@ impl LogLines {
             }
             What::Fault(strike) => format!("{who}: {}", words_of_strike(strike)),
             What::PeerObserved { state } => format!("{who}: the peer is in {state}"),
+            What::Packet(_) => format!("{who}: a packet"),
         }
     }
 
@@ -103,7 +102,7 @@ impl Sink for LogLines {
             wanted |= Mask::SEGMENTS | Mask::DROPS | Mask::FAULTS | Mask::REPORTS | Mask::PATH;
         }
         if log::log_enabled!(target: TARGET, Level::Trace) {
-            wanted |= Mask::all();
+            wanted |= Mask::all() - Mask::PACKETS;
         }
         wanted
     }
@@ -111,6 +110,9 @@ impl Sink for LogLines {
     fn record(&mut self, event: &Event) {
         if let (Some(id), What::Opened { remote, .. }) = (event.conn, &event.what) {
             self.peers.insert(id, *remote);
+        }
+        if event.what.kind() == Mask::PACKETS {
+            return;
         }
         let level = level(event.what.kind());
         if log::log_enabled!(target: TARGET, level) {
@@ -170,37 +172,6 @@ fn words_of_drop(why: DropReason) -> String {
     }
 }
 
-fn words_of_recovery(change: RecoveryChange, until: Seq) -> String {
-    match change {
-        RecoveryChange::Fast => {
-            format!("loss noticed: fast recovery until {until} is acknowledged")
-        }
-        RecoveryChange::Timeout => format!("timeout: all over again until {until} is acknowledged"),
-        RecoveryChange::Marked => format!("congestion experienced: slower until {until}"),
-        RecoveryChange::Over => format!("all is acknowledged up to {until}: recovered"),
-        RecoveryChange::Undone(Undone::ArrivedTwice) => {
-            "needless: what was sent again had arrived; taken back".to_owned()
-        }
-        RecoveryChange::Undone(Undone::OlderTimestamp) => {
-            "needless: the ACK is of the first copy; taken back".to_owned()
-        }
-        RecoveryChange::Undone(Undone::LaterAcks) => {
-            "needless: ACKs came for what was not sent again; taken back".to_owned()
-        }
-        RecoveryChange::Undone(Undone::NotSentAgain) => {
-            "needless: it arrived before it was sent again; taken back".to_owned()
-        }
-    }
-}
-
-const fn words_of_fate(fate: ProbeFate) -> &'static str {
-    match fate {
-        ProbeFate::Sent => "sent",
-        ProbeFate::Lost => "lost, and nothing else",
-        ProbeFate::Unclear => "lost, as others were",
-    }
-}
-
 fn words_of_change(change: TimerChange) -> String {
     match change {
         TimerChange::Armed { until } => format!("armed until {until}"),
@@ -235,7 +206,7 @@ mod tests {
     use crate::seq::Seq;
     use crate::tcp::{Cause, State};
     use crate::time::Instant;
-    use crate::trace::{ErrorEffect, PathMtuChange};
+    use crate::trace::{ErrorEffect, PathMtuChange, ProbeFate};
     use crate::wire::{Options, Problem};
 
     fn event(conn: Option<u64>, what: What) -> Event {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::trace::{DropReason, ErrorEffect, PathMtuChange, Retransmission};
+use crate::seq::Seq;
+use crate::trace::{
+    DropReason, ErrorEffect, PathMtuChange, ProbeFate, RecoveryChange, Retransmission, Undone,
+};
 use crate::wire::Problem;
 
 /// Why something was not acted on, short enough to stand on an arrow.
@@ -93,6 +96,39 @@ pub(super) const fn path_mtu(change: PathMtuChange) -> &'static str {
         PathMtuChange::Probed => "a probe arrived",
         PathMtuChange::Outdated => "what was known is old",
         PathMtuChange::Known => "known from before",
+    }
+}
+
+/// How the repair of losses changed.
+pub(super) fn recovery(change: RecoveryChange, until: Seq) -> String {
+    match change {
+        RecoveryChange::Fast => {
+            format!("loss noticed: fast recovery until {until} is acknowledged")
+        }
+        RecoveryChange::Timeout => format!("timeout: all over again until {until} is acknowledged"),
+        RecoveryChange::Marked => format!("congestion experienced: slower until {until}"),
+        RecoveryChange::Over => format!("all is acknowledged up to {until}: recovered"),
+        RecoveryChange::Undone(Undone::ArrivedTwice) => {
+            "needless: what was sent again had arrived; taken back".to_owned()
+        }
+        RecoveryChange::Undone(Undone::OlderTimestamp) => {
+            "needless: the ACK is of the first copy; taken back".to_owned()
+        }
+        RecoveryChange::Undone(Undone::LaterAcks) => {
+            "needless: ACKs came for what was not sent again; taken back".to_owned()
+        }
+        RecoveryChange::Undone(Undone::NotSentAgain) => {
+            "needless: it arrived before it was sent again; taken back".to_owned()
+        }
+    }
+}
+
+/// What became of a probe of the path.
+pub(super) const fn probe(fate: ProbeFate) -> &'static str {
+    match fate {
+        ProbeFate::Sent => "sent",
+        ProbeFate::Lost => "lost, and nothing else",
+        ProbeFate::Unclear => "lost, as others were",
     }
 }
 

@@ -77,8 +77,8 @@ impl Prober {
 
     /// Before a stack with settings of the test's choice.
     pub fn with(configure: impl FnOnce(&mut Config)) -> Prober {
-        let mut config =
-            Config { addrs: vec![US], mtu: hosts::MTU, events: Mask::all(), ..Config::default() };
+        let events = Mask::all() - Mask::PACKETS;
+        let mut config = Config { addrs: vec![US], mtu: hosts::MTU, events, ..Config::default() };
         configure(&mut config);
         let mut stack = Stack::new(config, Secret([7; 32]));
         let listener = stack.listen(SocketAddr::new(US, OUR_PORT), 16).expect("it is free");

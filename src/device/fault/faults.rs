@@ -2,6 +2,7 @@
 //! the same packets at the same instants with the same rules and seed come out the same.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use super::rule::{Action, Rule, What};
 use super::sight::{Flows, Key, Sight};
 use super::tally::Tally;
 use crate::time::Instant;
-use crate::trace::{Strike, Way};
+use crate::trace::{Fate, Harm, Strike, Way};
 
 /// A packet that waits to be overtaken waits no longer than this: less than the shortest retransmission
 /// timeout, so that reordering alone makes nobody repeat anything but for duplicate ACKs.
@@ -32,6 +33,8 @@ pub struct Faults {
     flows: Flows,
     lanes: [Lane; 2],
     strikes: Vec<Strike>,
+    /// What became of packets, if anybody wants to know.
+    fates: Option<Vec<Fate>>,
     tally: Tally,
 }
 
@@ -39,7 +42,7 @@ pub struct Faults {
 #[derive(Debug, Default)]
 struct Lane {
     /// What may go on, in order.
-    ready: VecDeque<Bytes>,
+    ready: VecDeque<Passing>,
     /// What is held back, by when it goes on at the latest and in which order it came.
     held: BTreeMap<(Instant, u64), Held>,
     held_octets: usize,
@@ -47,11 +50,23 @@ struct Lane {
     waiting: usize,
     /// Packets held back so far.
     serial: u64,
+    /// Packets that came so far.
+    came: u64,
+}
+
+/// A packet on its way.
+#[derive(Clone, Debug)]
+struct Passing {
+    octets: Bytes,
+    /// Its number among those that went this way.
+    number: u64,
+    since: Instant,
+    struck: Option<(Arc<str>, Harm)>,
 }
 
 #[derive(Debug)]
 struct Held {
-    packet: Bytes,
+    packet: Passing,
     /// The connection, and how many of its packets are still to overtake this one.
     overtaken_by: Option<(Key, u32)>,
 }
@@ -68,6 +83,7 @@ impl Faults {
             flows: Flows::default(),
             lanes: Default::default(),
             strikes: Vec::new(),
+            fates: None,
         }
     }
 
@@ -78,30 +94,47 @@ impl Faults {
         self
     }
 
+    /// Keeps from now on what becomes of packets, for [`Faults::take_fates`]: of each that is sent, and of
+    /// those that come and are struck.
+    #[must_use]
+    pub fn telling_fates(mut self) -> Self {
+        self.fates = Some(Vec::new());
+        self
+    }
+
     /// A packet comes by. What is to go on in its place is asked for with [`Faults::poll_packet`].
     pub fn on_packet(&mut self, way: Way, packet: Bytes, now: Instant) {
         self.lane(way).release_due(now);
         let sight = Sight::of(way, &packet);
         let (struck_by, drawn) = self.first_match(way, &sight);
         let Some(index) = struck_by else {
+            let packet = self.lane(way).begin(packet, now);
             return self.lane(way).pass(sight.key, packet);
         };
         self.note(index, way, &sight);
+        let action = self.rules[index].action;
+        let struck = Some((self.tally.rule(index), action.harm()));
         let lane = &mut self.lanes[way.index()];
-        match self.rules[index].action {
-            Action::Drop => {}
+        let packet = Passing { struck, ..lane.begin(packet, now) };
+        match action {
+            Action::Drop => self.tell(way, &packet, now),
             Action::Duplicate => {
                 lane.pass(sight.key, packet.clone());
                 lane.pass(sight.key, packet);
             }
             Action::Delay(delay) => lane.hold(now + delay, packet, None),
-            Action::Corrupt => lane.pass(sight.key, corrupt(&packet, sight.body, drawn)),
+            Action::Corrupt => {
+                let octets = corrupt(&packet.octets, sight.body, drawn);
+                lane.pass(sight.key, Passing { octets, ..packet });
+            }
             Action::Reorder(packets) => {
                 lane.hold(now + LONGEST_OVERTAKING, packet, Some((sight.key, packets)));
             }
             Action::Truncate(octets) => {
-                let left = packet.len().saturating_sub(usize::from(octets)).max(1);
-                lane.pass(sight.key, packet.slice(..left.min(packet.len())));
+                let len = packet.octets.len();
+                let left = len.saturating_sub(usize::from(octets)).max(1);
+                let octets = packet.octets.slice(..left.min(len));
+                lane.pass(sight.key, Passing { octets, ..packet });
             }
         }
     }
@@ -110,7 +143,9 @@ impl Faults {
     pub fn poll_packet(&mut self, way: Way, now: Instant) -> Option<Bytes> {
         let lane = self.lane(way);
         lane.release_due(now);
-        lane.ready.pop_front()
+        let packet = lane.ready.pop_front()?;
+        self.tell(way, &packet, now);
+        Some(packet.octets)
     }
 
     /// When to ask again, if no packet comes before: a packet that is held back is due then.
@@ -135,6 +170,11 @@ impl Faults {
     /// Takes what the rules did since the last call, oldest first.
     pub fn take_strikes(&mut self) -> Vec<Strike> {
         std::mem::take(&mut self.strikes)
+    }
+
+    /// Takes what became of packets since the last call, oldest first.
+    pub fn take_fates(&mut self) -> Vec<Fate> {
+        self.fates.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The counts, which go on being kept while others look at them.
@@ -188,14 +228,30 @@ impl Faults {
         });
     }
 
+    /// `packet` goes on, or no further.
+    fn tell(&mut self, way: Way, packet: &Passing, now: Instant) {
+        let Some(fates) = &mut self.fates else { return };
+        let is_news = way == Way::Tx || packet.struck.is_some();
+        if is_news && fates.len() < MOST_STRIKES {
+            let Passing { octets, number, since, struck } = packet.clone();
+            fates.push(Fate { way, number, octets, struck, held: now.since(since) });
+        }
+    }
+
     fn lane(&mut self, way: Way) -> &mut Lane {
         &mut self.lanes[way.index()]
     }
 }
 
 impl Lane {
+    /// A packet comes.
+    fn begin(&mut self, octets: Bytes, now: Instant) -> Passing {
+        self.came += 1;
+        Passing { octets, number: self.came, since: now, struck: None }
+    }
+
     /// A packet goes on at once, and overtakes those of its connection that wait for that.
-    fn pass(&mut self, key: Key, packet: Bytes) {
+    fn pass(&mut self, key: Key, packet: Passing) {
         self.ready.push_back(packet);
         if self.waiting == 0 {
             return;
@@ -216,8 +272,8 @@ impl Lane {
         }
     }
 
-    fn hold(&mut self, until: Instant, packet: Bytes, overtaken_by: Option<(Key, u32)>) {
-        self.held_octets += packet.len() + OVERHEAD;
+    fn hold(&mut self, until: Instant, packet: Passing, overtaken_by: Option<(Key, u32)>) {
+        self.held_octets += packet.octets.len() + OVERHEAD;
         self.waiting += usize::from(overtaken_by.is_some());
         self.serial += 1;
         self.held.insert((until, self.serial), Held { packet, overtaken_by });
@@ -238,7 +294,7 @@ impl Lane {
 
     fn release(&mut self, place: (Instant, u64)) {
         if let Some(Held { packet, overtaken_by }) = self.held.remove(&place) {
-            self.held_octets -= packet.len() + OVERHEAD;
+            self.held_octets -= packet.octets.len() + OVERHEAD;
             self.waiting -= usize::from(overtaken_by.is_some());
             self.ready.push_back(packet);
         }

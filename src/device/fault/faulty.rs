@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::faults::Faults;
 use crate::device::{Alarm, Device};
 use crate::time::Instant;
-use crate::trace::{Strike, Way};
+use crate::trace::{Fate, Strike, Way};
 use crate::wire::{Frame, Head, Packet};
 
 /// A device whose packets suffer faults. What a rule holds back when it is dropped is lost.
@@ -129,6 +129,10 @@ impl<D: Device> Device for Faulty<D> {
         let mut strikes = self.inner.take_strikes();
         strikes.append(&mut self.faults.take_strikes());
         strikes
+    }
+
+    fn take_fates(&mut self) -> Vec<Fate> {
+        self.faults.take_fates()
     }
 }
 

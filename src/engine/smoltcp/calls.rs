@@ -17,11 +17,12 @@ use crate::error::Error;
 use crate::stack::{FourTuple, Handle, ListenerId, ReadyList, Summary};
 use crate::tcp::{Algorithm, Keepalive, PathStatus, Received, RecoveryState, State, Status};
 use crate::time::Instant;
-use crate::trace::{ConnId, Event};
+use crate::trace::{ConnId, Event, Passage};
 use crate::wire::{Frame, Payload, ip};
 
 impl Engine for Smoltcp {
     fn on_packet(&mut self, packet: &Bytes, now: Instant) {
+        self.tracer.packet(now, || Passage::Arrives(packet.clone().into()));
         self.link.inbound.push_back(packet.clone());
         while !self.link.inbound.is_empty() {
             self.interface.poll_ingress_single(theirs(now), &mut self.link, &mut self.sockets);
@@ -50,7 +51,9 @@ impl Engine for Smoltcp {
             }
         }
         let packet = self.link.outbound.pop_front()?;
-        Some(Frame { payload: Payload::from(Bytes::from(packet)), ..Frame::default() })
+        let frame = Frame { payload: Payload::from(Bytes::from(packet)), ..Frame::default() };
+        self.tracer.packet(now, || Passage::Leaves(frame.clone()));
+        Some(frame)
     }
 
     fn next_deadline(&self) -> Option<Instant> {
@@ -66,7 +69,7 @@ impl Engine for Smoltcp {
     }
 
     fn take_events(&mut self) -> Vec<Event> {
-        Vec::new()
+        self.tracer.take()
     }
 
     fn listen(&mut self, local: SocketAddr, backlog: usize) -> Result<ListenerId, Error> {

@@ -104,6 +104,7 @@ impl Record {
             | What::Urgent { .. }
             | What::Unanswered { .. }
             | What::Call { .. }
+            | What::Packet(_)
             | What::Fault(_)
             | What::PeerObserved { .. } => (None, State::Closed),
         };
@@ -185,6 +186,7 @@ impl Record {
             | What::MtuProbe { .. }
             | What::Urgent { .. }
             | What::Unanswered { .. }
+            | What::Packet(_)
             | What::Call { .. } => {}
         }
     }
@@ -425,7 +427,7 @@ impl PendingSegment {
     /// Whether this segment is why we changed state at `at`.
     fn explains(&self, cause: Cause, at: Instant) -> bool {
         match self.direction {
-            Direction::In => self.at == at && is_by_arrival(cause),
+            Direction::In => self.at == at && cause.is_by_arrival(),
             Direction::Out => {
                 self.entered.is_empty()
                     && at.since(self.at) <= PROMPTLY
@@ -465,29 +467,6 @@ impl Happening {
             | Happening::PathMtu(..)
             | Happening::Seen => false,
         }
-    }
-}
-
-/// Whether it is an arriving segment that has this effect.
-const fn is_by_arrival(cause: Cause) -> bool {
-    match cause {
-        Cause::SynArrived
-        | Cause::SynAckArrived
-        | Cause::SynAcknowledged
-        | Cause::FinArrived
-        | Cause::FinAcknowledged
-        | Cause::RstArrived
-        | Cause::SynInWindow
-        | Cause::NewIncarnation
-        | Cause::DataAfterClose => true,
-        Cause::PassiveOpen
-        | Cause::Unreachable
-        | Cause::ActiveOpen
-        | Cause::Close
-        | Cause::Abort
-        | Cause::TimeWaitOver
-        | Cause::UserTimeout
-        | Cause::OrphanTimeout => false,
     }
 }
 

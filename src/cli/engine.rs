@@ -141,6 +141,7 @@ fn smoltcp(config: stack::Config) -> Result<Box<dyn Engine>, Failure> {
         mtu: config.mtu,
         receive_buffer: SMOLTCP_BUFFER,
         send_buffer: SMOLTCP_BUFFER,
+        events: config.events,
         seed: getrandom::u64().map_err(without_randomness)?,
         ..SmoltcpConfig::default()
     })))

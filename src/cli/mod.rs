@@ -3,6 +3,7 @@
 mod access_log;
 mod addresses;
 mod bench;
+mod capture_options;
 pub mod child;
 mod drill;
 mod ends;

@@ -2,14 +2,16 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
 
 use clap::Args;
 
+use super::capture_options::CaptureOptions;
 use super::options::Output;
 use super::{Failure, exit};
 use crate::engine::recording;
 use crate::trace::{Mask, Sink};
-use crate::view::{JsonLines, Ladder, LogLines};
+use crate::view::{CaptureSettings, CaptureSink, JsonLines, Ladder, LogLines, Origin};
 
 /// Replay what --record wrote: the same packets, byte for byte, and the ladder of each connection
 ///
@@ -23,6 +25,8 @@ pub(super) struct Replay {
     /// Write every event to this file, one JSON object a line
     #[arg(long, env = "GLASS_EVENTS", value_name = "FILE")]
     events: Option<PathBuf>,
+    #[command(flatten)]
+    capture: CaptureOptions,
 }
 
 impl Replay {
@@ -44,8 +48,11 @@ impl Replay {
             })?),
             None => None,
         };
-        let wanted = events.as_ref().map_or(Mask::empty(), Sink::wanted);
-        let wanted = wanted | ladder.wanted() | log.wanted();
+        let mut capture = self.capture()?;
+        let wanted = events.as_ref().map_or(Mask::empty(), Sink::wanted)
+            | capture.as_ref().map_or(Mask::empty(), Sink::wanted)
+            | ladder.wanted()
+            | log.wanted();
         let replay = recording::Replay::open(&self.file, wanted).map_err(bad)?;
         let outcome = replay
             .run(|event| {
@@ -54,8 +61,13 @@ impl Replay {
                 if let Some(events) = &mut events {
                     events.record(event);
                 }
+                if let Some(capture) = &mut capture {
+                    capture.record(event);
+                }
             })
             .map_err(bad)?;
+        // It is complete when this is gone.
+        drop(capture);
         let _ = write!(io::stdout(), "{}", ladder.render(&output.style()));
         if outcome.cut_off {
             output.note(format_args!("{name} ends in the middle of an input: it was cut off"));
@@ -76,5 +88,18 @@ impl Replay {
                 ),
             )),
         }
+    }
+
+    /// What captures, if anything does. A recording does not keep the time of day: its capture begins with
+    /// that of computers, so that the same recording makes the same file.
+    fn capture(&self) -> Result<Option<CaptureSink>, Failure> {
+        self.capture.open()?;
+        let settings = CaptureSettings {
+            interface: "replay".to_owned(),
+            origin: Origin::At(UNIX_EPOCH),
+            is_complete: true,
+            ..CaptureSettings::default()
+        };
+        Ok(self.capture.start(settings)?.map(|capture| capture.sink()))
     }
 }

@@ -24,7 +24,7 @@ use crate::runtime::{self, Net, Parts};
 use crate::stack::{self, Place};
 use crate::tcp::State;
 use crate::trace::{ConnId, Event, Mask, Sink, What};
-use crate::view::{JsonLines, LadderRecorder, Limits, LogLines};
+use crate::view::{Capture, CaptureSettings, JsonLines, LadderRecorder, Limits, LogLines};
 use crate::wire::Features;
 
 /// Between two looks at the states of an engine that does not tell of them, or need not.
@@ -41,6 +41,7 @@ pub(super) struct Kit {
     events: Option<Together<JsonLines<File>>>,
     faults: Option<FaultPlan>,
     ladders: bool,
+    capture: Option<Capture>,
     busy_poll: Duration,
     watch: Watch,
 }
@@ -104,13 +105,14 @@ impl Kit {
             let ladder: Box<dyn Sink> = Box::new(watch.ladder.clone());
             watch.peers = Peers::watch(vec![ladder]);
         }
-        Ok(Kit { engines, tells, events, faults, ladders, busy_poll, watch })
+        Ok(Kit { engines, tells, events, faults, ladders, capture: None, busy_poll, watch })
     }
 
     /// A stack with the addresses of `config`, for `queue`.
     pub(super) fn plan(
         &mut self,
         queue: Queue,
+        options: &TcpOptions,
         mut config: stack::Config,
         place: Place,
     ) -> Result<Plan, Failure> {
@@ -123,6 +125,7 @@ impl Kit {
         if let Some(events) = &self.events {
             sinks.push(Box::new(events.clone()));
         }
+        sinks.extend(self.capture(options, &queue)?);
         // With nobody to be ahead of, a look into the stack will do, and costs nothing meanwhile.
         if self.tells && sinks.iter().any(|sink| !sink.wanted().is_empty()) {
             let (changes, states) = watch::channel(BTreeMap::new());
@@ -130,6 +133,10 @@ impl Kit {
             self.watch.states.push(states);
         }
         let faults = self.faults.as_ref().map(|faults| faults.of(place.index));
+        let faults = match self.capture {
+            Some(_) => faults.map(Faults::telling_fates),
+            None => faults,
+        };
         config.place = place;
         config.mtu = queue.mtu();
         config.features = if faults.is_some() { Features::default() } else { queue.features() };
@@ -138,6 +145,21 @@ impl Kit {
         config.events = sinks.iter().fold(Mask::empty(), |mask, sink| mask | sink.wanted());
         let engine = self.engines.make(config)?;
         Ok(Plan { queue, faults, engine, sinks, busy_poll: self.busy_poll })
+    }
+
+    /// What captures the packets of one shard, if anything does. All shards have one capture.
+    fn capture(
+        &mut self,
+        options: &TcpOptions,
+        queue: &Queue,
+    ) -> Result<Option<Box<dyn Sink>>, Failure> {
+        if self.capture.is_none() {
+            let has_faults = self.faults.is_some();
+            let interface = queue.name().to_owned();
+            let settings = CaptureSettings { interface, has_faults, ..CaptureSettings::default() };
+            self.capture = options.capture.start(settings)?;
+        }
+        Ok(self.capture.as_ref().map(|capture| Box::new(capture.sink()) as Box<dyn Sink>))
     }
 
     /// When all plans are made.
@@ -228,7 +250,7 @@ impl Shard {
         ladders: bool,
     ) -> Result<Shard, Failure> {
         let mut kit = Kit::new(options, ladders, Duration::ZERO)?;
-        let plan = kit.plan(queue, config, Place::default())?;
+        let plan = kit.plan(queue, options, config, Place::default())?;
         let Parts { engine, device, sinks, .. } = plan.parts().map_err(cannot_start)?;
         let (net, driver) = Net::new(engine, device, sinks).map_err(cannot_start)?;
         let driver = tokio::spawn(driver.run());

@@ -83,7 +83,7 @@ impl Shards {
         let mut plans = Vec::new();
         for (index, queue) in (0..count).zip(queues) {
             let config = options.tcp.stack(site.ends.ours.clone());
-            let plan = kit.plan(queue, config, Place { index, count })?;
+            let plan = kit.plan(queue, &options.tcp, config, Place { index, count })?;
             plans.push(move || Plan::parts(plan));
         }
         let (phase, phases) = watch::channel(Phase::Serve);

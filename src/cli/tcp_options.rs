@@ -8,6 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::Failure;
+use super::capture_options::CaptureOptions;
 use super::engine::EngineKind;
 use super::options::seconds;
 use crate::device::fault::{self, Faults, Rule, Tally};
@@ -53,6 +54,8 @@ pub(super) struct TcpOptions {
     /// stack's secret: mode 0600)
     #[arg(long, env = "GLASS_RECORD", value_name = "FILE")]
     pub(super) record: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) capture: CaptureOptions,
     /// Spoil packets on purpose, as `DIR WHAT ACTION`: DIR is tx (we send it), rx (we receive it) or
     /// any; WHAT is 5% of all, or SYN, SYN,ACK, FIN, RST, data, ack, icmp or any, alone or with its
     /// number on that connection (FIN#1, ack#2-5, data#4-); ACTION is drop, dup, delay 700ms,
@@ -144,9 +147,10 @@ impl TcpOptions {
         self.fault.iter().any(|rules| !rules.0.is_empty())
     }
 
-    /// Refuses what the chosen engine cannot do, before anything is made.
+    /// Refuses what the chosen engine cannot do and what cannot be written, before anything is made.
     pub(super) fn check(&self) -> Result<(), Failure> {
-        self.engine.check(self)
+        self.engine.check(self)?;
+        self.capture.open()
     }
 
     /// How long to wait for something that takes `patience` on a good wire.

@@ -2,6 +2,7 @@
 //! the curves of experiments. Everything here reads events, or what came of an experiment, and changes
 //! nothing; how a packet came to be is none of its business.
 
+mod capture;
 pub mod chart;
 pub mod curves;
 mod diagram;
@@ -10,6 +11,7 @@ pub mod ladder;
 mod log_lines;
 mod words;
 
+pub use capture::{Capture, CaptureSettings, CaptureSink, Origin};
 pub use diagram::states_svg;
 pub use json_lines::JsonLines;
 pub use ladder::{Ladder, LadderRecorder, Limits, Style};

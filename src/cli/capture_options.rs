@@ -1,0 +1,160 @@
+//! `--pcap` and what goes with it: opened before anything else is made, so that what cannot be written is known
+//! while nothing has begun.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use clap::Args;
+
+use super::quantity::octets;
+use super::{Failure, exit};
+use crate::view::{Capture, CaptureSettings};
+
+/// What a file may hold unless told otherwise. A pipe may carry any amount.
+const USUAL_LIMIT: u64 = 1_000_000_000;
+/// Less than that holds nothing.
+const LEAST_LIMIT: u64 = 1_000;
+
+/// What to capture, and where to.
+#[derive(Args, Debug)]
+pub(super) struct CaptureOptions {
+    /// Write every packet to this file (pcapng, for Wireshark and tshark), with a comment that says what it
+    /// meant to the state machine: our state before and after, why, timers, retransmissions, faults. With -
+    /// it goes to stdout, for `| wireshark -k -i -`, and what else would go there goes to stderr
+    #[arg(long, env = "GLASS_PCAP", value_name = "FILE")]
+    pcap: Option<PathBuf>,
+    /// Keep so many octets of each packet, 64 to 262144
+    #[arg(
+        long, env = "GLASS_PCAP_SNAPLEN", default_value_t = 262_144, value_name = "OCTETS",
+        value_parser = clap::value_parser!(u32).range(64..=262_144)
+    )]
+    pcap_snaplen: u32,
+    /// End the capture at this size, as 100mb (kb, mb, gb), or none: the traffic goes on [default: 1gb; none
+    /// for stdout]
+    #[arg(long, env = "GLASS_PCAP_LIMIT", value_name = "SIZE", value_parser = limit)]
+    pcap_limit: Option<u64>,
+    /// Put the secrets of TLS connections into the capture, so that Wireshark reads what they say (then the
+    /// file is its owner's alone: mode 0600)
+    #[arg(long, env = "GLASS_PCAP_SECRETS", requires = "pcap")]
+    pcap_secrets: bool,
+    /// What has been opened and not begun.
+    #[clap(skip)]
+    opened: Mutex<Option<File>>,
+    /// What has begun.
+    #[clap(skip)]
+    started: Arc<OnceLock<Capture>>,
+}
+
+/// Who is told the lines of a key log.
+type Secrets = Arc<dyn Fn(&str) + Send + Sync>;
+
+impl CaptureOptions {
+    /// Opens the file, for [`CaptureOptions::start`]. Before anything is made.
+    pub(super) fn open(&self) -> Result<(), Failure> {
+        let Some(path) = &self.pcap else { return Ok(()) };
+        let file = if is_stdout(path) { take_stdout() } else { self.create(path) };
+        let file = file.map_err(|error| not_captured(path, &error))?;
+        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+        Ok(())
+    }
+
+    /// Begins what was opened; `None` when there is nothing, or it has begun. With secrets it lasts as long as
+    /// these options, at least.
+    pub(super) fn start(&self, settings: CaptureSettings) -> Result<Option<Capture>, Failure> {
+        let file = self.opened.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (Some(file), Some(path)) = (file, &self.pcap) else { return Ok(None) };
+        let usual = if is_stdout(path) { u64::MAX } else { USUAL_LIMIT };
+        let limit = self.pcap_limit.unwrap_or(usual);
+        let settings = CaptureSettings { snaplen: self.pcap_snaplen, limit, ..settings };
+        let capture = Capture::start(file, settings).map_err(|error| not_captured(path, &error))?;
+        if self.pcap_secrets {
+            let _ = self.started.set(capture.clone());
+        }
+        Ok(Some(capture))
+    }
+
+    /// Takes the lines of a TLS key log into the capture, if that is asked for. It may be made before the
+    /// capture has begun.
+    #[expect(dead_code, reason = "until something speaks TLS here")]
+    pub(super) fn secrets(&self) -> Option<Secrets> {
+        let started = Arc::clone(&self.started);
+        let tell = move |line: &str| {
+            if let Some(capture) = started.get() {
+                capture.secrets(line);
+            }
+        };
+        self.pcap_secrets.then(|| Arc::new(tell) as Secrets)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        if !self.pcap_secrets {
+            return options.open(path);
+        }
+        let file = options.mode(0o600).open(path)?;
+        // An old file keeps its mode when it is emptied.
+        if file.metadata()?.is_file() {
+            file.set_permissions(PermissionsExt::from_mode(0o600))?;
+        }
+        Ok(file)
+    }
+}
+
+fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Stdout, of which the capture has all: whoever writes there from now on, writes to stderr.
+fn take_stdout() -> io::Result<File> {
+    let stdout = io::stdout();
+    if stdout.is_terminal() {
+        return Err(io::Error::other(
+            "stdout is a terminal: pipe it to wireshark -k -i - or tshark -i -, or name a file",
+        ));
+    }
+    stdout.lock().flush()?;
+    let out = File::from(stdout.as_fd().try_clone_to_owned()?);
+    rustix::stdio::dup2_stdout(io::stderr())?;
+    Ok(out)
+}
+
+fn not_captured(path: &Path, error: &io::Error) -> Failure {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let hint = match (error.kind(), parent) {
+        (ErrorKind::NotFound, Some(parent)) => {
+            format!(": there is no directory {}; make it, or name another file", parent.display())
+        }
+        (ErrorKind::PermissionDenied, _) => ": name a file that you may write".to_owned(),
+        (_, _) => String::new(),
+    };
+    let message = format!("cannot write --pcap {}: {error}{hint}", path.display());
+    Failure::new(exit::USAGE, message)
+}
+
+fn limit(text: &str) -> Result<u64, String> {
+    match text {
+        "none" => Ok(u64::MAX),
+        text => match octets(text)? {
+            0..LEAST_LIMIT => Err("too small for anything: write at least 1kb".to_owned()),
+            limit => Ok(limit),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits() {
+        assert_eq!(limit("none"), Ok(u64::MAX));
+        assert_eq!(limit("100mb"), Ok(100_000_000));
+        assert!(limit("999").unwrap_err().contains("at least 1kb"));
+        assert!(limit("plenty").unwrap_err().contains("not a number of octets"));
+    }
+}

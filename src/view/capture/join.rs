@@ -1,0 +1,405 @@
+//! Puts packets together with what they did, and with what made them leave.
+//!
+//! Of a packet that comes is what follows it and can only be done by a packet; of one that leaves is what its
+//! connection did before, since it last sent something. What a connection does when its packets have been
+//! dealt with (timers, mostly) is of the last of them in the same round of the driver.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write;
+use std::net::SocketAddr;
+
+use super::super::words;
+use super::comment::{self, Notes, Step};
+use super::octets::Octets;
+use super::writer::{Record, Writer};
+use crate::tcp::{Cause, State};
+use crate::time::Instant;
+use crate::trace::{
+    Call, ConnId, Event, Fate, Harm, Passage, SegmentSummary, TimerChange, Way, What,
+};
+use crate::wire::{Flags, Packet};
+
+/// Packets of one round, where nobody says when it is over.
+const LONGEST_ROUND: usize = 1024;
+/// What faults did to packets that have yet to reach a stack, and packets that have yet to come through them.
+const MOST_UNDECIDED: usize = 64 * 1024;
+
+type Ends = (SocketAddr, SocketAddr);
+
+/// The events of one stack on their way into records.
+#[derive(Debug)]
+pub(super) struct Join {
+    has_faults: bool,
+    /// When the last event was.
+    now: Instant,
+    conns: BTreeMap<ConnId, Conn>,
+    ids: BTreeMap<Ends, ConnId>,
+    /// The packets of this round, in order.
+    round: Vec<Entry>,
+    /// The one of them that is being acted on.
+    arriving: Option<usize>,
+    /// The segment that was made and whose packet comes next.
+    leaving: Option<(ConnId, Notes)>,
+    /// Packets that left.
+    sent: u64,
+    /// Those of which it is not known yet what becomes of them, with their numbers.
+    undecided: VecDeque<(u64, Entry)>,
+    /// What struck packets that the stack gets next.
+    struck: VecDeque<Fate>,
+}
+
+/// A connection.
+#[derive(Debug, Default)]
+struct Conn {
+    ends: Option<Ends>,
+    state: Option<State>,
+    /// Its last packet in this round: the packet, and which of its notes.
+    last: Option<(usize, usize)>,
+    /// Of its next segment.
+    next: Notes,
+}
+
+/// A packet, and what there is to say of it.
+#[derive(Debug)]
+struct Entry {
+    at: Instant,
+    way: Way,
+    octets: Octets,
+    notes: Vec<(ConnId, Notes)>,
+    /// What is of no connection.
+    remarks: Vec<String>,
+    fate: Option<Fate>,
+}
+
+impl Join {
+    pub fn new(has_faults: bool) -> Self {
+        Join {
+            has_faults,
+            now: Instant::ZERO,
+            conns: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            round: Vec::new(),
+            arriving: None,
+            leaving: None,
+            sent: 0,
+            undecided: VecDeque::new(),
+            struck: VecDeque::new(),
+        }
+    }
+
+    pub fn on_event(&mut self, event: &Event, writer: &Writer) {
+        self.now = event.at;
+        if let What::Packet(passage) = &event.what {
+            return self.on_passage(event.at, passage, writer);
+        }
+        match event.conn {
+            Some(conn) => self.on_event_of(conn, event),
+            None => self.on_event_of_none(&event.what),
+        }
+    }
+
+    /// The round is over.
+    pub fn settle(&mut self, writer: &Writer) {
+        (self.arriving, self.leaving) = (None, None);
+        for entry in std::mem::take(&mut self.round) {
+            for (conn, _) in &entry.notes {
+                if let Some(conn) = self.conns.get_mut(conn) {
+                    conn.last = None;
+                }
+            }
+            if entry.way == Way::Tx {
+                self.sent += 1;
+                if self.has_faults && self.undecided.len() < MOST_UNDECIDED {
+                    self.undecided.push_back((self.sent, entry));
+                    continue;
+                }
+            }
+            writer.write(entry.into_record());
+        }
+    }
+
+    /// Nothing comes any more.
+    pub fn end(&mut self, writer: &Writer) {
+        self.settle(writer);
+        for (_, mut entry) in std::mem::take(&mut self.undecided) {
+            entry.remarks.insert(0, "on its way, or held back by a fault, at the end".to_owned());
+            writer.write(Record { at: self.now, is_lost: true, ..entry.into_record() });
+        }
+    }
+
+    fn on_passage(&mut self, at: Instant, passage: &Passage, writer: &Writer) {
+        match passage {
+            Passage::Arrives(packet) => {
+                let has_sent = self.round.last().is_some_and(|last| last.way == Way::Tx);
+                if has_sent || self.round.len() >= LONGEST_ROUND {
+                    self.settle(writer);
+                }
+                self.leaving = None;
+                let fate = self.fate_of(packet);
+                self.arriving = Some(self.round.len());
+                self.round.push(Entry { fate, ..Entry::new(at, Octets::Received(packet.clone())) });
+            }
+            Passage::IsPutAside => {
+                if let Some(entry) = self.arriving.take().and_then(|_| self.round.pop()) {
+                    self.struck.extend(entry.fate);
+                }
+            }
+            Passage::Leaves(frame) => {
+                self.arriving = None;
+                let mut entry = Entry::new(at, Octets::Sent(frame.clone()));
+                entry.way = Way::Tx;
+                match self.leaving.take() {
+                    Some((id, notes)) => {
+                        entry.notes.push((id, notes));
+                        self.conn(id).last = Some((self.round.len(), 0));
+                    }
+                    None => {
+                        let flags = entry.octets.segment(Way::Tx).map(|(_, flags)| flags);
+                        let remark = flags.and_then(comment::stray);
+                        entry.remarks.extend(remark.map(str::to_owned));
+                    }
+                }
+                self.round.push(entry);
+            }
+            Passage::Met(fate) => self.on_fate(at, fate, writer),
+        }
+    }
+
+    fn on_event_of(&mut self, id: ConnId, event: &Event) {
+        let at = event.at;
+        match &event.what {
+            What::Opened { local, remote, .. } => {
+                self.conn(id).ends = Some((*local, *remote));
+                self.ids.insert((*local, *remote), id);
+            }
+            What::Removed => self.forget(id),
+            What::Received { seg, state } => {
+                self.conn(id).state = Some(*state);
+                if let Some(notes) = self.notes_of_arriving(id) {
+                    notes.state.get_or_insert(*state);
+                    notes.several = several(seg);
+                }
+            }
+            What::Sent { seg, state, retransmission } => {
+                self.arriving = None;
+                let conn = self.conn(id);
+                conn.state = Some(*state);
+                let mut notes = std::mem::take(&mut conn.next);
+                notes.state = Some(*state);
+                notes.again = *retransmission;
+                notes.several = several(seg);
+                if seg.len > 0 || seg.flags.intersects(Flags::SYN | Flags::FIN) {
+                    notes.received = 0;
+                } else {
+                    // It goes on waiting for a segment that carries it.
+                    conn.next.sent = std::mem::take(&mut notes.sent);
+                }
+                self.leaving = Some((id, notes));
+            }
+            What::State { from, to, cause, section } => {
+                self.conn(id).state = Some(*to);
+                let step = Step { at, from: *from, to: *to, cause: *cause, section };
+                if *cause != Cause::PassiveOpen {
+                    self.notes_for(id, is_by_packet(*cause)).steps.push(step);
+                }
+            }
+            What::Dropped { why, .. } => {
+                if let Some(notes) = self.notes_of_arriving(id) {
+                    notes.dropped.get_or_insert(*why);
+                }
+            }
+            What::Timer { timer, change: TimerChange::Fired } => {
+                self.arriving = None;
+                self.conn(id).next.fired.push(*timer);
+            }
+            What::Timer { timer, change } => self.notes(id).timer(*timer, *change),
+            What::CongestionWindow { cwnd, .. } => self.notes(id).cwnd = Some(*cwnd),
+            What::Call { call: Call::Send { octets }, .. } => {
+                self.arriving = None;
+                self.conn(id).next.sent += octets;
+            }
+            What::Call { call: Call::Receive { octets }, .. } => {
+                self.arriving = None;
+                self.conn(id).next.received += octets;
+            }
+            What::Call { call: Call::Shutdown | Call::Close | Call::Abort, .. } => {
+                self.arriving = None;
+            }
+            What::NetworkError { problem, effect, .. } => {
+                let said = format!("{}; {}", words::problem(*problem), words::effect(*effect));
+                self.notes_for(id, true).told.push(said);
+            }
+            what => self.notes(id).told.extend(told(what)),
+        }
+    }
+
+    /// What is of no connection is of the packet that came last.
+    fn on_event_of_none(&mut self, what: &What) {
+        if let (What::Dropped { why, .. }, Some(at)) = (what, self.arriving) {
+            let text = format!("not acted on: {}", words::dropped(*why));
+            self.round[at].remarks.push(text);
+        }
+    }
+
+    fn forget(&mut self, id: ConnId) {
+        if let Some(ends) = self.conns.remove(&id).and_then(|conn| conn.ends)
+            && self.ids.get(&ends) == Some(&id)
+        {
+            self.ids.remove(&ends);
+        }
+    }
+
+    fn conn(&mut self, id: ConnId) -> &mut Conn {
+        self.conns.entry(id).or_default()
+    }
+
+    /// What an event of `id` is to be noted with: the segment that is being made, the last packet of this
+    /// round, or the next segment.
+    fn notes(&mut self, id: ConnId) -> &mut Notes {
+        match (self.conns.get(&id).and_then(|conn| conn.last), &self.leaving) {
+            (_, Some((leaving, _))) if *leaving == id => self.leaving_notes(),
+            (Some((packet, nth)), _) => &mut self.round[packet].notes[nth].1,
+            (None, _) => &mut self.conn(id).next,
+        }
+    }
+
+    fn leaving_notes(&mut self) -> &mut Notes {
+        &mut self.leaving.as_mut().expect("a segment is being made").1
+    }
+
+    /// The same for something that only a packet does, or only something else.
+    fn notes_for(&mut self, id: ConnId, is_by_arrival: bool) -> &mut Notes {
+        if is_by_arrival && self.arriving.is_some() {
+            return self.notes_of_arriving(id).expect("one is being acted on");
+        }
+        match &self.leaving {
+            Some((leaving, _)) if *leaving == id => self.leaving_notes(),
+            _ => &mut self.conn(id).next,
+        }
+    }
+
+    /// The notes of the packet that is being acted on, for connection `id`.
+    fn notes_of_arriving(&mut self, id: ConnId) -> Option<&mut Notes> {
+        let packet = self.arriving?;
+        let notes = &mut self.round[packet].notes;
+        let nth = notes.iter().position(|(conn, _)| *conn == id).unwrap_or_else(|| {
+            notes.push((id, Notes::default()));
+            notes.len() - 1
+        });
+        self.conn(id).last = Some((packet, nth));
+        Some(&mut self.round[packet].notes[nth].1)
+    }
+}
+
+/// Faults.
+impl Join {
+    fn on_fate(&mut self, at: Instant, fate: &Fate, writer: &Writer) {
+        match fate.way {
+            Way::Tx => {
+                let is_it = |(number, _): &(u64, Entry)| *number == fate.number;
+                let Some(place) = self.undecided.iter().position(is_it) else { return };
+                let is_first_copy = self.undecided[place].1.fate.is_none();
+                let goes_twice = matches!(fate.struck, Some((_, Harm::Duplicated)));
+                let entry = &mut self.undecided[place].1;
+                entry.fate = Some(fate.clone());
+                let record = Record { at, ..entry.to_record() };
+                if !(goes_twice && is_first_copy) {
+                    self.undecided.remove(place);
+                }
+                writer.write(record);
+            }
+            Way::Rx if fate.arrives() => {
+                if self.struck.len() >= MOST_UNDECIDED {
+                    self.struck.pop_front();
+                }
+                self.struck.push_back(fate.clone());
+            }
+            Way::Rx => {
+                let mut entry = Entry::new(at, Octets::Plain(fate.octets.clone()));
+                let ends = entry.octets.segment(Way::Rx).map(|(ends, _)| ends);
+                if let Some(id) = ends.and_then(|ends| self.ids.get(&ends).copied()) {
+                    let state = self.conns.get(&id).and_then(|conn| conn.state);
+                    entry.notes.push((id, Notes { state, ..Notes::default() }));
+                }
+                entry.fate = Some(fate.clone());
+                writer.write(entry.into_record());
+            }
+        }
+    }
+
+    /// What struck `packet` before it came here. It lies in the same place in memory: a copy would be another
+    /// packet.
+    fn fate_of(&mut self, packet: &Packet) -> Option<Fate> {
+        let is_it = |fate: &Fate| {
+            fate.octets.as_ptr() == packet.octets.as_ptr()
+                && fate.octets.len() == packet.octets.len()
+        };
+        let place = self.struck.iter().position(is_it)?;
+        self.struck.remove(place)
+    }
+}
+
+impl Entry {
+    fn new(at: Instant, octets: Octets) -> Self {
+        let (notes, remarks) = (Vec::new(), Vec::new());
+        Entry { at, way: Way::Rx, octets, notes, remarks, fate: None }
+    }
+
+    fn into_record(self) -> Record {
+        self.to_record()
+    }
+
+    /// A packet is as it goes on, so with what a fault did to it.
+    fn to_record(&self) -> Record {
+        let mut parts = Vec::new();
+        let fate = self.fate.as_ref();
+        let struck = fate.and_then(|fate| fate.struck.as_ref().map(|struck| (fate, struck)));
+        if let Some((fate, (rule, harm))) = struck {
+            let mut text = comment::struck(rule, *harm);
+            if !fate.held.is_zero() {
+                let _ = write!(text, ", {} late", words::span(fate.held));
+            }
+            parts.push(text);
+        }
+        parts.extend(self.remarks.iter().cloned());
+        parts.extend(self.notes.iter().map(|(id, notes)| notes.words(*id, self.at)));
+        let octets = match struck {
+            Some((fate, _)) => Octets::Plain(fate.octets.clone()),
+            None => self.octets.clone(),
+        };
+        Record {
+            at: self.at,
+            way: self.way,
+            is_lost: fate.is_some_and(|fate| !fate.arrives()),
+            octets,
+            comment: comment::joined(&parts),
+        }
+    }
+}
+
+/// Whether a packet that came has this effect.
+fn is_by_packet(cause: Cause) -> bool {
+    cause.is_by_arrival() || cause == Cause::Unreachable
+}
+
+/// With offload one packet is several segments.
+fn several(seg: &SegmentSummary) -> Option<(u32, u32)> {
+    let segments = seg.segments();
+    (segments > 1).then_some((seg.len, segments))
+}
+
+/// What else is worth a word on a packet.
+fn told(what: &What) -> Option<String> {
+    match what {
+        What::Recovery { change, until } => Some(words::recovery(*change, *until)),
+        What::PathMtu { mtu, change } => {
+            Some(format!("path MTU {mtu} ({})", words::path_mtu(*change)))
+        }
+        What::MtuProbe { mtu, fate } => {
+            Some(format!("probe of {mtu} octets {}", words::probe(*fate)))
+        }
+        What::Urgent { pointer } => Some(format!("urgent data until {pointer}")),
+        What::Unanswered { timeouts } => Some(format!("{timeouts} timeouts in a row")),
+        _ => None,
+    }
+}

@@ -545,6 +545,8 @@ fn several_shards_in_order_of_time() {
         // The second is a little behind.
         first.record(&packet(at));
         first.settle();
+        // Long enough for what is written at once.
+        std::thread::sleep(Duration::from_millis(20));
         second.record(&packet(at - 1));
         second.settle();
     }

@@ -126,3 +126,38 @@ pub(super) fn joined(parts: &[String]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_that_lies_back_says_how_long() {
+        let cause = Cause::Close;
+        let step = Step {
+            at: Instant::from_millis(100),
+            from: State::Established,
+            to: State::FinWait1,
+            cause,
+            section: cause.section(),
+        };
+        let mut notes = Notes { steps: vec![step], ..Notes::default() };
+        let at = Instant::from_millis(350);
+        notes.timer(Timer::Persist, TimerChange::Fired);
+        notes.timer(Timer::Persist, TimerChange::Armed { until: at + Duration::from_millis(20) });
+        assert_eq!(
+            notes.words(ConnId(3), at),
+            "#3 ESTABLISHED -> FIN_WAIT_1 (CLOSE 250.0 ms before; RFC 9293 3.10.4); persist timer 20.0 ms"
+        );
+    }
+
+    #[test]
+    fn nobody_makes_a_comment_as_long_as_he_likes() {
+        let parts = vec!["ü".repeat(5_000)];
+        let text = joined(&parts);
+        assert!((LONGEST - 2..LONGEST + 8).contains(&text.len()), "{}", text.len());
+        assert!(text.ends_with(" ..."));
+    }
+}

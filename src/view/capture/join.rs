@@ -5,11 +5,11 @@
 //! dealt with (timers, mostly) is of the last of them in the same round of the driver.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt::Write;
 use std::net::SocketAddr;
 
 use super::super::words;
 use super::comment::{self, Notes, Step};
+use super::entry::Entry;
 use super::octets::Octets;
 use super::writer::{Record, Writer};
 use crate::tcp::{Cause, State};
@@ -21,8 +21,10 @@ use crate::wire::{Flags, Packet};
 
 /// Packets of one round, where nobody says when it is over.
 const LONGEST_ROUND: usize = 1024;
-/// What faults did to packets that have yet to reach a stack, and packets that have yet to come through them.
+/// Packets that have yet to come through faults.
 const MOST_UNDECIDED: usize = 64 * 1024;
+/// What faults did to packets that have yet to reach the stack, which they do in the next round.
+const MOST_STRUCK: usize = 1024;
 
 type Ends = (SocketAddr, SocketAddr);
 
@@ -57,18 +59,6 @@ struct Conn {
     last: Option<(usize, usize)>,
     /// Of its next segment.
     next: Notes,
-}
-
-/// A packet, and what there is to say of it.
-#[derive(Debug)]
-struct Entry {
-    at: Instant,
-    way: Way,
-    octets: Octets,
-    notes: Vec<(ConnId, Notes)>,
-    /// What is of no connection.
-    remarks: Vec<String>,
-    fate: Option<Fate>,
 }
 
 impl Join {
@@ -114,7 +104,7 @@ impl Join {
                     continue;
                 }
             }
-            writer.write(entry.into_record());
+            writer.write(entry.to_record());
         }
     }
 
@@ -123,7 +113,7 @@ impl Join {
         self.settle(writer);
         for (_, mut entry) in std::mem::take(&mut self.undecided) {
             entry.remarks.insert(0, "on its way, or held back by a fault, at the end".to_owned());
-            writer.write(Record { at: self.now, is_lost: true, ..entry.into_record() });
+            writer.write(Record { at: self.now, is_lost: true, ..entry.to_record() });
         }
     }
 
@@ -210,7 +200,10 @@ impl Join {
             }
             What::Timer { timer, change: TimerChange::Fired } => {
                 self.arriving = None;
-                self.conn(id).next.fired.push(*timer);
+                let fired = &mut self.conn(id).next.fired;
+                if !fired.contains(timer) {
+                    fired.push(*timer);
+                }
             }
             What::Timer { timer, change } => self.notes(id).timer(*timer, *change),
             What::CongestionWindow { cwnd, .. } => self.notes(id).cwnd = Some(*cwnd),
@@ -309,7 +302,7 @@ impl Join {
                 writer.write(record);
             }
             Way::Rx if fate.arrives() => {
-                if self.struck.len() >= MOST_UNDECIDED {
+                if self.struck.len() >= MOST_STRUCK {
                     self.struck.pop_front();
                 }
                 self.struck.push_back(fate.clone());
@@ -322,7 +315,7 @@ impl Join {
                     entry.notes.push((id, Notes { state, ..Notes::default() }));
                 }
                 entry.fate = Some(fate.clone());
-                writer.write(entry.into_record());
+                writer.write(entry.to_record());
             }
         }
     }
@@ -336,44 +329,6 @@ impl Join {
         };
         let place = self.struck.iter().position(is_it)?;
         self.struck.remove(place)
-    }
-}
-
-impl Entry {
-    fn new(at: Instant, octets: Octets) -> Self {
-        let (notes, remarks) = (Vec::new(), Vec::new());
-        Entry { at, way: Way::Rx, octets, notes, remarks, fate: None }
-    }
-
-    fn into_record(self) -> Record {
-        self.to_record()
-    }
-
-    /// A packet is as it goes on, so with what a fault did to it.
-    fn to_record(&self) -> Record {
-        let mut parts = Vec::new();
-        let fate = self.fate.as_ref();
-        let struck = fate.and_then(|fate| fate.struck.as_ref().map(|struck| (fate, struck)));
-        if let Some((fate, (rule, harm))) = struck {
-            let mut text = comment::struck(rule, *harm);
-            if !fate.held.is_zero() {
-                let _ = write!(text, ", {} late", words::span(fate.held));
-            }
-            parts.push(text);
-        }
-        parts.extend(self.remarks.iter().cloned());
-        parts.extend(self.notes.iter().map(|(id, notes)| notes.words(*id, self.at)));
-        let octets = match struck {
-            Some((fate, _)) => Octets::Plain(fate.octets.clone()),
-            None => self.octets.clone(),
-        };
-        Record {
-            at: self.at,
-            way: self.way,
-            is_lost: fate.is_some_and(|fate| !fate.arrives()),
-            octets,
-            comment: comment::joined(&parts),
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! our state machine.
 //!
 //! A stack that is asked for packets ([`Mask::PACKETS`]) tells of each as it comes and goes, between the other
-//! events; `join` puts together what belongs together, `comment` finds the words, `writer` is the thread that
+//! events; `join` puts together what belongs together, `entry` and `comment` find the words, `writer` is the thread that
 //! writes, `blocks` what is written, `octets` the packets as they are in the file.
 //!
 //! Times are those of the stack: when it was given a packet, when it gave one away; with faults, when a packet
@@ -10,6 +10,7 @@
 
 mod blocks;
 mod comment;
+mod entry;
 mod join;
 mod octets;
 #[cfg(test)]

@@ -130,11 +130,15 @@ fn captured(
     (done, packets(&octets), path)
 }
 
+/// A program that a test uses where it is there.
+fn program(name: &str) -> Option<PathBuf> {
+    let dirs = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&dirs).map(|dir| dir.join(name)).find(|path| path.exists())
+}
+
 /// What tshark prints of these fields, a line for each packet; `None` where there is no tshark.
 fn tshark(path: &Path, fields: &[&str]) -> Option<Vec<String>> {
-    let dirs = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&dirs).find(|dir| dir.join("tshark").exists())?;
-    let mut command = Command::new("tshark");
+    let mut command = Command::new(program("tshark")?);
     command.arg("-r").arg(path).args([
         "-o",
         "tcp.check_checksum:TRUE",
@@ -287,6 +291,20 @@ fn stdout_carries_the_capture_and_nothing_else() {
     let tcp = sound(packets(&done.out));
     assert!(tcp.iter().any(|packet| packet.comment.contains("LAST_ACK -> CLOSED")), "{tcp:#?}");
     done.says("Hello from glasstack");
+    let Some(dumpcap) = program("dumpcap") else { return };
+    // As Wireshark has it: it reads a pipe by dumpcap, which is choosier than what reads files.
+    let (path, text) = file("capture-pipe");
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "unshare --mount --net \"$0\" run --pcap - -- $1 | \"$2\" -q -i - -w \"$3\""]);
+    command.args([kernel_common::GLASS, HELLO]).arg(dumpcap).arg(&text);
+    let piped = Running::start(command).wait();
+    let of = |octets: &[u8]| packets(octets).into_iter().map(|p| p.comment).collect::<Vec<_>>();
+    let comments = of(&fs::read(&path).unwrap_or_else(|error| panic!("{error}\n{piped}")));
+    assert!(
+        comments.iter().any(|text| text.contains("LAST_ACK -> CLOSED")),
+        "{comments:?}\n{piped}"
+    );
 }
 
 #[test]

@@ -68,9 +68,8 @@ impl<W: Write> Blocks<W> {
     ) -> io::Result<Blocks<W>> {
         let application = concat!("glasstack ", env!("CARGO_PKG_VERSION"));
         let section = SectionHeaderBlock {
-            // In the order of the network, in which the crate writes the time of statistics as well as that
-            // of packets with the higher half first.
-            endianness: Endianness::Big,
+            // dumpcap takes no other from a pipe.
+            endianness: Endianness::native(),
             options: vec![SectionHeaderOption::UserApplication(application.into())],
             ..SectionHeaderBlock::default()
         };
@@ -118,7 +117,7 @@ impl<W: Write> Blocks<W> {
     /// Lines of a TLS key log.
     pub fn secrets(&mut self, lines: &[u8]) -> io::Result<()> {
         let len = u32::try_from(lines.len()).map_err(io::Error::other)?;
-        let value = [&TLS_KEY_LOG.to_be_bytes(), &len.to_be_bytes(), lines].concat();
+        let value = [&TLS_KEY_LOG.to_ne_bytes(), &len.to_ne_bytes(), lines].concat();
         // Its length is found out when it is written.
         self.write(UnknownBlock::new(SECRETS_BLOCK, 0, &value))
     }
@@ -136,7 +135,9 @@ impl<W: Write> Blocks<W> {
             InterfaceStatisticsOption::IsbIfDrop(left_out),
         ];
         options.extend(remark.map(|remark| InterfaceStatisticsOption::Comment(remark.into())));
-        let timestamp = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        // The higher half stands first whatever the order of octets; the crate writes one number.
+        let timestamp = if cfg!(target_endian = "little") { nanos.rotate_left(32) } else { nanos };
         self.write(InterfaceStatisticsBlock { interface_id: interface, timestamp, options })
     }
 

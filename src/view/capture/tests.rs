@@ -59,6 +59,8 @@ struct Read {
     packets: Vec<Seen>,
     /// Of each interface at the end: received and left out, and the remark.
     statistics: Vec<(u64, u64, String)>,
+    /// When these were made.
+    ended: Vec<Duration>,
     secrets: Vec<Vec<u8>>,
 }
 
@@ -114,6 +116,15 @@ fn read(octets: &[u8]) -> Read {
                     }
                 }
                 read.statistics.push(seen);
+                // The higher half stands first.
+                let [high, low] =
+                    [block.timestamp, block.timestamp >> 32].map(|half| half & 0xffff_ffff);
+                let nanos = if cfg!(target_endian = "little") {
+                    high << 32 | low
+                } else {
+                    low << 32 | high
+                };
+                read.ended.push(Duration::from_nanos(nanos));
             }
             Block::Unknown(block) if block.type_ == 10 => read.secrets.push(block.value.to_vec()),
             other => panic!("an unexpected block: {other:?}"),
@@ -324,6 +335,7 @@ fn each_packet_says_what_it_meant() {
     read.packets.iter().for_each(check);
     assert!(read.packets.is_sorted_by_key(|packet| packet.time));
     assert_eq!(read.statistics, [(11, 0, String::new())]);
+    assert_eq!(read.ended, [read.packets[10].time]);
 }
 
 #[test]
@@ -462,8 +474,8 @@ fn secrets_come_before_the_packets_that_follow_them() {
     let read = read(&file.octets());
     let line = b"CLIENT_RANDOM 00 11\n";
     let len = u32::try_from(line.len()).unwrap();
-    // "TLSK", the length, the line; a block ends at a multiple of four.
-    let expected = [&b"TLSK"[..], &len.to_be_bytes(), line].concat();
+    // "TLSK" as a number, the length, the line; a block ends at a multiple of four.
+    let expected = [&0x544c_534b_u32.to_ne_bytes(), &len.to_ne_bytes(), &line[..]].concat();
     assert_eq!(read.secrets, [expected]);
 }
 

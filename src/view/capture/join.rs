@@ -222,7 +222,11 @@ impl Join {
                 let said = format!("{}; {}", words::problem(*problem), words::effect(*effect));
                 self.notes_for(id, true).told.push(said);
             }
-            what => self.notes(id).told.extend(told(what)),
+            what => {
+                if let Some(text) = told(what) {
+                    self.notes(id).told.push(text);
+                }
+            }
         }
     }
 

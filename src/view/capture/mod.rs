@@ -107,7 +107,7 @@ pub struct CaptureSink {
 
 impl Sink for CaptureSink {
     fn wanted(&self) -> Mask {
-        Mask::all() - Mask::DATA - Mask::FAULTS
+        Mask::all() - Mask::DATA - Mask::FAULTS - Mask::PEER
     }
 
     fn record(&mut self, event: &Event) {

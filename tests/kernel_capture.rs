@@ -367,6 +367,24 @@ fn a_full_disk_ends_the_capture_and_nothing_else() {
 }
 
 #[test]
+fn with_secrets_others_read_what_was_said_over_tls() {
+    needs(&["curl"]);
+    let line = "curl -sS https://192.0.2.2/hello";
+    for (secrets, is_read) in [(&["--pcap-secrets"][..], true), (&[][..], false)] {
+        let options = [&["--tls", "--http2", "off"], secrets].concat();
+        let (done, _, path) = captured("capture-tls", Family::V4, &options, line);
+        assert!(done.out().starts_with("Hello"), "{done}");
+        let octets = fs::read(&path).expect("a capture");
+        let label = b"CLIENT_HANDSHAKE_TRAFFIC_SECRET";
+        let is_in = octets.windows(label.len()).any(|part| part == label);
+        assert_eq!(is_in, is_read, "secrets are in it only if asked for");
+        if let Some(lines) = tshark(&path, &["http.request.uri"]) {
+            assert_eq!(lines.iter().any(|uri| uri == "/hello"), is_read, "{lines:?}");
+        }
+    }
+}
+
+#[test]
 fn with_secrets_it_is_for_its_owner_alone() {
     needs(&["curl"]);
     let mode = |options: &[&str]| {

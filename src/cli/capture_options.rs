@@ -50,7 +50,7 @@ pub(super) struct CaptureOptions {
 }
 
 /// Who is told the lines of a key log.
-type Secrets = Arc<dyn Fn(&str) + Send + Sync>;
+pub(super) type KeyLogLines = Arc<dyn Fn(&str) + Send + Sync>;
 
 impl CaptureOptions {
     /// Opens the file, for [`CaptureOptions::start`]. Before anything is made.
@@ -79,15 +79,14 @@ impl CaptureOptions {
 
     /// Takes the lines of a TLS key log into the capture, if that is asked for. It may be made before the
     /// capture has begun.
-    #[expect(dead_code, reason = "until something speaks TLS here")]
-    pub(super) fn secrets(&self) -> Option<Secrets> {
+    pub(super) fn secrets(&self) -> Option<KeyLogLines> {
         let started = Arc::clone(&self.started);
         let tell = move |line: &str| {
             if let Some(capture) = started.get() {
                 capture.secrets(line);
             }
         };
-        self.pcap_secrets.then(|| Arc::new(tell) as Secrets)
+        self.pcap_secrets.then(|| Arc::new(tell) as KeyLogLines)
     }
 
     fn create(&self, path: &Path) -> io::Result<File> {

@@ -77,7 +77,7 @@ impl Run {
         let failed =
             |error| Failure::new(exit::RUN_FAILED, format!("cannot set the loopback up: {error}"));
         setup::loopback_up().await.map_err(failed)?;
-        let https = self.server.tls.prepare(&ends.ours)?;
+        let https = self.server.tls.prepare(&ends.ours, self.stack.tcp.capture.secrets())?;
         let queues = Queue::create("glass0", &link).await?;
         // A SIGHUP goes to CMD.
         let log = OpenLog::open(&self.server.http, &[SignalKind::user_defined1()])?;

@@ -62,7 +62,7 @@ impl Serve {
         let (queues, ends) = self.open(ends, usual, output).await?;
         let log =
             OpenLog::open(&self.server.http, &[SignalKind::user_defined1(), SignalKind::hangup()])?;
-        let https = self.server.tls.prepare(&ends.ours)?;
+        let https = self.server.tls.prepare(&ends.ours, self.stack.tcp.capture.secrets())?;
         let urls = self.server.tls.urls(ends.ours[0], self.server.port);
         let site = Site {
             ends,

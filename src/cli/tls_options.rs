@@ -10,6 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use clap::{Args, ValueEnum};
 
+use super::capture_options::KeyLogLines;
 use super::options::{authority, seconds};
 use super::{Failure, exit};
 use crate::http::Http2Limits;
@@ -149,8 +150,13 @@ impl TlsOptions {
         }
     }
 
-    /// Makes or reads the certificate, once for all shards, and writes it where it was asked for.
-    pub(super) fn prepare(&self, ours: &[IpAddr]) -> Result<Option<Https>, Failure> {
+    /// Makes or reads the certificate, once for all shards, and writes it where it was asked for. `capture` is
+    /// told the secrets of connections, if it wants them.
+    pub(super) fn prepare(
+        &self,
+        ours: &[IpAddr],
+        capture: Option<KeyLogLines>,
+    ) -> Result<Option<Https>, Failure> {
         if !self.is_wanted() {
             return Ok(None);
         }
@@ -177,7 +183,7 @@ impl TlsOptions {
         let config = Config {
             http2: self.http2 == Http2::On,
             handshake_timeout: self.tls_timeout,
-            secrets: Secrets::from_environment(),
+            secrets: capture.into_iter().fold(Secrets::from_environment(), Secrets::and),
             ..Config::new(identity)
         };
         let tls = Tls::new(config).map_err(|error| {

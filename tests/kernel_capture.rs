@@ -189,7 +189,9 @@ fn the_comments_tell_the_story_of_a_connection() {
         assert_eq!(fins.iter().map(|fin| fin.direction).collect::<Vec<_>>(), [IN, OUT]);
         let pause = fins[1].time - fins[0].time;
         assert!((95_000_000..3_000_000_000).contains(&pause), "{pause} ns");
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let now = glasstack::runtime::clock::time_of_day()
+            .duration_since(std::time::UNIX_EPOCH)
+            .expect("after 1970");
         let age = now.as_nanos() - tcp[0].time;
         assert!(age < 120_000_000_000, "the time of day: {age} ns ago");
 

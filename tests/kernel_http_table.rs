@@ -49,8 +49,9 @@ struct Asked {
 }
 
 impl Asked {
-    fn start(server: Server) -> Asked {
-        let dir = directory(&format!("http-table-{server:?}"));
+    /// For the test `name`.
+    fn start(name: &str, server: Server) -> Asked {
+        let dir = directory(&format!("http-table-{name}-{server:?}"));
         let www = dir.join("www");
         fs::create_dir_all(&www).expect("a directory");
         files::make(&www);
@@ -118,7 +119,7 @@ fn from_hex(text: &str) -> Vec<u8> {
     pairs.map(|pair| u8::from_str_radix(pair, 16).expect("hexadecimal")).collect()
 }
 
-/// What differs between an answer and what was to come. `length_is_checked` is that of the content.
+/// What differs between an answer and what was to come.
 fn difference(asked: &Asked, reply: &Reply, expected: &Answer, is_head: bool) -> Option<String> {
     if reply.status != expected.status {
         return Some(format!("{} and not {}", reply.status, expected.status));
@@ -254,7 +255,7 @@ fn each_row_is_answered_octet_for_octet() {
     let sections = sections();
     let mut wrong = Vec::new();
     for server in [Server::BuiltIn, Server::Files] {
-        let asked = Asked::start(server);
+        let asked = Asked::start("raw", server);
         let (names, rows) = rows_of(&sections, server, |_| true);
         for ((name, row), heard) in names.into_iter().zip(&rows).zip(asked.raw(&rows)) {
             wrong.extend(raw_difference(&asked, row, &heard).map(|why| (name, why)));
@@ -270,7 +271,7 @@ fn curl_gets_the_same_with_either_version() {
     let sections = sections();
     let mut wrong = Vec::new();
     for server in [Server::BuiltIn, Server::Files] {
-        let asked = Asked::start(server);
+        let asked = Asked::start("curl", server);
         for version in [Curl::Http1, Curl::Both] {
             let (names, rows) = rows_of(&sections, server, |row| row.curl >= version);
             let heard = curl::ask(&asked, &rows, version);
@@ -291,7 +292,7 @@ fn curl_gets_the_same_with_either_version() {
 fn the_responder_by_hand_has_its_column() {
     needs(&["curl", "python3"]);
     let sections = sections();
-    let asked = Asked::start(Server::ByHand);
+    let asked = Asked::start("raw", Server::ByHand);
     let (names, rows) = rows_of(&sections, Server::BuiltIn, |row| row.by_hand != ByHand::Nothing);
     let heard = asked.raw(&rows);
     let found = names.into_iter().zip(&rows).zip(heard);

@@ -131,6 +131,7 @@ impl Ending {
         if let Some(refusal) = fault {
             response = refusal.into_response(self.version);
         }
+        leave_out_false_length(&mut response);
         let unknown_length = response.body().size_hint().exact().is_none()
             && !response.headers().contains_key(header::CONTENT_LENGTH);
         self.progress.on_response(self.version < Version::HTTP_11 && unknown_length);
@@ -143,6 +144,16 @@ impl Ending {
             Some(entry) => entry.watch(response),
             None => response,
         }
+    }
+}
+
+/// axum gives every response the length of its body, and hyper takes that back in HTTP/1 alone: a 304 would say that
+/// what the client has is empty, and a 204 says nothing of lengths (RFC 9110 8.6).
+fn leave_out_false_length(response: &mut Response) {
+    let is_bare = matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let says_nothing = |value: &HeaderValue| value.as_bytes() == b"0";
+    if is_bare && response.headers().get(header::CONTENT_LENGTH).is_some_and(says_nothing) {
+        response.headers_mut().remove(header::CONTENT_LENGTH);
     }
 }
 

@@ -21,9 +21,10 @@ use crate::serving::{StatusSource, TlsInfo};
 use crate::stack::Summary;
 
 mod bodies;
+mod sum;
 
 /// What is here: path, what to put in it, what it does.
-const PAGES: [(&str, &str, &str); 8] = [
+const PAGES: [(&str, &str, &str); 9] = [
     ("/hello", "/hello", "a greeting"),
     ("/connection", "/connection", "this very connection: state, timers, round trip, windows"),
     ("/bytes/N", "/bytes/1000000", "N octets of text, with their length announced"),
@@ -31,6 +32,7 @@ const PAGES: [(&str, &str, &str); 8] = [
     ("/delay/MS", "/delay/1000", "an answer MS milliseconds later"),
     ("/status/CODE", "/status/404", "a response with this status code"),
     ("/echo", "", "POST: your own words, as they arrive"),
+    ("/sum", "", "POST or PUT: how many octets came, and their SHA-256"),
     ("/", "/", "this page"),
 ];
 
@@ -48,6 +50,7 @@ pub fn site() -> Router {
         .route("/delay/{ms}", get(delay))
         .route("/status/{code}", get(status))
         .route("/echo", post(echo))
+        .route("/sum", post(sum::sum).put(sum::sum))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
 }

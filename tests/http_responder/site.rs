@@ -133,6 +133,7 @@ async fn the_wrong_method_is_told_the_right_one() {
         ("POST /hello", "get,head"),
         ("DELETE /", "get,head"),
         ("GET /echo", "post"),
+        ("GET /sum", "post,put"),
         ("BREW /delay/5", "get,head"),
     ] {
         client.send(&format!("{request} HTTP/1.1\r\nhost: x\r\n\r\n")).await;
@@ -147,7 +148,7 @@ async fn whoever_is_lost_is_shown_the_paths() {
     let (mut client, _server) = on_pipe(Config::default());
     let reply = client.get("/nowhere").await;
     assert_eq!(reply.status, 404);
-    for path in ["/nowhere", "/hello", "/echo", "/bytes/N", "/delay/MS", "/status/CODE"] {
+    for path in ["/nowhere", "/hello", "/echo", "/sum", "/bytes/N", "/delay/MS", "/status/CODE"] {
         assert!(reply.text().contains(path), "{}", reply.text());
     }
 }

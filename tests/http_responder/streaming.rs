@@ -83,6 +83,32 @@ async fn an_empty_echo_is_empty() {
     assert_eq!((reply.status, reply.field("content-length")), (200, Some("0")));
 }
 
+/// The sums are those of `sha256sum`.
+#[tokio::test]
+async fn what_arrives_is_counted_and_digested() {
+    let (mut client, _server) = on_pipe(Config::default());
+    for (request, octets, sum) in [
+        ("POST /sum HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n", 0, EMPTY),
+        ("PUT /sum HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc", 3, ABC),
+        (
+            "PUT /sum HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n\
+             1\r\na\r\n2\r\nbc\r\n0\r\ntrailer: x\r\n\r\n",
+            3,
+            ABC,
+        ),
+    ] {
+        client.send(request).await;
+        let reply = client.reply().await;
+        let expected = format!("octets {octets}\nsha256 {sum}\n");
+        assert_eq!((reply.status, reply.text()), (200, &*expected), "{request}");
+    }
+    client.send("PUT /sum HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nx\r\n").await;
+    assert_eq!(client.reply().await.status, 400, "of a body that breaks off there is no sum");
+}
+
+const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
 #[tokio::test]
 async fn an_upload_nobody_wants_does_not_cost_the_reply() {
     let (mut client, _server) = on_loopback(site()).await;

@@ -117,6 +117,7 @@ pub fn needs(programs: &[&str]) {
             "ip" => "iproute2",
             "mount" => "mount",
             "h2load" => "nghttp2-client",
+            "wrk" => "wrk",
             "unshare" | "nsenter" | "setpriv" | "setsid" => "util-linux",
             other => panic!("in which package is {other}?"),
         };

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{env, fs, thread};
 
 use nix::pty::{Winsize, openpty};
@@ -130,7 +130,7 @@ impl Terminal {
         let mut screen = keys.try_clone().expect("a descriptor");
         let (sender, output) = mpsc::channel();
         thread::spawn(move || {
-            let mut chunk = [0; 65536];
+            let mut chunk = [0; 4096];
             while let Ok(octets @ 1..) = screen.read(&mut chunk) {
                 if sender.send(chunk[..octets].to_vec()).is_err() {
                     break;
@@ -142,10 +142,8 @@ impl Terminal {
 
     /// Waits until `text` is on the screen, and forgets what was there until then.
     fn expect(&mut self, text: &str) -> &mut Self {
-        let deadline = Instant::now() + Duration::from_secs(20);
         while !self.seen.contains(text) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let chunk = self.output.recv_timeout(left);
+            let chunk = self.output.recv_timeout(Duration::from_secs(20));
             let chunk = chunk.unwrap_or_else(|_| panic!("no {text:?} in {}", self.seen));
             self.seen.push_str(&String::from_utf8_lossy(&chunk));
         }

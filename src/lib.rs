@@ -14,6 +14,7 @@ pub mod drill;
 pub mod engine;
 pub mod error;
 pub mod http;
+pub mod lesson;
 pub mod runtime;
 pub mod seq;
 pub mod services;

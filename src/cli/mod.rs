@@ -11,6 +11,7 @@ mod engine;
 mod files_options;
 mod get;
 mod http_options;
+mod lesson;
 pub mod namespace;
 mod options;
 mod peers;
@@ -22,6 +23,7 @@ mod server;
 mod shard;
 mod shards;
 mod sim;
+mod step;
 mod tcp_options;
 mod terminal;
 mod tls_options;
@@ -52,6 +54,7 @@ enum Command {
     Drill(drill::Drill),
     Bench(bench::Bench),
     Sim(sim::Sim),
+    Lesson(lesson::LessonCommand),
     Wire(wire::Wire),
 }
 
@@ -104,6 +107,7 @@ pub fn main() -> ExitCode {
         Command::Drill(drill) => drill.execute(&cli.output),
         Command::Bench(bench) => bench.execute(&cli.output).map(|()| 0),
         Command::Sim(sim) => sim.execute(&cli.output).map(|()| 0),
+        Command::Lesson(lesson) => lesson.execute(&cli.output),
         Command::Wire(wire) => wire.execute(&cli.output),
     };
     match result {

@@ -1,7 +1,8 @@
 //! How to write for whoever reads our stderr.
 
 use std::env;
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, stderr, stdout};
+use std::os::fd::AsFd;
 
 use clap::ValueEnum;
 
@@ -21,22 +22,31 @@ pub(super) enum Color {
 
 /// The style for stderr: as wide as the terminal, in UTF-8 unless the locale says otherwise.
 pub(super) fn style(color: Color) -> Style {
+    style_of(color, stderr())
+}
+
+/// The same for stdout, for commands whose result is to be looked at.
+pub(super) fn stdout_style(color: Color) -> Style {
+    style_of(color, stdout())
+}
+
+fn style_of(color: Color, stream: impl IsTerminal + AsFd) -> Style {
     let style = Style::default();
     Style {
         utf8: locale_is_utf8(|name| env::var(name).ok()),
         color: match color {
             Color::Auto => {
-                stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+                stream.is_terminal() && env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
             }
             Color::Always => true,
             Color::Never => false,
         },
-        width: width().unwrap_or(style.width),
+        width: width(stream).unwrap_or(style.width),
     }
 }
 
-fn width() -> Option<usize> {
-    if let Ok(size) = rustix::termios::tcgetwinsize(stderr())
+fn width(stream: impl AsFd) -> Option<usize> {
+    if let Ok(size) = rustix::termios::tcgetwinsize(stream)
         && size.ws_col > 0
     {
         return Some(usize::from(size.ws_col));

@@ -60,6 +60,14 @@ impl Host {
         }
     }
 
+    /// Forgets everything. The places of applications stay taken, for alarms may name them.
+    pub(super) fn restart(&mut self, engine: Box<dyn Engine>) {
+        self.engine = engine;
+        self.listeners.clear();
+        self.by_handle.clear();
+        self.apps.iter_mut().for_each(|running| running.is_done = true);
+    }
+
     /// Sets an application to work on a connection.
     pub(super) fn start(&mut self, app: Box<dyn App>, handle: Handle) -> usize {
         let index = self.apps.len();

@@ -221,6 +221,12 @@ impl World {
         act(&mut *self.hosts[host.0].engine, self.now)
     }
 
+    /// A host loses its memory, connections, listeners and applications, and begins anew with this engine.
+    pub fn restart(&mut self, host: HostId, engine: Box<dyn Engine>) {
+        self.hosts[host.0].restart(engine);
+        self.touched[host.0] = true;
+    }
+
     /// Lets a packet arrive at a host now, from nowhere.
     pub fn inject(&mut self, host: HostId, packet: Bytes) {
         self.schedule(self.now, host, What::Arrival(packet));

@@ -14,5 +14,5 @@ mod words;
 pub use capture::{Capture, CaptureSettings, CaptureSink, Origin};
 pub use diagram::states_svg;
 pub use json_lines::JsonLines;
-pub use ladder::{Ladder, LadderRecorder, Limits, Style};
+pub use ladder::{Drawing, Ladder, LadderRecorder, Limits, Style};
 pub use log_lines::LogLines;

@@ -1,9 +1,9 @@
 //! Ladders of two ends that have each kept their own.
 
 use super::record::Record;
-use super::render::{self, PeerColumn};
+use super::render::{self, Drawing, PeerColumn};
 use super::weave::weave;
-use super::{Ladder, Limits, Style, ends_of};
+use super::{Ladder, Style, ends_of};
 use crate::tcp::State;
 use crate::trace::ConnId;
 
@@ -13,11 +13,13 @@ pub(super) struct BothEnds<'a> {
     pub right: &'a Ladder,
     pub names: [&'a str; 2],
     pub style: &'a Style,
+    /// So many rows of a connection, give or take a few; more are folded.
+    pub rows: usize,
 }
 
 impl BothEnds<'_> {
     /// Every connection, in the order in which it began.
-    pub fn render(&self) -> String {
+    pub fn draw(&self) -> Vec<Drawing> {
         let mut pairs: Vec<(ConnId, Option<&Record>, Option<&Record>)> = Vec::new();
         for (id, right) in &self.right.records {
             let left = self.left.records.values().find(|left| left.is_other_end_of(right));
@@ -32,27 +34,31 @@ impl BothEnds<'_> {
             left.iter().chain(right).map(|record| record.began).min()
         };
         pairs.sort_by_key(began);
-        let ladders = pairs.into_iter().map(|(id, left, right)| self.ladder(id, left, right));
-        ladders.collect::<Vec<_>>().join("\n")
+        pairs.into_iter().filter_map(|(id, left, right)| self.ladder(id, left, right)).collect()
     }
 
-    fn ladder(&self, id: ConnId, left: Option<&Record>, right: Option<&Record>) -> String {
+    fn ladder(&self, id: ConnId, left: Option<&Record>, right: Option<&Record>) -> Option<Drawing> {
         let mut record = match (left, right) {
             (_, Some(right)) => right.clone(),
             (Some(left), None) => self.unheard_of(left),
-            (None, None) => return String::new(),
+            (None, None) => return None,
         };
         if let Some(left) = left {
             record.began = record.began.min(left.began);
             record.last = record.last.max(left.last);
+            if !record.ours.is_relative() {
+                // It has not seen the SYNs, for it kept nothing before a cookie came back.
+                record.ours.clone_from(&left.theirs);
+                record.theirs.clone_from(&left.ours);
+            }
         }
         let ours = (record.rows_of_ours(), record.initial);
         let theirs = match left {
             Some(left) => (left.rows_of_ours(), left.initial),
             None => (Vec::new(), State::Closed),
         };
-        let rows = weave(ours, theirs, Limits::default().rows);
-        render::ladder(id, &record, &rows, PeerColumn::Told(self.names), self.style)
+        let rows = weave(ours, theirs, self.rows);
+        Some(render::ladder(id, &record, &rows, PeerColumn::Told(self.names), self.style))
     }
 
     /// What the right would have on record of a connection of which nothing has reached it: what was lost on

@@ -27,11 +27,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use render::Drawing;
 pub use style::Style;
 
 use self::both::BothEnds;
 use self::record::Record;
 use self::render::PeerColumn;
+use crate::time::Instant;
 use crate::trace::{ConnId, Event, Mask, Sink, Strike, What};
 use crate::wire::Flags;
 
@@ -121,7 +123,7 @@ impl Ladder {
 
     fn drawn(&self, id: ConnId, record: &Record, style: &Style) -> String {
         let peer = if self.limits.peer { PeerColumn::Reckoned } else { PeerColumn::Absent };
-        render::ladder(id, record, &record.rows(), peer, style)
+        render::ladder(id, record, &record.rows(), peer, style).text()
     }
 
     /// The record that `event` of connection `id` belongs to, made if there is room.
@@ -152,8 +154,23 @@ impl Ladder {
     /// them has heard of is drawn, too. `names` are what the left and the right are called.
     #[must_use]
     pub fn render_with(&self, theirs: &Ladder, names: [&str; 2], style: &Style) -> String {
-        let both = BothEnds { left: theirs, right: self, names, style };
-        both.render()
+        let rows = Limits::default().rows;
+        let both = BothEnds { left: theirs, right: self, names, style, rows };
+        both.draw().iter().map(Drawing::text).collect::<Vec<_>>().join("\n")
+    }
+
+    /// What [`Ladder::render_with`] draws, connection by connection and step by step, with nothing folded.
+    #[must_use]
+    pub fn draw_with(&self, theirs: &Ladder, names: [&str; 2], style: &Style) -> Vec<Drawing> {
+        BothEnds { left: theirs, right: self, names, style, rows: rows::ALL }.draw()
+    }
+}
+
+/// What is no event of a stack.
+impl Ladder {
+    /// The host has lost its memory at `at`: none of its connections is left.
+    pub fn on_crash(&mut self, at: Instant) {
+        self.records.values_mut().for_each(|record| record.on_crash(at));
     }
 }
 

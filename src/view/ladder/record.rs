@@ -191,6 +191,16 @@ impl Record {
         }
     }
 
+    /// Our end has lost its memory, and with it this connection if there still was one.
+    pub fn on_crash(&mut self, at: Instant) {
+        self.settle();
+        if self.state != State::Closed {
+            (self.last, self.state) = (at, State::Closed);
+            let row = MomentRow::ours(at, Happening::Crashed, State::Closed);
+            self.rows.push(Row::Moment(row));
+        }
+    }
+
     /// The rows so far, with everything that was still pending, and the peer's state as far as it is known.
     pub fn rows(&self) -> Vec<Row> {
         let role = self.ends.map(|(_, _, role)| role);
@@ -266,6 +276,7 @@ impl Record {
                 Happening::Dropped(_)
                 | Happening::Told(_)
                 | Happening::PathMtu(..)
+                | Happening::Crashed
                 | Happening::Seen => (None, Vec::new()),
             },
             Some(_) | None => (None, Vec::new()),
@@ -438,9 +449,10 @@ impl PendingSegment {
 }
 
 impl MomentRow {
-    /// A delayed ACK that did not leave alone rode on something that is shown anyway.
+    /// A delayed ACK that did not leave alone rode on something that is shown anyway; and who has heard
+    /// something meanwhile has nothing to ask.
     fn is_worth_a_line(&self) -> bool {
-        !matches!(self.what, Happening::Fired(Timer::DelayedAck))
+        !matches!(self.what, Happening::Fired(Timer::DelayedAck | Timer::Keepalive))
     }
 
     /// Whether `seg`, sent at `at`, is what this moment made us send.
@@ -452,6 +464,7 @@ impl MomentRow {
                 Happening::Dropped(_)
                 | Happening::Told(_)
                 | Happening::PathMtu(..)
+                | Happening::Crashed
                 | Happening::Seen => false,
             }
     }
@@ -465,6 +478,7 @@ impl Happening {
             | Happening::Dropped(_)
             | Happening::Told(_)
             | Happening::PathMtu(..)
+            | Happening::Crashed
             | Happening::Seen => false,
         }
     }

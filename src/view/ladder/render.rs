@@ -36,27 +36,43 @@ pub(super) enum PeerColumn<'a> {
     Told([&'a str; 2]),
 }
 
-/// The title, the rows and the summary of one connection; each line ends with a newline.
+/// One connection's ladder in pieces; each line ends with a newline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drawing {
+    /// The title, the names of the columns, and the states before anything happened.
+    pub head: String,
+    /// What happened, step by step. A step may take several lines.
+    pub rows: Vec<String>,
+    /// Its summary.
+    pub foot: String,
+}
+
+impl Drawing {
+    /// All of it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let Drawing { head, rows, foot } = self;
+        format!("{head}{}{foot}", rows.concat())
+    }
+}
+
+/// The title, the rows and the summary of one connection.
 pub(super) fn ladder(
     id: ConnId,
     record: &Record,
     rows: &[Row],
     peer: PeerColumn<'_>,
     style: &Style,
-) -> String {
+) -> Drawing {
     let canvas = Canvas::new(record, rows, peer, *style);
-    let mut text = title(id, record, peer, *style);
-    text.push_str(&canvas.heading(record));
-    text.push_str(&canvas.first(record, rows));
-    for row in rows {
-        text.push_str(&match row {
-            Row::Segment(row) => canvas.segment(row),
-            Row::Moment(row) => canvas.moment(row),
-            Row::Folded(fold) => canvas.fold(fold),
-        });
-    }
-    text.push_str(&canvas.summary(record, rows));
-    text
+    let title = title(id, record, peer, *style);
+    let head = title + &canvas.heading(record) + &canvas.first(record, rows);
+    let drawn = rows.iter().map(|row| match row {
+        Row::Segment(row) => canvas.segment(row),
+        Row::Moment(row) => canvas.moment(row),
+        Row::Folded(fold) => canvas.fold(fold),
+    });
+    Drawing { head, rows: drawn.collect(), foot: canvas.summary(record, rows) }
 }
 
 /// The last line when there were more connections than ladders.
@@ -340,7 +356,7 @@ impl<'a> Canvas<'a> {
     }
 
     fn moment(&self, row: &MomentRow) -> String {
-        let is_change = matches!(row.what, Happening::Change(_) | Happening::Seen);
+        let is_change = row.what.is_change();
         let words = words_of(row.what);
         let (text, entered) = match row.end {
             End::Ours if is_change => (self.at_our_side(&words), &[row.state][..]),
@@ -488,6 +504,7 @@ fn words_of(what: Happening) -> String {
         Happening::PathMtu(mtu, change) => {
             format!("path MTU {mtu}: {}", words::path_mtu(change))
         }
+        Happening::Crashed => "starts anew, all is forgotten".to_owned(),
         Happening::Seen => "seen in this state".to_owned(),
     }
 }

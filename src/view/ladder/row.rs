@@ -187,8 +187,23 @@ pub(super) enum Happening {
     Told(Problem),
     /// The longest packet that we send is another from now on.
     PathMtu(u32, PathMtuChange),
+    /// This end has lost its memory.
+    Crashed,
     /// The peer was found in a state that no packet explains.
     Seen,
+}
+
+impl Happening {
+    /// Whether the state behind it is another than before.
+    pub const fn is_change(self) -> bool {
+        match self {
+            Happening::Change(_) | Happening::Crashed | Happening::Seen => true,
+            Happening::Fired(_)
+            | Happening::Dropped(_)
+            | Happening::Told(_)
+            | Happening::PathMtu(..) => false,
+        }
+    }
 }
 
 /// Many rows in one.
@@ -262,7 +277,7 @@ impl Fold {
             Row::Segment(row) => self.take_segment(row),
             Row::Moment(row) => {
                 match row.what {
-                    Happening::Change(_) => self.changes += 1,
+                    Happening::Change(_) | Happening::Crashed => self.changes += 1,
                     Happening::Fired(_) => self.fired += 1,
                     Happening::Dropped(_) => self.dropped += 1,
                     Happening::Told(_) | Happening::PathMtu(..) => self.told += 1,

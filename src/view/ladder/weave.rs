@@ -4,10 +4,12 @@
 use std::cmp::Ordering;
 
 use super::peer::PeerCell;
-use super::row::{Direction, End, Happening, Leg, MomentRow, Row, SegmentRow};
-use super::rows::Rows;
+use super::row::{Direction, End, Leg, MomentRow, Row, SegmentRow};
+use super::rows::{self, Rows};
+use crate::seq::Seq;
 use crate::tcp::State;
 use crate::time::Instant;
+use crate::wire::Flags;
 
 /// The rows of both ends in order of time; `ours` is the end on the right. Plain segments are folded so that about
 /// `most` rows are left.
@@ -22,23 +24,45 @@ pub(super) fn weave(
     let [theirs, ours] = &mut strands;
     theirs.meet(ours);
     ours.meet(theirs);
+    theirs.find_answers();
+    ours.find_answers();
     let mut weaver = Weaver { now: [their_initial, initial], knows, rows: Rows::new(most) };
     let [theirs, ours] = strands.map(Strand::without_told);
     let knots = merge(theirs.knots, ours.knots);
-    let mut next = 0;
-    while let Some(knot) = knots.get(next) {
-        let other = knots.get(next + 1);
-        if let Some(other) = other.filter(|other| knot.leaves() && knot.met == Some(other.place()))
-        {
-            weaver.whole(knot, other);
-            next += 2;
-        } else {
-            weaver.half(knot);
-            next += 1;
+    let mut drawn = vec![false; knots.len()];
+    for (index, knot) in knots.iter().enumerate() {
+        if drawn[index] {
+            continue;
+        }
+        match together(&knots, index, &drawn, most == rows::ALL) {
+            Some(other) => {
+                weaver.whole(knot, &knots[other]);
+                drawn[other] = true;
+            }
+            None => weaver.half(knot),
         }
     }
     weaver.rows.end_run();
     weaver.rows.iter().collect()
+}
+
+/// Where the segment that leaves at `index` arrives, if both can be one row: nothing lies in between. Where
+/// every row is kept (`patient`), the rest of its own burst may, and so may data and ACKs that change nothing, if
+/// it is such itself: otherwise every segment of a burst would take two rows.
+fn together(knots: &[Knot], index: usize, drawn: &[bool], patient: bool) -> Option<usize> {
+    let knot = &knots[index];
+    let met = knot.met.filter(|_| knot.leaves())?;
+    let between = &knots[index + 1..];
+    let arrives = between.iter().position(|far| far.place() == met)?;
+    let mut between = between[..arrives].iter().zip(&drawn[index + 1..]);
+    let other = index + 1 + arrives;
+    let is_plain = knot.row.is_plain() && knots[other].row.is_plain();
+    let may_wait = |far: &Knot| {
+        let is_burst = far.end == knot.end && far.leaves();
+        is_burst || (is_plain && far.row.is_plain())
+    };
+    let is_free = between.all(|(far, is_drawn)| *is_drawn || (patient && may_wait(far)));
+    is_free.then_some(other)
 }
 
 /// What happened at one end, in order.
@@ -58,6 +82,8 @@ struct Knot {
     met_at: Option<Instant>,
     /// It only says what a fault did, and that is said elsewhere now.
     is_told: bool,
+    /// The other end has answered it, and has kept no record of that.
+    is_answered: bool,
 }
 
 impl Strand {
@@ -65,9 +91,30 @@ impl Strand {
         let mut at = Instant::ZERO;
         let knots = rows.into_iter().enumerate().map(|(index, row)| {
             at = row.at().unwrap_or(at);
-            Knot { end, index, row, at, met: None, met_at: None, is_told: false }
+            Knot {
+                end,
+                index,
+                row,
+                at,
+                met: None,
+                met_at: None,
+                is_told: false,
+                is_answered: false,
+            }
         });
         Strand { knots: knots.collect() }
+    }
+
+    /// Finds SYNs that were answered by an end that remembers nothing of it: with a cookie (RFC 4987 3.6).
+    fn find_answers(&mut self) {
+        let comes_from_nowhere = |knot: &&Knot| knot.arrives() && knot.met.is_none();
+        let answers = self.knots.iter().filter(comes_from_nowhere).filter_map(Knot::segment);
+        let is_syn = |row: &&SegmentRow| row.flags.contains(Flags::SYN | Flags::ACK);
+        let answered: Vec<Seq> = answers.filter(is_syn).map(|row| row.numbers.1).collect();
+        for knot in self.knots.iter_mut().filter(|knot| knot.leaves() && knot.met.is_none()) {
+            let end = knot.segment().filter(|row| !row.is_lost()).map(SegmentRow::end);
+            knot.is_answered = end.is_some_and(|end| answered.contains(&end));
+        }
     }
 
     fn without_told(mut self) -> Self {
@@ -108,6 +155,7 @@ impl Knot {
         if let Some(far) = same.next() {
             (self.met, self.met_at) = (Some(far.place()), Some(far.at));
             (far.met, far.met_at) = (Some(self.place()), Some(self.at));
+            share_numbers(&mut self.row, &mut far.row);
         }
     }
 
@@ -140,6 +188,17 @@ impl Knot {
 fn is_same(one: &Knot, other: &Knot) -> bool {
     let parts = |knot: &Knot| knot.segment().map(|row| (row.flags, row.numbers, row.len));
     parts(one) == parts(other)
+}
+
+/// Who has missed the SYNs shows absolute numbers: both show those of the other, if that has seen them.
+fn share_numbers(one: &mut Row, other: &mut Row) {
+    let (Row::Segment(one), Row::Segment(other)) = (one, other) else { return };
+    let is_absolute = |row: &SegmentRow| row.seq == i64::from(row.numbers.0.0);
+    match (is_absolute(one), is_absolute(other)) {
+        (true, false) => (one.seq, one.ack) = (other.seq, other.ack),
+        (false, true) => (other.seq, other.ack) = (one.seq, one.ack),
+        (true, true) | (false, false) => {}
+    }
 }
 
 /// Both in order of time. At one moment what leaves goes before what arrives, and the left before the right.
@@ -191,6 +250,7 @@ impl Weaver {
                     (true, Some(_)) => Leg::Leaves,
                     (true, None) if row.is_lost() || !self.other_knows(knot.end) => Leg::Whole,
                     (true, None) if row.fault.is_some() => Leg::Leaves,
+                    (true, None) if knot.is_answered => Leg::Whole,
                     (true, None) => Leg::Lost,
                     (false, Some(left)) => Leg::Arrives(left),
                     (false, None) => Leg::Whole,
@@ -214,7 +274,7 @@ impl Weaver {
     fn moment(&mut self, end: End, row: &MomentRow) {
         let [state, ours] = self.now;
         let mut peer = PeerCell { state: Some(state), entered: Vec::new(), seen: true };
-        let is_change = matches!(row.what, Happening::Change(_));
+        let is_change = row.what.is_change();
         let ours = match end {
             End::Ours => row.state,
             End::Peers => {

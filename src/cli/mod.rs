@@ -5,12 +5,14 @@ mod addresses;
 mod bench;
 mod capture_options;
 pub mod child;
+mod control_options;
 mod drill;
 mod ends;
 mod engine;
 mod files_options;
 mod get;
 mod http_options;
+mod looking;
 pub mod namespace;
 mod options;
 mod peers;
@@ -22,6 +24,7 @@ mod server;
 mod shard;
 mod shards;
 mod sim;
+mod ss;
 mod tcp_options;
 mod terminal;
 mod tls_options;
@@ -52,6 +55,7 @@ enum Command {
     Drill(drill::Drill),
     Bench(bench::Bench),
     Sim(sim::Sim),
+    Ss(ss::Ss),
     Wire(wire::Wire),
 }
 
@@ -103,6 +107,7 @@ pub fn main() -> ExitCode {
         Command::Replay(replay) => replay.execute(&cli.output).map(|()| 0),
         Command::Drill(drill) => drill.execute(&cli.output),
         Command::Bench(bench) => bench.execute(&cli.output).map(|()| 0),
+        Command::Ss(ss) => ss.execute().map(|()| 0),
         Command::Sim(sim) => sim.execute(&cli.output).map(|()| 0),
         Command::Wire(wire) => wire.execute(&cli.output),
     };

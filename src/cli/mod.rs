@@ -28,6 +28,7 @@ mod ss;
 mod tcp_options;
 mod terminal;
 mod tls_options;
+mod watch;
 mod wire;
 
 use std::fmt;
@@ -56,6 +57,7 @@ enum Command {
     Bench(bench::Bench),
     Sim(sim::Sim),
     Ss(ss::Ss),
+    Watch(watch::Watch),
     Wire(wire::Wire),
 }
 
@@ -107,6 +109,7 @@ pub fn main() -> ExitCode {
         Command::Replay(replay) => replay.execute(&cli.output).map(|()| 0),
         Command::Drill(drill) => drill.execute(&cli.output),
         Command::Bench(bench) => bench.execute(&cli.output).map(|()| 0),
+        Command::Watch(watch) => watch.execute(&cli.output).map(|()| 0),
         Command::Ss(ss) => ss.execute().map(|()| 0),
         Command::Sim(sim) => sim.execute(&cli.output).map(|()| 0),
         Command::Wire(wire) => wire.execute(&cli.output),

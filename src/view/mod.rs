@@ -9,6 +9,7 @@ mod diagram;
 mod json_lines;
 pub mod ladder;
 mod log_lines;
+pub mod screen;
 pub mod sockets;
 mod words;
 

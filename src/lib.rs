@@ -9,6 +9,7 @@ extern crate self as glasstack;
 
 pub mod bench;
 pub mod cli;
+pub mod control;
 pub mod device;
 pub mod drill;
 pub mod engine;

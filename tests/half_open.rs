@@ -143,7 +143,7 @@ fn flooded(configure: impl FnOnce(&mut Config)) -> Prober {
 
 fn cookies(p: &Prober) -> (u64, u64, u64) {
     let Counters { syn_cookies_sent, syn_cookies_accepted, syn_cookies_refused, .. } =
-        *p.stack.counters();
+        p.stack.counters();
     (syn_cookies_sent, syn_cookies_accepted, syn_cookies_refused)
 }
 

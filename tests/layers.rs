@@ -12,7 +12,7 @@ use std::{env, fs};
 use paths::Source;
 
 /// Every top-level module and its layer. A module uses only layers with a lower number.
-const LAYERS: [(&str, u8); 20] = [
+const LAYERS: [(&str, u8); 21] = [
     ("time", 0),
     ("seq", 0),
     ("error", 0),
@@ -31,12 +31,13 @@ const LAYERS: [(&str, u8); 20] = [
     ("drill", 5),
     ("lesson", 5),
     ("bench", 5),
+    ("control", 5),
     ("cli", 6),
     ("main", 6),
 ];
 
 /// Within a layer, who may use whom.
-const SIBLINGS: [(&str, &str); 12] = [
+const SIBLINGS: [(&str, &str); 13] = [
     // What happened is told in the words of the machine, and the machine tells it.
     ("trace", "tcp"),
     ("tcp", "trace"),
@@ -53,6 +54,8 @@ const SIBLINGS: [(&str, &str); 12] = [
     // A lesson runs scripts and shows what they did.
     ("lesson", "drill"),
     ("lesson", "view"),
+    // Whoever looks into a running program sees its ladders.
+    ("control", "view"),
     // The program is one call.
     ("main", "cli"),
 ];

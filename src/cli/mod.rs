@@ -5,6 +5,7 @@ mod addresses;
 mod bench;
 mod capture_options;
 pub mod child;
+mod control_options;
 mod drill;
 mod ends;
 mod engine;
@@ -12,6 +13,7 @@ mod files_options;
 mod get;
 mod http_options;
 mod lesson;
+mod looking;
 pub mod namespace;
 mod options;
 mod peers;
@@ -23,10 +25,12 @@ mod server;
 mod shard;
 mod shards;
 mod sim;
+mod ss;
 mod step;
 mod tcp_options;
 mod terminal;
 mod tls_options;
+mod watch;
 mod wire;
 
 use std::fmt;
@@ -55,6 +59,8 @@ enum Command {
     Bench(bench::Bench),
     Sim(sim::Sim),
     Lesson(lesson::LessonCommand),
+    Ss(ss::Ss),
+    Watch(watch::Watch),
     Wire(wire::Wire),
 }
 
@@ -106,6 +112,8 @@ pub fn main() -> ExitCode {
         Command::Replay(replay) => replay.execute(&cli.output).map(|()| 0),
         Command::Drill(drill) => drill.execute(&cli.output),
         Command::Bench(bench) => bench.execute(&cli.output).map(|()| 0),
+        Command::Watch(watch) => watch.execute(&cli.output).map(|()| 0),
+        Command::Ss(ss) => ss.execute().map(|()| 0),
         Command::Sim(sim) => sim.execute(&cli.output).map(|()| 0),
         Command::Lesson(lesson) => lesson.execute(&cli.output),
         Command::Wire(wire) => wire.execute(&cli.output),

@@ -10,11 +10,13 @@ use tokio::signal::unix::SignalKind;
 
 use super::access_log::OpenLog;
 use super::child::{Child, end_leftovers};
+use super::control_options::{ControlOptions, Usually, answer};
 use super::namespace;
 use super::options::{Output, ServerOptions, Services, StackOptions, Usual, services};
 use super::shards::{Shards, Site};
 use super::tls_options::TrustFile;
 use super::{Failure, exit, runtime};
+use crate::control::{Feed, Source};
 use crate::device::{OffloadMode, Queue, Queues, setup};
 use crate::http::CloseAfter;
 use crate::tcp::State;
@@ -51,6 +53,8 @@ pub(super) struct Run {
     server: ServerOptions,
     #[command(flatten)]
     stack: StackOptions,
+    #[command(flatten)]
+    control: ControlOptions,
     /// The program to run, and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -81,6 +85,7 @@ impl Run {
         let queues = Queue::create("glass0", &link).await?;
         // A SIGHUP goes to CMD.
         let log = OpenLog::open(&self.server.http, &[SignalKind::user_defined1()])?;
+        let feed = Feed::default();
         let site = Site {
             ends: ends.clone(),
             options: self.server.clone(),
@@ -88,9 +93,14 @@ impl Run {
             services: self.services.clone(),
             log: log.log(),
             https: https.clone(),
+            feed: feed.clone(),
         };
         let ladders = !output.quiet && self.stack.tcp.engine.has_ladders();
+        let socket = self.control.socket("glass0", Usually::Off, output)?;
+        let metrics = self.control.metrics().await?;
         let shards = Shards::start(queues, site, &self.stack, ladders).await?;
+        let source = Source { device: "glass0".to_owned(), nets: shards.nets(), feed };
+        let _answering = answer(socket, metrics, source);
         output.note(format_args!(
             "{} (this host is {}; no DNS inside: use addresses)",
             shards.summary,

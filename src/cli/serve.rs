@@ -9,12 +9,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::access_log::OpenLog;
 use super::addresses::Ends;
+use super::control_options::{ControlOptions, Usually, answer};
 use super::options::{
     Output, ServerOptions, Services, StackOptions, Usual, services, usual_queues,
 };
 use super::shards::{Shards, Site};
 use super::tls_options::Https;
 use super::{Failure, exit, runtime};
+use crate::control::{Feed, Source};
 use crate::device::{LinkSetup, OffloadMode, Queue, TunError};
 
 /// How long the last acknowledgments may take when we stop.
@@ -41,6 +43,8 @@ pub(super) struct Serve {
     server: ServerOptions,
     #[command(flatten)]
     stack: StackOptions,
+    #[command(flatten)]
+    control: ControlOptions,
 }
 
 impl Serve {
@@ -64,6 +68,7 @@ impl Serve {
             OpenLog::open(&self.server.http, &[SignalKind::user_defined1(), SignalKind::hangup()])?;
         let https = self.server.tls.prepare(&ends.ours, self.stack.tcp.capture.secrets())?;
         let urls = self.server.tls.urls(ends.ours[0], self.server.port);
+        let feed = Feed::default();
         let site = Site {
             ends,
             options: self.server.clone(),
@@ -71,16 +76,25 @@ impl Serve {
             services: self.services.clone(),
             log: log.log(),
             https: https.clone(),
+            feed: feed.clone(),
         };
+        let socket = self.control.socket(&self.tun, Usually::On, output)?;
+        let metrics = self.control.metrics().await?;
         let mut shards = Shards::start(queues, site, &self.stack, false).await?;
+        let source = Source { device: self.tun.clone(), nets: shards.nets(), feed };
+        let answering = answer(socket, metrics, source);
         let url = urls.first().expect("one of HTTP and HTTPS is on");
         let queues = match shards.count() {
             1 => String::new(),
             count => format!(" ({count} queues)"),
         };
+        let lists = match &answering.control {
+            Some(_) => "glass ss does".to_owned(),
+            None => format!("{url}connection shows its own"),
+        };
         output.note(format_args!(
             "{} on {}{queues}; try: curl {url} (from this host; the kernel's ss does not list these \
-             connections, {url}connection shows its own). Ctrl-C stops",
+             connections, {lists}). Ctrl-C stops",
             shards.summary, self.tun,
         ));
         if let Some(https) = &https {

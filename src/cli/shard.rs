@@ -17,6 +17,7 @@ use super::options::Output;
 use super::peers::Peers;
 use super::tcp_options::{FaultPlan, TcpOptions};
 use super::{Failure, exit};
+use crate::control::Feed;
 use crate::device::fault::{Faults, Faulty, Tally};
 use crate::device::{Device, Queue, Tun};
 use crate::engine::Engine;
@@ -43,6 +44,8 @@ pub(super) struct Kit {
     ladders: bool,
     capture: Option<Capture>,
     busy_poll: Duration,
+    /// Whoever looks on from outside.
+    feed: Option<Feed>,
     watch: Watch,
 }
 
@@ -105,7 +108,14 @@ impl Kit {
             let ladder: Box<dyn Sink> = Box::new(watch.ladder.clone());
             watch.peers = Peers::watch(vec![ladder]);
         }
-        Ok(Kit { engines, tells, events, faults, ladders, capture: None, busy_poll, watch })
+        let (capture, feed) = (None, None);
+        Ok(Kit { engines, tells, events, faults, ladders, capture, busy_poll, feed, watch })
+    }
+
+    /// Has others look on, while they want to.
+    pub(super) fn shown_to(mut self, feed: Feed) -> Kit {
+        self.feed = Some(feed);
+        self
     }
 
     /// A stack with the addresses of `config`, for `queue`.
@@ -126,6 +136,9 @@ impl Kit {
             sinks.push(Box::new(events.clone()));
         }
         sinks.extend(self.capture(options, &queue)?);
+        if let Some(feed) = &self.feed {
+            sinks.push(Box::new(feed.clone()));
+        }
         // With nobody to be ahead of, a look into the stack will do, and costs nothing meanwhile.
         if self.tells && sinks.iter().any(|sink| !sink.wanted().is_empty()) {
             let (changes, states) = watch::channel(BTreeMap::new());

@@ -17,6 +17,7 @@ use super::server::Server;
 use super::shard::{Kit, Plan, Watch, cannot_start};
 use super::tls_options::Https;
 use super::{Failure, exit};
+use crate::control::Feed;
 use crate::device::Queue;
 use crate::http::AccessLog;
 use crate::runtime::{Net, ShardThread, serve_per_shard};
@@ -32,6 +33,8 @@ pub(super) struct Site {
     pub(super) services: Services,
     pub(super) log: Option<AccessLog>,
     pub(super) https: Option<Https>,
+    /// Whoever looks on from outside.
+    pub(super) feed: Feed,
 }
 
 /// Running shards. Dropping them ends them.
@@ -78,7 +81,8 @@ impl Shards {
         options: &StackOptions,
         ladders: bool,
     ) -> Result<Shards, Failure> {
-        let mut kit = Kit::new(&options.tcp, ladders, options.busy_poll())?;
+        let mut kit =
+            Kit::new(&options.tcp, ladders, options.busy_poll())?.shown_to(site.feed.clone());
         let count = u32::try_from(queues.len()).expect("some hundred at most");
         let mut plans = Vec::new();
         for (index, queue) in (0..count).zip(queues) {
@@ -132,6 +136,11 @@ impl Shards {
                 why = ended(&mut self.threads) => log::warn!("a shard has ended: {why}"),
             }
         }
+    }
+
+    /// How to reach the stack of each.
+    pub(super) fn nets(&self) -> Vec<Net> {
+        self.nets.clone()
     }
 
     /// How many there are.
@@ -189,7 +198,7 @@ impl Drop for Shards {
 
 /// Answers on one shard until it is told to end.
 async fn serve(net: Net, site: Arc<Site>, mut line: Line) -> io::Result<()> {
-    let Site { ends, options, dir, services, log, https } = &*site;
+    let Site { ends, options, dir, services, log, https, feed: _ } = &*site;
     let (dir, log, https) = (dir.as_deref(), log.as_ref(), https.as_ref());
     let server = match Server::start(&net, ends, options, dir, services, log, https) {
         Ok(server) => server,

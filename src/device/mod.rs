@@ -24,7 +24,7 @@ pub use error::{Fault, TunError};
 pub use kernel_sockets::KernelSockets;
 pub use pipe::{Pipe, pipe, pipe_of_depth};
 pub use queue::Queue;
-pub use setup::{LinkSetup, OffloadMode, Queues, Reach};
+pub use setup::{LinkSetup, OffloadMode, Queues, Reach, dropped_by_the_kernel};
 pub use tun::Tun;
 
 use crate::trace::{Fate, Strike};

@@ -32,6 +32,8 @@ pub(super) struct Link {
     pub kind: Option<String>,
     /// What only a TUN or a TAP has.
     pub tun: Option<TunFlags>,
+    /// Packets on their way out that the kernel dropped: of a TUN, those for which its queue had no room.
+    pub dropped: u64,
 }
 
 /// The attributes `IFLA_TUN_*` of `linux/if_link.h`.
@@ -180,6 +182,7 @@ impl From<&LinkMessage> for Link {
         for attribute in &message.attributes {
             match attribute {
                 LinkAttribute::Mtu(mtu) => link.mtu = usize::try_from(*mtu).unwrap_or(usize::MAX),
+                LinkAttribute::Stats64(stats) => link.dropped = stats.tx_dropped,
                 LinkAttribute::LinkInfo(infos) => infos.iter().for_each(|info| link.add(info)),
                 _ => {}
             }

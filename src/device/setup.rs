@@ -103,6 +103,18 @@ pub async fn loopback_up() -> io::Result<()> {
     }
 }
 
+/// How many packets for us the kernel has dropped since the TUN is there, for its queue was full.
+///
+/// # Errors
+///
+/// There is no such interface here, or the kernel does not answer.
+pub async fn dropped_by_the_kernel(tun: &str) -> io::Result<u64> {
+    match Netlink::open()?.link(tun).await? {
+        Some(link) => Ok(link.dropped),
+        None => Err(io::Error::new(io::ErrorKind::NotFound, format!("there is no {tun}"))),
+    }
+}
+
 /// What this host does with packets to `dest`.
 ///
 /// # Errors

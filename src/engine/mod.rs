@@ -13,11 +13,12 @@ pub use smoltcp::{Smoltcp, SmoltcpConfig};
 
 use crate::error::Error;
 use crate::stack::{
-    Counters, FourTuple, Handle, ListenerId, ReadyList, Settings, Stack, Stray, Summary,
+    Bookmark, Counters, FourTuple, Handle, ListenerId, ListenerSummary, Page, ReadyList, Settings,
+    Stack, Stray, Summary,
 };
 use crate::tcp::{Algorithm, Keepalive, Received, State};
 use crate::time::Instant;
-use crate::trace::{ConnId, Event};
+use crate::trace::{ConnId, DropReason, Event, Mask};
 use crate::wire::{Frame, Packet};
 
 /// A stack that does no input or output itself. The meaning of each method is that of the method of
@@ -106,10 +107,27 @@ pub trait Engine: Send {
     fn status(&self, handle: Handle, now: Instant) -> Option<Summary>;
     fn statuses(&self, now: Instant) -> Vec<Summary>;
     fn states(&self) -> Vec<(ConnId, State)>;
+    /// An engine whose connections are few: they are one page.
+    fn page(&self, _from: Bookmark, _most: usize, now: Instant) -> Page {
+        Page { connections: self.statuses(now), next: None }
+    }
+    fn page_of_states(&self, _from: Bookmark, _most: usize) -> Page<State> {
+        let states = self.states().into_iter().map(|(_, state)| state);
+        Page { connections: states.collect(), next: None }
+    }
+    /// An engine that does not show its listeners.
+    fn listeners(&self) -> Vec<ListenerSummary> {
+        Vec::new()
+    }
     /// An engine that counts nothing.
     fn counters(&self) -> Option<Counters> {
         None
     }
+    fn drops(&self) -> Vec<(DropReason, u64)> {
+        Vec::new()
+    }
+    /// An engine that raises no events.
+    fn raise_also(&mut self, _kinds: Mask) {}
 
     /// Panics when something does not hold that must hold between any two inputs. For tests.
     fn check_invariants(&self) {}
@@ -298,7 +316,27 @@ impl Engine for Stack {
     }
 
     fn counters(&self) -> Option<Counters> {
-        Some(Stack::counters(self).clone())
+        Some(Stack::counters(self))
+    }
+
+    fn page(&self, from: Bookmark, most: usize, now: Instant) -> Page {
+        Stack::page(self, from, most, now)
+    }
+
+    fn page_of_states(&self, from: Bookmark, most: usize) -> Page<State> {
+        Stack::page_of_states(self, from, most)
+    }
+
+    fn listeners(&self) -> Vec<ListenerSummary> {
+        Stack::listeners(self)
+    }
+
+    fn drops(&self) -> Vec<(DropReason, u64)> {
+        Stack::drops(self).iter().map(|(why, count)| (*why, *count)).collect()
+    }
+
+    fn raise_also(&mut self, kinds: Mask) {
+        Stack::raise_also(self, kinds);
     }
 
     fn check_invariants(&self) {

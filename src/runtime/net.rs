@@ -12,10 +12,10 @@ use super::driver::Driver;
 use super::siblings::Siblings;
 use crate::device::Device;
 use crate::engine::Engine;
-use crate::stack::{Counters, Handle, ListenerId, Ready, Summary};
+use crate::stack::{Bookmark, Counters, Handle, ListenerId, ListenerSummary, Page, Ready, Summary};
 use crate::tcp::State;
 use crate::time::Instant;
-use crate::trace::{ConnId, Sink};
+use crate::trace::{ConnId, DropReason, Mask, Sink};
 use crate::wire::Packet;
 
 /// A handle to a running stack, cheap to clone, for making sockets. It works as long as its [`Driver`]
@@ -137,6 +137,44 @@ impl Net {
     #[must_use]
     pub fn counters(&self) -> Option<Counters> {
         self.lock().engine.counters()
+    }
+
+    /// How often packets and segments were dropped, by reason.
+    #[must_use]
+    pub fn drops(&self) -> Vec<(DropReason, u64)> {
+        self.lock().engine.drops()
+    }
+
+    /// STATUS of some connections, at most `most` where there may be many: see [`crate::stack::Stack::page`].
+    #[must_use]
+    pub fn page(&self, from: Bookmark, most: usize) -> Page {
+        let now = self.now();
+        self.lock().engine.page(from, most, now)
+    }
+
+    /// How many connections are in each state. The stack is held up for some thousand of them at a time.
+    #[must_use]
+    pub fn count_states(&self) -> BTreeMap<State, u64> {
+        const AT_ONCE: usize = 4096;
+        let mut counts = BTreeMap::new();
+        let mut next = Some(Bookmark::default());
+        while let Some(from) = next {
+            let page = self.lock().engine.page_of_states(from, AT_ONCE);
+            page.connections.into_iter().for_each(|state| *counts.entry(state).or_default() += 1);
+            next = page.next;
+        }
+        counts
+    }
+
+    /// Every listener.
+    #[must_use]
+    pub fn listeners(&self) -> Vec<ListenerSummary> {
+        self.lock().engine.listeners()
+    }
+
+    /// Has these kinds of events raised, too, for somebody who looks on for a while; with none, no longer.
+    pub fn raise_also(&self, kinds: Mask) {
+        self.lock().engine.raise_also(kinds);
     }
 
     pub(super) fn now(&self) -> Instant {

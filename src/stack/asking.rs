@@ -117,7 +117,7 @@ impl Stack {
         assert!(held <= self.config.max_out_of_order, "{held} octets out of order in all");
     }
 
-    fn summary(&self, slot: u32, connection: &Connection, now: Instant) -> Summary {
+    pub(super) fn summary(&self, slot: u32, connection: &Connection, now: Instant) -> Summary {
         Summary {
             id: connection.id,
             local: connection.tuple.local,

@@ -180,6 +180,15 @@ impl Connections {
         shrinks
     }
 
+    /// Connections are in slots below this.
+    pub(super) fn places(&self) -> usize {
+        self.slots.capacity()
+    }
+
+    pub(super) fn in_place(&self, slot: u32) -> Option<&Connection> {
+        self.slots.get(slot as usize).map(|connection| &**connection)
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Connection)> {
         let slot = |slot| u32::try_from(slot).expect("the number of connections is limited");
         self.slots.iter().map(move |(at, connection)| (slot(at), &**connection))

@@ -79,6 +79,15 @@ impl HalfOpens {
         &self.entries[key as usize]
     }
 
+    /// Entries are in places below this.
+    pub(super) fn places(&self) -> usize {
+        self.entries.capacity()
+    }
+
+    pub(super) fn holds(&self, key: u32) -> bool {
+        self.entries.contains(key as usize)
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Entry)> {
         let key = |key| u32::try_from(key).expect("the number of connections is limited");
         self.entries.iter().map(move |(at, entry)| (key(at), entry))

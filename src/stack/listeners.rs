@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::{Handle, ListenerId, Settings};
+use super::{Handle, ListenerId, ListenerSummary, Settings};
 use crate::time::Instant;
 
 /// One listening port.
@@ -91,6 +91,17 @@ impl Listeners {
 
     pub(super) fn get(&self, id: ListenerId) -> Option<&Listener> {
         self.by_id.get(&id)
+    }
+
+    /// Each as lists show it, in order of their addresses.
+    pub(super) fn summaries(&self) -> impl Iterator<Item = ListenerSummary> + '_ {
+        let listeners = self.by_addr.values().filter_map(|id| self.by_id.get(id));
+        listeners.map(|listener| ListenerSummary {
+            local: listener.local,
+            accept_queue: listener.accept_queue.len(),
+            half_open: listener.half_open,
+            backlog: listener.backlog,
+        })
     }
 
     /// The listener for a segment to `local`: one on this very address before one on any of its family, and

@@ -16,6 +16,7 @@ mod icmpv6;
 mod input;
 mod journal;
 mod listeners;
+mod listing;
 mod output;
 mod paths;
 mod reassembly;
@@ -40,6 +41,7 @@ use smallvec::SmallVec;
 use time_wait::TimeWaits;
 
 pub use journal::{Input, Journal, checksum};
+pub use listing::{Bookmark, ListenerSummary, Page};
 pub use secret::Secret;
 pub use settings::Settings;
 pub use strays::{Place, Stray};
@@ -47,7 +49,7 @@ pub(crate) use wheel::Wheel;
 
 use crate::tcp;
 use crate::time::Instant;
-use crate::trace::{ConnId, DropReason, Event, Mask, Tracer};
+use crate::trace::{ConnId, DropReason, Event, Mask, Segments, Tracer};
 use crate::wire::{Features, Frame, HeaderStyle, ip, tcp as tcp_wire};
 
 /// Octets of data that fit into one IP packet beside the longest headers.
@@ -198,7 +200,7 @@ pub struct Summary {
 }
 
 /// Packets counted since the start.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counters {
     /// Packets taken from the link.
     pub packets_received: u64,
@@ -217,6 +219,10 @@ pub struct Counters {
     pub syn_cookies_refused: u64,
     /// Connections that left `TIME_WAIT` before their time, for there were too many.
     pub time_waits_cut_short: u64,
+    /// Connections that came to be.
+    pub connections_opened: u64,
+    /// Segments of connections.
+    pub segments: Segments,
 }
 
 /// A TCP/IP stack without any input or output of its own.
@@ -320,10 +326,16 @@ impl Stack {
         self.tracer.take()
     }
 
+    /// Raises these kinds of events, too, from now on, beside those of the configuration; with none, no longer.
+    pub fn raise_also(&mut self, kinds: Mask) {
+        self.tracer.set_wanted(self.config.events | kinds);
+    }
+
     /// Packet counts.
     #[must_use]
-    pub fn counters(&self) -> &Counters {
-        &self.counters
+    pub fn counters(&self) -> Counters {
+        let (connections_opened, segments) = (self.numbered, self.tracer.segments());
+        Counters { connections_opened, segments, ..self.counters.clone() }
     }
 
     /// How often packets and segments were dropped, by reason.

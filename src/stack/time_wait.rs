@@ -29,7 +29,8 @@ const NONE: u32 = u32::MAX;
 pub(super) struct Entry {
     pub(super) id: ConnId,
     until: Instant,
-    /// Its neighbours in the order of their ends. Of a free entry, `younger` is the next free one.
+    /// Its neighbours in the order of their ends. Of a free entry, `younger` is the next free one, and
+    /// `older` itself.
     older: u32,
     younger: u32,
     ends: Ends,
@@ -84,6 +85,16 @@ impl TimeWaits {
 
     pub(super) fn at(&self, key: u32) -> &Entry {
         &self.pages[key as usize / PAGE][key as usize % PAGE]
+    }
+
+    /// Entries are in places below this.
+    pub(super) fn places(&self) -> usize {
+        let full = self.pages.len().saturating_sub(1) * PAGE;
+        full + self.pages.last().map_or(0, Vec::len)
+    }
+
+    pub(super) fn holds(&self, key: u32) -> bool {
+        self.at(key).older != key
     }
 
     /// When the first wait ends.
@@ -169,6 +180,7 @@ impl TimeWaits {
         entry.expect("every entry is in the table").remove();
         *self.younger_of(older) = younger;
         *self.older_of(younger) = older;
+        self.at_mut(key).older = key;
         self.at_mut(key).younger = self.free;
         self.free = key;
         self.len -= 1;

@@ -59,11 +59,38 @@ pub const fn chinese(state: State) -> &'static str {
     names(state).chinese
 }
 
+/// The state that somebody means by any of these names, or by `ss`'s word for filters (`established`),
+/// in any case, with any sign between the words.
+#[must_use]
+pub fn find(name: &str) -> Option<State> {
+    let plain = |name: &str| {
+        let letters = name.chars().filter(|sign| !matches!(sign, '-' | '_' | ' '));
+        letters.collect::<String>().to_lowercase()
+    };
+    let wanted = plain(name);
+    State::ALL.into_iter().find(|state| {
+        let Names { course, rfc, ss, chinese } = names(*state);
+        [course, rfc, ss, chinese].into_iter().any(|name| plain(name) == wanted)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn every_spelling_is_understood() {
+        for state in State::ALL {
+            for spelling in [course, rfc, ss, chinese] {
+                assert_eq!(find(spelling(state)), Some(state));
+                assert_eq!(find(&spelling(state).to_lowercase()), Some(state));
+            }
+        }
+        assert_eq!(find("time wait"), Some(State::TimeWait));
+        assert_eq!(find("fin_wait"), None);
+    }
 
     #[test]
     fn no_two_states_share_a_name() {

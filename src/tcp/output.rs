@@ -398,6 +398,7 @@ impl Tcb {
         self.counters.segments_sent += 1;
         let again = why.is_some();
         self.counters.retransmissions += u64::from(again);
+        cx.tracer.sent(again);
         let state = self.state;
         cx.raise(Mask::SEGMENTS, || What::Sent {
             seg: summary(segment),

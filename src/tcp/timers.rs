@@ -5,7 +5,9 @@ use std::fmt;
 use crate::time::Instant;
 
 /// A timer of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Timer {
     /// Nothing was acknowledged: send again (RFC 6298).

@@ -14,4 +14,4 @@ pub use event::{
 };
 pub use passage::{Fate, Passage};
 pub use strike::{Harm, Strike, Way};
-pub use tracer::{Sink, Tracer};
+pub use tracer::{Segments, Sink, Tracer};

@@ -23,12 +23,24 @@ pub trait Sink: Send {
     fn settle(&mut self) {}
 }
 
+/// Segments of connections, counted whether anybody listens or not. A long one, which a device cuts, is one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Segments {
+    /// That arrived.
+    pub received: u64,
+    /// That left.
+    pub sent: u64,
+    /// Of these, those that had left before.
+    pub sent_again: u64,
+}
+
 /// Where the stack raises its events.
 #[derive(Debug, Default)]
 pub struct Tracer {
     wanted: Mask,
     events: Vec<Event>,
     drops: BTreeMap<DropReason, u64>,
+    segments: Segments,
 }
 
 impl Tracer {
@@ -36,6 +48,11 @@ impl Tracer {
     #[must_use]
     pub fn new(wanted: Mask) -> Self {
         Tracer { wanted, ..Tracer::default() }
+    }
+
+    /// Keeps the kinds in `wanted` from now on.
+    pub fn set_wanted(&mut self, wanted: Mask) {
+        self.wanted = wanted;
     }
 
     /// Adds one event if its kind is wanted. `build` runs only then.
@@ -69,6 +86,23 @@ impl Tracer {
     ) {
         *self.drops.entry(why).or_default() += 1;
         self.raise(Mask::DROPS, || Event { at, conn, what: What::Dropped { why, from } });
+    }
+
+    /// Counts a segment that arrived.
+    pub fn received(&mut self) {
+        self.segments.received += 1;
+    }
+
+    /// Counts a segment that left, for the second time or more if it is so.
+    pub fn sent(&mut self, again: bool) {
+        self.segments.sent += 1;
+        self.segments.sent_again += u64::from(again);
+    }
+
+    /// What has been counted of segments since the start.
+    #[must_use]
+    pub fn segments(&self) -> Segments {
+        self.segments
     }
 
     /// How often each reason for dropping has come up since the start.

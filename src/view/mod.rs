@@ -9,6 +9,8 @@ mod diagram;
 mod json_lines;
 pub mod ladder;
 mod log_lines;
+pub mod screen;
+pub mod sockets;
 mod words;
 
 pub use capture::{Capture, CaptureSettings, CaptureSink, Origin};

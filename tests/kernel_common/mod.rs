@@ -116,6 +116,8 @@ pub fn needs(programs: &[&str]) {
             "ping" => "iputils-ping",
             "ip" => "iproute2",
             "mount" => "mount",
+            "openssl" => "openssl",
+            "tmux" => "tmux",
             "h2load" => "nghttp2-client",
             "wrk" => "wrk",
             "unshare" | "nsenter" | "setpriv" | "setsid" => "util-linux",
@@ -166,6 +168,13 @@ pub fn start_inside(inside: &Running, line: &str) -> Running {
     let pid = inside.child.id().to_string();
     let mut command = Command::new("nsenter");
     command.args(["--target", &pid, "--net", "--mount", "sh", "-c", line]);
+    Running::start(in_plain_environment(command))
+}
+
+/// Starts a line of shell where we are: not for anything that has to do with the network.
+pub fn start_outside(line: &str) -> Running {
+    let mut command = Command::new("sh");
+    command.args(["-c", line]);
     Running::start(in_plain_environment(command))
 }
 

@@ -31,6 +31,7 @@ impl Tcb {
         let state = self.state;
         cx.raise(Mask::SEGMENTS, || What::Received { seg: summary(&seg), state });
         self.counters.segments_received += 1;
+        cx.tracer.received();
         self.last_heard = cx.now;
         self.keepalive_probes = 0;
         let _ = match state {

@@ -106,6 +106,19 @@ impl Ladder {
         self.records.keys().copied()
     }
 
+    /// Nothing is known of this connection any more, and there is room for another.
+    pub fn forget(&mut self, id: ConnId) {
+        self.records.remove(&id);
+    }
+
+    /// A copy that has one connection only; `None` when there is no such ladder.
+    #[must_use]
+    pub fn only(&self, id: ConnId) -> Option<Ladder> {
+        let record = self.records.get(&id)?.clone();
+        let records = [(id, record)].into();
+        Some(Ladder { limits: self.limits, records, beyond: 0, strays: VecDeque::new() })
+    }
+
     /// All ladders in order of the connections' numbers, an empty line between them. Ends with a
     /// newline unless there is nothing to show. No line is wider than [`Style::width`].
     #[must_use]

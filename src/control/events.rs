@@ -1,0 +1,136 @@
+//! Events as JSON lines, for as long as somebody reads them; and ladders, meanwhile.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::unfold;
+use tokio::time::timeout;
+
+use super::Source;
+use super::feed::Watcher;
+use super::query::pairs;
+use super::server::{refused, text};
+use crate::trace::{ConnId, Event, Mask};
+use crate::view::Style;
+
+/// An empty line comes so often, so that a reader who has gone is noticed where nothing else happens.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// Octets that go together, if there are as many.
+const CHUNK: usize = 32 << 10;
+
+/// `GET /v1/events?kinds=states,segments`. While anybody reads it, ladders are recorded.
+pub(super) async fn events(
+    State(source): State<Arc<Source>>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let mut kinds = Mask::all();
+    for (name, value) in pairs(query.as_deref()) {
+        if name == "kinds" {
+            match self::kinds(&value) {
+                Ok(named) => kinds = named,
+                Err(why) => return refused(&why),
+            }
+        }
+    }
+    let watcher = source.feed.watch(kinds);
+    let lines = unfold((watcher, kinds), |(mut watcher, kinds)| async move {
+        let chunk = next_chunk(&mut watcher, kinds).await;
+        Some((Ok::<_, std::convert::Infallible>(chunk), (watcher, kinds)))
+    });
+    let kind = [(header::CONTENT_TYPE, "application/jsonl")];
+    (kind, Body::from_stream(lines)).into_response()
+}
+
+/// `GET /v1/ladders/ID?width=100&utf8=true`.
+pub(super) async fn ladder(
+    State(source): State<Arc<Source>>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let Ok(id) = id.parse() else {
+        return refused("the number of a connection stands at the end of the path");
+    };
+    let mut style = Style { color: false, ..Style::default() };
+    for (name, value) in pairs(query.as_deref()) {
+        match (name.as_str(), value.parse::<usize>(), value.as_str()) {
+            ("width", Ok(width @ 1..=1_000), _) => style.width = width,
+            ("utf8", _, "true" | "1") => style.utf8 = true,
+            ("utf8", _, "false" | "0") => style.utf8 = false,
+            ("width" | "utf8", _, _) => return refused(&format!("{name}={value} cannot be")),
+            _ => {}
+        }
+    }
+    match source.feed.ladder(ConnId(id), &style) {
+        Some(ladder) => text(ladder),
+        None => {
+            let why = "nothing was seen of it while anybody read /v1/events\n";
+            (StatusCode::NOT_FOUND, why).into_response()
+        }
+    }
+}
+
+/// `states,segments`: names of [`Mask`]; `none` for none.
+fn kinds(list: &str) -> Result<Mask, String> {
+    let mut kinds = Mask::empty();
+    for name in list.split(',').filter(|name| !matches!(*name, "" | "none")) {
+        match Mask::from_name(&name.to_uppercase()) {
+            Some(kind) => kinds |= kind,
+            None => {
+                let all: Vec<_> =
+                    Mask::all().iter_names().map(|(name, _)| name.to_lowercase()).collect();
+                return Err(format!("{name} is no kind; there are {}", all.join(", ")));
+            }
+        }
+    }
+    Ok(kinds)
+}
+
+/// Lines of what has happened, or an empty one.
+async fn next_chunk(watcher: &mut Watcher, kinds: Mask) -> String {
+    let mut chunk = String::new();
+    let some = async {
+        while chunk.is_empty() {
+            line(&mut chunk, &watcher.next().await, kinds);
+        }
+        while chunk.len() < CHUNK
+            && let Some(another) = watcher.ready()
+        {
+            line(&mut chunk, &another, kinds);
+        }
+    };
+    if timeout(HEARTBEAT, some).await.is_err() {
+        chunk.push('\n');
+    }
+    chunk
+}
+
+fn line(chunk: &mut String, told: &Result<Event, u64>, kinds: Mask) {
+    match told {
+        Ok(event) if kinds.intersects(event.what.kind()) => {
+            chunk.push_str(&serde_json::to_string(event).expect("events are data"));
+            chunk.push('\n');
+        }
+        Ok(_) => {}
+        // Whoever reads too slowly misses some: the stack does not wait.
+        Err(missed) => {
+            let _ = writeln!(chunk, r#"{{"event":"missed","count":{missed}}}"#);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_by_their_names() {
+        assert_eq!(kinds("states,segments"), Ok(Mask::STATES | Mask::SEGMENTS));
+        assert_eq!(kinds("none"), Ok(Mask::empty()));
+        assert!(kinds("moods").unwrap_err().contains("windows"));
+    }
+}

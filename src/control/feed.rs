@@ -1,0 +1,222 @@
+//! Events for those who look on, while they do: a stream with a bound, and the ladders of the latest
+//! connections. With nobody looking on nothing is kept, and no event is raised for us.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::broadcast;
+
+use crate::runtime::Net;
+use crate::stack::{Bookmark, Summary};
+use crate::tcp::{Cause, State};
+use crate::trace::{ConnId, Event, Mask, Role, Sink, What};
+use crate::view::{Ladder, Limits, Style};
+
+/// Events that a watcher may be behind. Who is slower than that misses some, and is told how many: the
+/// stack waits for nobody.
+const BEHIND: usize = 4096;
+/// Connections whose ladders are kept.
+const LADDERS: usize = 256;
+
+/// One end is a sink of every shard, the other is asked for what there is to see.
+#[derive(Clone, Debug, Default)]
+pub struct Feed(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// So that a sink need not lock to know that nobody looks.
+    is_watched: AtomicBool,
+    watching: Mutex<Watching>,
+}
+
+#[derive(Debug, Default)]
+struct Watching {
+    nets: Vec<Net>,
+    /// What each watcher wants, by a number of its own.
+    wanted: BTreeMap<u64, Mask>,
+    numbered: u64,
+    /// While somebody watches.
+    record: Option<Record>,
+}
+
+#[derive(Debug)]
+struct Record {
+    events: broadcast::Sender<Event>,
+    ladder: Ladder,
+    /// Those that are over, the first to go first.
+    over: VecDeque<ConnId>,
+}
+
+/// Somebody who looks on. Dropped, they look away.
+#[derive(Debug)]
+pub struct Watcher {
+    feed: Feed,
+    number: u64,
+    events: broadcast::Receiver<Event>,
+}
+
+impl Feed {
+    /// The stacks whose sinks are clones of this.
+    pub(super) fn watch_over(&self, nets: Vec<Net>) {
+        self.lock().nets = nets;
+    }
+
+    /// Somebody looks on from now on, and wants to see events of these kinds.
+    #[must_use]
+    pub(super) fn watch(&self, kinds: Mask) -> Watcher {
+        let (nets, is_first) = {
+            let watching = self.lock();
+            (watching.nets.clone(), watching.record.is_none())
+        };
+        // Not under our lock, which the drivers take after theirs.
+        let known = if is_first { known(&nets) } else { Vec::new() };
+        let mut watching = self.lock();
+        watching.numbered += 1;
+        let number = watching.numbered;
+        watching.wanted.insert(number, kinds | Ladder::new().wanted());
+        let record = watching.record.get_or_insert_with(|| Record::of(&known));
+        let events = record.events.subscribe();
+        self.0.is_watched.store(true, Ordering::Relaxed);
+        let wanted = watching.all_wanted();
+        drop(watching);
+        nets.iter().for_each(|net| net.raise_also(wanted));
+        Watcher { feed: self.clone(), number, events }
+    }
+
+    /// The ladder of a connection, if somebody watches and there was something to see of it.
+    pub(super) fn ladder(&self, id: ConnId, style: &Style) -> Option<String> {
+        // Drawn without the lock: it takes a while.
+        let ladder = self.lock().record.as_ref()?.ladder.only(id)?;
+        ladder.render_one(id, style)
+    }
+
+    fn look_away(&self, number: u64) {
+        let mut watching = self.lock();
+        watching.wanted.remove(&number);
+        let wanted = watching.all_wanted();
+        if watching.wanted.is_empty() {
+            watching.record = None;
+            self.0.is_watched.store(false, Ordering::Relaxed);
+        }
+        let nets = watching.nets.clone();
+        drop(watching);
+        nets.iter().for_each(|net| net.raise_also(wanted));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Watching> {
+        self.0.watching.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watching {
+    fn all_wanted(&self) -> Mask {
+        self.wanted.values().fold(Mask::empty(), |all, kinds| all | *kinds)
+    }
+}
+
+/// It asks for nothing: what is wanted changes with those who look on.
+impl Sink for Feed {
+    fn wanted(&self) -> Mask {
+        Mask::empty()
+    }
+
+    fn record(&mut self, event: &Event) {
+        if !self.0.is_watched.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Some(record) = &mut self.lock().record {
+            record.take(event);
+        }
+    }
+}
+
+impl Record {
+    /// Begins with what is known of the connections that are there.
+    fn of(known: &[Summary]) -> Record {
+        let (events, _) = broadcast::channel(BEHIND);
+        let limits = Limits { connections: LADDERS + 1, peer: true, ..Limits::default() };
+        let mut record =
+            Record { events, ladder: Ladder::with_limits(limits), over: VecDeque::new() };
+        for summary in known {
+            history(summary, |event| record.draw(event));
+        }
+        record
+    }
+
+    fn take(&mut self, event: &Event) {
+        self.draw(event);
+        // With nobody there at the moment it goes nowhere.
+        let _ = self.events.send(event.clone());
+    }
+
+    fn draw(&mut self, event: &Event) {
+        self.ladder.record(event);
+        if let (Some(id), What::Removed) = (event.conn, &event.what) {
+            self.over.push_back(id);
+        }
+        while self.ladder.len() > LADDERS {
+            let first = self.over.pop_front().or_else(|| self.ladder.ids().next());
+            self.ladder.forget(first.expect("there are more than none"));
+        }
+        // Some are forgotten without having been there.
+        if self.over.len() > LADDERS {
+            self.over.pop_front();
+        }
+    }
+}
+
+/// Some of the connections that are there, as many as get a ladder.
+fn known(nets: &[Net]) -> Vec<Summary> {
+    let pages = nets.iter().map(|net| net.page(Bookmark::default(), LADDERS));
+    let mut known: Vec<_> = pages.flat_map(|page| page.connections).collect();
+    known.sort_by_key(|summary| summary.id);
+    known.truncate(LADDERS);
+    known
+}
+
+/// What a connection remembers of its life, as the events that it was told by.
+fn history(summary: &Summary, mut tell: impl FnMut(&Event)) {
+    let transitions = &summary.status.transitions;
+    let Some(first) = transitions.first() else { return };
+    let is_ours = transitions.iter().any(|step| step.cause == Cause::ActiveOpen);
+    let role = if is_ours { Role::Active } else { Role::Passive };
+    let conn = Some(summary.id);
+    let (local, remote) = (summary.local, summary.remote);
+    tell(&Event { at: first.at, conn, what: What::Opened { local, remote, role } });
+    for step in transitions {
+        let section = step.cause.section_from(step.from);
+        let (from, to, cause) = (step.from, step.to, step.cause);
+        tell(&Event { at: step.at, conn, what: What::State { from, to, cause, section } });
+    }
+    debug_assert!(summary.status.state != State::Closed || !transitions.is_empty());
+}
+
+impl Watcher {
+    /// The next event, or how many were missed. Cancel safe.
+    pub(super) async fn next(&mut self) -> Result<Event, u64> {
+        match self.events.recv().await {
+            Ok(event) => Ok(event),
+            Err(broadcast::error::RecvError::Lagged(missed)) => Err(missed),
+            // The sender lives as long as anybody watches.
+            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+impl Watcher {
+    /// The next event, if it is there already.
+    pub(super) fn ready(&mut self) -> Option<Result<Event, u64>> {
+        match self.events.try_recv() {
+            Ok(event) => Some(Ok(event)),
+            Err(broadcast::error::TryRecvError::Lagged(missed)) => Some(Err(missed)),
+            Err(_) => None,
+        }
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.feed.look_away(self.number);
+    }
+}

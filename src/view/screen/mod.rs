@@ -1,0 +1,195 @@
+//! The screen of `glass watch`: what it knows, and what keys do to it. `draw` lays it out, `states` is the
+//! small diagram. Where the data comes from is not known here, so that all of it can be tested.
+
+mod draw;
+mod states;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::sockets::Connection;
+use crate::tcp::{State, names};
+
+pub use draw::ladder_width;
+
+/// Connections that are over stay in the list for a while: so many of them.
+const GONE: usize = 20;
+
+/// All that the screen shows.
+#[derive(Clone, Debug, Default)]
+pub struct Screen {
+    /// Who is watched: `glass0 (process 12)`.
+    title: String,
+    connections: Vec<Connection>,
+    /// There are more than are listed.
+    more: bool,
+    gone: VecDeque<Connection>,
+    selected: Option<u64>,
+    filter: String,
+    is_typing: bool,
+    /// Lines of the ladder of the selected one.
+    ladder: Vec<String>,
+    /// How far above its end the ladder is shown.
+    back: usize,
+    message: Option<String>,
+    utf8: bool,
+}
+
+/// What a key asks for that the screen cannot do by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Write the ladder of this connection as text.
+    WriteText(u64),
+    /// Write it as a picture.
+    WriteSvg(u64),
+    /// Another connection is selected.
+    Select,
+    /// End.
+    Quit,
+}
+
+impl Screen {
+    /// Nothing is known yet.
+    #[must_use]
+    pub fn new(title: String, utf8: bool) -> Self {
+        Screen { title, utf8, ..Screen::default() }
+    }
+
+    /// Takes the connections that there are now. Those that are not there any more are over.
+    pub fn set_connections(&mut self, mut connections: Vec<Connection>, more: bool) {
+        connections.sort_by_key(|connection| connection.id);
+        connections.dedup_by_key(|connection| connection.id);
+        let is_there =
+            |id: u64| connections.binary_search_by_key(&id, |connection| connection.id).is_ok();
+        if !more {
+            let over = self.connections.iter().filter(|known| !is_there(known.id));
+            self.gone.extend(over.cloned().map(|mut over| {
+                over.state = State::Closed;
+                over.timers.clear();
+                over
+            }));
+        }
+        self.gone.retain(|over| !is_there(over.id));
+        while self.gone.len() > GONE {
+            self.gone.pop_front();
+        }
+        self.connections = connections;
+        self.more = more;
+        self.keep_selection();
+    }
+
+    /// Takes the ladder of the selected connection.
+    pub fn set_ladder(&mut self, text: &str) {
+        self.ladder = text.lines().map(str::to_owned).collect();
+    }
+
+    /// Says something in the last line, until the next key.
+    pub fn say(&mut self, message: String) {
+        self.message = Some(message);
+    }
+
+    /// The connection whose ladder is to be shown.
+    #[must_use]
+    pub fn selected(&self) -> Option<u64> {
+        self.selected
+    }
+
+    /// What the key does.
+    pub fn on_key(&mut self, key: KeyEvent) -> Option<Action> {
+        self.message = None;
+        if key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c') {
+            return Some(Action::Quit);
+        }
+        if self.is_typing {
+            return self.on_typed(key.code);
+        }
+        match key.code {
+            KeyCode::Char('q') => return Some(Action::Quit),
+            KeyCode::Char('j') | KeyCode::Down => return self.step(1),
+            KeyCode::Char('k') | KeyCode::Up => return self.step(-1),
+            KeyCode::Home => return self.step(isize::MIN),
+            KeyCode::End => return self.step(isize::MAX),
+            KeyCode::PageUp => self.back = self.back.saturating_add(5).min(self.ladder.len()),
+            KeyCode::PageDown => self.back = self.back.saturating_sub(5),
+            KeyCode::Char('f' | '/') => self.is_typing = true,
+            KeyCode::Esc if !self.filter.is_empty() => {
+                self.filter.clear();
+                return self.keep_selection();
+            }
+            KeyCode::Char('p') => return self.selected.map(Action::WriteText),
+            KeyCode::Char('s') => return self.selected.map(Action::WriteSvg),
+            _ => {}
+        }
+        None
+    }
+
+    fn on_typed(&mut self, key: KeyCode) -> Option<Action> {
+        match key {
+            KeyCode::Enter => self.is_typing = false,
+            KeyCode::Esc => {
+                self.is_typing = false;
+                self.filter.clear();
+            }
+            KeyCode::Backspace => {
+                self.filter.pop();
+            }
+            KeyCode::Char(sign) if self.filter.len() < 64 => self.filter.push(sign),
+            _ => {}
+        }
+        self.keep_selection()
+    }
+
+    /// Those that the filter lets through, the newest first, for that is what one waits for.
+    fn listed(&self) -> Vec<&Connection> {
+        let all = self.connections.iter().chain(&self.gone);
+        let mut listed: Vec<_> = all.filter(|connection| self.is_wanted(connection)).collect();
+        listed.sort_by_key(|connection| std::cmp::Reverse(connection.id));
+        listed
+    }
+
+    fn is_wanted(&self, connection: &Connection) -> bool {
+        if self.filter.is_empty() {
+            return true;
+        }
+        let wanted = self.filter.to_lowercase();
+        let shown = format!(
+            "#{} {} {} {} {}",
+            connection.id,
+            names::course(connection.state),
+            names::ss(connection.state),
+            connection.local,
+            connection.remote
+        );
+        shown.to_lowercase().contains(&wanted)
+    }
+
+    fn step(&mut self, by: isize) -> Option<Action> {
+        let listed = self.listed();
+        let now = listed.iter().position(|connection| Some(connection.id) == self.selected);
+        let last = listed.len().checked_sub(1)?;
+        let next = now.map_or(0, |now| now.saturating_add_signed(by).min(last));
+        let id = listed[next].id;
+        self.select(Some(id))
+    }
+
+    /// Another is selected where the one that was is not listed any more.
+    fn keep_selection(&mut self) -> Option<Action> {
+        let listed = self.listed();
+        let is_listed = listed.iter().any(|connection| Some(connection.id) == self.selected);
+        let id = if is_listed { self.selected } else { listed.first().map(|first| first.id) };
+        self.select(id)
+    }
+
+    fn select(&mut self, id: Option<u64>) -> Option<Action> {
+        if id == self.selected {
+            return None;
+        }
+        self.selected = id;
+        self.ladder.clear();
+        self.back = 0;
+        Some(Action::Select)
+    }
+}

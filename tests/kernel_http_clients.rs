@@ -41,7 +41,7 @@ fn fifty_at_once_all_arrive() {
     for (user, family) in EACH {
         // curl knows the brackets of an address from those of a range.
         let done = run_over(family, user, &["--tls"], line).ended_with(0);
-        let expected: String = (1000..1050).map(|n| format!("{n}\n{n}\n")).collect();
+        let expected = (1000..1050).map(|n| format!("{n}\n{n}\n")).collect::<Vec<_>>().concat();
         assert_eq!(done.out(), expected, "{user:?}\n{done}");
     }
 }

@@ -239,11 +239,11 @@ fn named(section: &Section, row: &Row) -> String {
 }
 
 /// The rows of a server that `wanted` is true of, with their names.
-fn rows_of<'a>(
-    sections: &'a [Section],
+fn rows_of(
+    sections: &[Section],
     server: Server,
     wanted: impl Fn(&Row) -> bool,
-) -> (Vec<String>, Vec<&'a Row>) {
+) -> (Vec<String>, Vec<&Row>) {
     let sections = sections.iter().filter(|section| section.server == server);
     let rows = sections.flat_map(|section| section.rows.iter().map(move |row| (section, row)));
     rows.filter(|(_, row)| wanted(row)).map(|(section, row)| (named(section, row), row)).unzip()

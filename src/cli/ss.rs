@@ -1,5 +1,6 @@
 //! `glass ss`: the connections of a running program in a table.
 
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
@@ -143,7 +144,7 @@ impl Ss {
             if several && self.format == Format::Text {
                 let gap = if told.is_empty() { "" } else { "\n" };
                 let who = &client.who;
-                told += &format!("{gap}{} (process {}):\n", who.device, who.process);
+                let _ = writeln!(told, "{gap}{} (process {}):", who.device, who.process);
             }
             let part = match self.format {
                 Format::Text => self.table(client).await,

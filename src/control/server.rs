@@ -172,6 +172,7 @@ async fn who(State(source): State<Arc<Source>>) -> Response {
     .into_response()
 }
 
+#[expect(clippy::struct_field_names, reason = "the names in the JSON")]
 #[derive(Serialize)]
 struct Connections {
     version: u32,

@@ -40,11 +40,10 @@ pub fn page(sections: &[Section]) -> String {
                 Curl::Both => "1, 2",
             };
             let _ = write!(page, "| {} | {} | {said} | {curl} |", row.what, request(row));
-            page += &if by_hand {
-                format!(" {} |\n", by_hand_of(row.by_hand))
-            } else {
-                "\n".to_owned()
-            };
+            if by_hand {
+                let _ = write!(page, " {} |", by_hand_of(row.by_hand));
+            }
+            page.push('\n');
         }
     }
     page
@@ -53,7 +52,7 @@ pub fn page(sections: &[Section]) -> String {
 fn request(row: &Row) -> String {
     let mut text = lines(&row.request);
     if let Some(then) = row.then {
-        text += &format!("<br>*after the first answer:*<br>{}", lines(then));
+        let _ = write!(text, "<br>*after the first answer:*<br>{}", lines(then));
     }
     if row.is_cut {
         text += if text.is_empty() { "*the end*" } else { "<br>*the end*" };
@@ -69,11 +68,16 @@ fn answer(answer: &Answer) -> String {
     }
     match answer.body {
         Body::Is("") | Body::Has("") => {}
-        Body::Is(body) => text += &format!("<br>{}", code(&body.escape_debug().to_string())),
-        Body::Has(words) => {
-            text += &format!("<br>\u{2026} {} \u{2026}", code(&words.escape_debug().to_string()));
+        Body::Is(body) => {
+            let _ = write!(text, "<br>{}", code(&body.escape_debug().to_string()));
         }
-        Body::Pattern(octets) => text += &format!("<br>{octets} octets of the pattern"),
+        Body::Has(words) => {
+            let words = code(&words.escape_debug().to_string());
+            let _ = write!(text, "<br>\u{2026} {words} \u{2026}");
+        }
+        Body::Pattern(octets) => {
+            let _ = write!(text, "<br>{octets} octets of the pattern");
+        }
     }
     text
 }

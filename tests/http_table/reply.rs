@@ -1,7 +1,9 @@
 //! Reads what a server has sent as strictly as RFC 9112 lets a server write.
 
 use std::fmt::Write as _;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
+
+use glasstack::runtime::clock::time_of_day;
 
 /// One answer.
 #[derive(Clone, Debug, Default)]
@@ -107,7 +109,7 @@ pub fn fields_of(text: &str) -> Result<Vec<(String, String)>, String> {
 fn check_date(reply: &Reply) -> Result<(), String> {
     let date = reply.field("date").ok_or("no date")?;
     let time = httpdate::parse_http_date(date).map_err(|_| format!("{date} is no date"))?;
-    let apart = SystemTime::now().duration_since(time).unwrap_or_default();
+    let apart = time_of_day().duration_since(time).unwrap_or_default();
     if httpdate::fmt_http_date(time) != date || apart > Duration::from_mins(2) {
         return Err(format!("{date} is not now, as HTTP writes it"));
     }

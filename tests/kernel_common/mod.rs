@@ -116,7 +116,6 @@ pub fn needs(programs: &[&str]) {
             "ping" => "iputils-ping",
             "ip" => "iproute2",
             "mount" => "mount",
-            "openssl" => "openssl",
             "tmux" => "tmux",
             "h2load" => "nghttp2-client",
             "wrk" => "wrk",

@@ -1,5 +1,5 @@
 use super::*;
-use crate::stack::{Config, Secret, Stack};
+use crate::stack::{Bookmark, Config, Secret, Stack};
 use crate::time::Instant;
 
 /// A connection of a real stack, as it comes over the wire: each field that is read is there by its name.
@@ -10,7 +10,7 @@ pub(in crate::view) fn connection() -> serde_json::Value {
     stack.connect(None, remote, Instant::ZERO).expect("there is room");
     while stack.poll_output(Instant::ZERO).is_some() {}
     let later = Instant::from_millis(400);
-    let page = stack.page(Default::default(), 10, later);
+    let page = stack.page(Bookmark::default(), 10, later);
     serde_json::to_value(&page.connections[0]).expect("it is data")
 }
 

@@ -7,22 +7,21 @@
 //! It makes the TUN glass0 (or that whose name comes first) with this host's end at 192.0.2.1, and is
 //! itself 192.0.2.2; hosts beyond are reached where this one forwards packets. Bodies go to stdout.
 
+use std::env;
 use std::error::Error;
 use std::iter::successors;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
-use std::{env, io};
 
-use axum::http::{StatusCode, Uri};
+use axum::http::StatusCode;
 use glasstack::device::{LinkSetup, Tun};
-use glasstack::http::Endpoints;
-use glasstack::runtime::{Net, TcpStream};
+use glasstack::http::client::{Connector, Facts, Trust, tls};
+use glasstack::runtime::Net;
 use glasstack::stack::Config;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::io::AsyncWriteExt;
 use tokio::signal::ctrl_c;
 use tokio::time::timeout;
@@ -38,7 +37,7 @@ async fn main() -> ExitCode {
         env::args().skip(1).partition(|word| word.contains("://"));
     let tun = names.first().map_or("glass0", String::as_str);
     if urls.is_empty() || names.len() > 1 {
-        eprintln!("usage: client [TUN] http://HOST[:PORT]/PATH...");
+        eprintln!("usage: client [TUN] URL...");
         return ExitCode::from(2);
     }
     let ended = tokio::select! {
@@ -60,12 +59,9 @@ async fn fetch(tun: &str, urls: &[String]) -> Result<(), Box<dyn Error>> {
     let (net, driver) = Net::open(tun, config, Vec::new())?;
     tokio::spawn(driver.run());
 
-    // A connector is a function from a URL to a stream.
-    let own = net.clone();
-    let connector = tower::service_fn(move |url: Uri| {
-        let net = own.clone();
-        Box::pin(async move { connect(&net, &url).await.map(TokioIo::new) })
-    });
+    // From a URL to a stream: names resolved, one address after the other tried, TLS where it is asked for.
+    let connector =
+        Connector::new(net.clone()).with_patience(TO_CONNECT).with_tls(tls::config(Trust::System)?);
     let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(Duration::from_secs(30))
@@ -82,25 +78,12 @@ async fn fetch(tun: &str, urls: &[String]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The system resolves names; the first address of IPv4 counts.
-async fn connect(net: &Net, url: &Uri) -> io::Result<TcpStream> {
-    let invalid = |why: &str| io::Error::new(io::ErrorKind::InvalidInput, why);
-    if url.scheme_str() != Some("http") {
-        return Err(invalid("only http is spoken here"));
-    }
-    let host = url.host().ok_or_else(|| invalid("there is no host in it"))?;
-    let mut addrs = tokio::net::lookup_host((host, url.port_u16().unwrap_or(80))).await?;
-    let addr = addrs.find(SocketAddr::is_ipv4);
-    let addr = addr.ok_or_else(|| invalid("the host has no IPv4 address"))?;
-    timeout(TO_CONNECT, TcpStream::connect(net, addr)).await?
-}
-
-async fn get<C>(client: &Client<C, Empty<Bytes>>, url: &str) -> Result<(), Box<dyn Error>>
-where
-    C: hyper_util::client::legacy::connect::Connect + Clone + Send + Sync + 'static,
-{
+async fn get(
+    client: &Client<Connector<Net>, Empty<Bytes>>,
+    url: &str,
+) -> Result<(), Box<dyn Error>> {
     let mut response = client.get(url.parse()?).await?;
-    let (status, ends) = (response.status(), response.extensions().get::<Endpoints>().copied());
+    let (status, facts) = (response.status(), response.extensions().get::<Facts>().cloned());
     let mut stdout = tokio::io::stdout();
     let mut octets = 0;
     while let Some(frame) = response.frame().await {
@@ -110,7 +93,7 @@ where
         }
     }
     stdout.flush().await?;
-    let from = ends.map_or_else(String::new, |ends| format!(", from our {}", ends.local));
+    let from = facts.map_or_else(String::new, |facts| format!(", from our {}", facts.local));
     eprintln!("{url}: {status}, {octets} octets{from}");
     if status < StatusCode::BAD_REQUEST { Ok(()) } else { Err(status.to_string().into()) }
 }

@@ -71,6 +71,15 @@ impl Lesson {
         self.places.iter().position(|known| *known == place).map(|index| index + 1)
     }
 
+    /// The words that stand on its ladders, and what each of them says.
+    #[must_use]
+    pub fn words(&self, language: Language) -> Vec<(&'static str, &'static str)> {
+        let drawn: String = self.ladders(&performance_style()).iter().map(Drawing::text).collect();
+        let words = texts::table(language).words.iter();
+        let on_it = words.filter(|(word, _)| sheet::stands_in(&drawn, word));
+        on_it.map(|(word, meaning)| (word.as_str(), meaning.as_str())).collect()
+    }
+
     /// The states that one of the ends is in, in the order in which they are usually passed through.
     #[must_use]
     pub fn states(&self) -> Vec<State> {

@@ -232,9 +232,8 @@ impl<'a> Sheet<'a> {
             })
             .map(|(_, (sign, meaning))| vec![sign, meaning.as_str()])
             .collect();
-        let words = &texts::table(self.language).words;
-        let on_it = words.iter().filter(|(word, _)| stands_in(&drawn, word));
-        rows.extend(on_it.map(|(word, meaning)| vec![word.as_str(), meaning.as_str()]));
+        let words = self.lesson.words(self.language).into_iter();
+        rows.extend(words.map(|(word, meaning)| vec![word, meaning]));
         format!("\n{}\n{}", self.bold(&ui.signs), self.glossary(&rows))
     }
 
@@ -284,7 +283,7 @@ impl<'a> Sheet<'a> {
 }
 
 /// Whether `word` stands in `text` by itself.
-fn stands_in(text: &str, word: &str) -> bool {
+pub(super) fn stands_in(text: &str, word: &str) -> bool {
     text.match_indices(word).any(|(at, _)| {
         let before = text[..at].chars().next_back();
         let behind = text[at + word.len()..].chars().next();

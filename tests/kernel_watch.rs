@@ -84,7 +84,7 @@ fn a_connection_is_watched_from_its_syn_to_its_end() {
 
     let mut held = start_inside(&serving, "(echo hello; exec sleep 120) | nc 192.0.2.2 7");
     held.wait_for_out("hello\n");
-    let screen = terminal.shows(&["ladder of #1", "►#1", "[ESTABLISHED]", "len 6"]);
+    let screen = terminal.shows(&["ladder of #1", "►#1", "[ESTABLISHED]", "seq 1:7 (6)"]);
     assert!(screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
     terminal.types("p");
     terminal.shows(&["written: glass-ladder-1.txt"]);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use glasstack::stack::{Bookmark, Config, Handle, ListenerId, Secret, Stack};
 use glasstack::tcp::State;
 use glasstack::time::Instant;
-use glasstack::trace::ConnId;
+use glasstack::trace::{ConnId, Mask, What};
 
 const OURS: &str = "192.0.2.2:80";
 
@@ -132,4 +132,19 @@ fn each_connection_stands_in_one_page() {
     let counters = pair.server.counters();
     assert_eq!(counters.connections_opened, 65);
     assert!(counters.segments.received > 65 * 2 && counters.segments.sent > 65);
+}
+
+#[test]
+fn events_are_raised_for_as_long_as_somebody_wants_them() {
+    let mut pair = Pair::new();
+    pair.open();
+    assert_eq!(pair.server.take_events(), [], "nobody has asked");
+    pair.server.raise_also(Mask::STATES);
+    pair.open();
+    let events = pair.server.take_events();
+    assert!(!events.is_empty());
+    assert!(events.iter().all(|event| matches!(event.what, What::State { .. })), "{events:?}");
+    pair.server.raise_also(Mask::empty());
+    pair.open();
+    assert_eq!(pair.server.take_events(), []);
 }

@@ -61,7 +61,15 @@ pub(super) async fn ladder(
             ("width", Ok(width @ 1..=1_000), _) => style.width = width,
             ("utf8", _, "true" | "1") => style.utf8 = true,
             ("utf8", _, "false" | "0") => style.utf8 = false,
-            ("width" | "utf8", _, _) => return refused(&format!("{name}={value} cannot be")),
+            ("format", _, "text") => {}
+            // Where a picture of a ladder would be drawn.
+            ("format", _, "svg") => {
+                let why = "this version draws ladders as text only\n";
+                return (StatusCode::NOT_IMPLEMENTED, why).into_response();
+            }
+            ("width" | "utf8" | "format", _, _) => {
+                return refused(&format!("{name}={value} cannot be"));
+            }
             _ => {}
         }
     }

@@ -220,3 +220,66 @@ impl Drop for Watcher {
         self.feed.look_away(self.number);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stack::{Config, Secret, Stack};
+    use crate::time::Instant;
+
+    fn opened(number: u64) -> Event {
+        let (local, remote) = ("192.0.2.2:80".parse().unwrap(), "192.0.2.1:4000".parse().unwrap());
+        let what = What::Opened { local, remote, role: Role::Passive };
+        Event { at: Instant::ZERO, conn: Some(ConnId(number)), what }
+    }
+
+    fn over(number: u64) -> Event {
+        Event { at: Instant::ZERO, conn: Some(ConnId(number)), what: What::Removed }
+    }
+
+    #[tokio::test]
+    async fn a_slow_watcher_misses_some_and_is_told_how_many() {
+        let feed = Feed::default();
+        let mut sink = feed.clone();
+        let mut watcher = feed.watch(Mask::all());
+        let most = u64::try_from(BEHIND).unwrap();
+        (1..=most + 10).for_each(|number| sink.record(&opened(number)));
+        assert_eq!(watcher.next().await, Err(10));
+        assert_eq!(watcher.next().await, Ok(opened(11)));
+        let rest = std::iter::from_fn(|| watcher.ready()).count();
+        assert_eq!(rest, BEHIND - 1);
+    }
+
+    #[test]
+    fn ladders_are_kept_while_somebody_watches_and_so_many() {
+        let feed = Feed::default();
+        let mut sink = feed.clone();
+        let has = |number| feed.ladder(ConnId(number), &Style::default()).is_some();
+        sink.record(&opened(1));
+        assert!(!has(1), "nobody has asked");
+        let (first, second) = (feed.watch(Mask::empty()), feed.watch(Mask::empty()));
+        let most = u64::try_from(LADDERS).unwrap();
+        (1..=most).for_each(|number| sink.record(&opened(number)));
+        sink.record(&over(7));
+        assert!(has(1) && has(7) && has(most));
+        sink.record(&opened(most + 1));
+        assert!(!has(7), "it is over, so it goes first");
+        sink.record(&opened(most + 2));
+        assert!(!has(1) && has(2) && has(most + 2), "then the oldest");
+        drop(first);
+        assert!(has(2), "one still watches");
+        drop(second);
+        assert!(!has(2));
+    }
+
+    #[test]
+    fn a_ladder_begins_with_what_a_connection_remembers() {
+        let config = Config { addrs: vec!["192.0.2.2".parse().unwrap()], ..Config::default() };
+        let mut stack = Stack::new(config, Secret([7; 32]));
+        stack.connect(None, "192.0.2.1:80".parse().unwrap(), Instant::ZERO).expect("there is room");
+        let page = stack.page(Bookmark::default(), 1, Instant::ZERO);
+        let record = Record::of(&page.connections);
+        let ladder = record.ladder.render(&Style::default());
+        assert!(ladder.contains("(we opened)") && ladder.contains("SYN_SEND"), "{ladder}");
+    }
+}

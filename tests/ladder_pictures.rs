@@ -145,7 +145,7 @@ fn sections_can_be_left_out() {
 #[test]
 fn the_peer_of_one_end_is_a_line_without_states() {
     let mut stage = handshake_and_close();
-    let [_, server] = stage.run();
+    let [_client, server] = stage.run();
     let id = server.ids().next().expect("a connection");
     let svg = server.svg(id, &PictureStyle::default()).expect("its ladder");
     let document = Document::parse(&svg).expect("XML");
@@ -196,7 +196,7 @@ fn a_page_needs_nothing_else_and_tells_every_field() {
     }
     // Every row that can have the focus has its line in the table.
     let rows: Vec<_> = page.split("data-row=\"").skip(1).collect();
-    assert!(rows.len() >= 10);
+    assert!(rows.len() >= 8);
     for row in rows {
         let (id, _) = row.split_once('"').expect("its end");
         assert!(page.contains(&format!("<tr id=\"{id}\">")), "{id}");

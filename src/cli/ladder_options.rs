@@ -44,7 +44,7 @@ impl LadderOptions {
         Err(Failure::new(
             exit::USAGE,
             format!(
-                "this engine cannot do {option}: it raises no events; leave it out, or use --engine ours"
+                "--engine smoltcp cannot do {option}: it raises no events; leave it out, or use --engine ours"
             ),
         ))
     }

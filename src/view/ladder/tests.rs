@@ -1,5 +1,6 @@
 //! Ladders of hand-made exchanges: what is drawn, that it fits, and that it does not grow.
 
+mod asked_for;
 mod peer;
 
 use unicode_width::UnicodeWidthStr;

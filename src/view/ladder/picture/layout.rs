@@ -23,6 +23,8 @@ const FIRST: i32 = 40;
 const MIDDLE: i32 = 600;
 /// A state with what is around it.
 pub(super) const STATES: i32 = 118;
+/// Half of the name of an end.
+pub(super) const NAME: i32 = 60;
 /// On all sides.
 pub(super) const MARGIN: i32 = 18;
 
@@ -75,7 +77,7 @@ impl Layout {
         let Exchange { record, rows, peer, .. } = exchange;
         let last = rows.iter().rev().find_map(Row::at).unwrap_or(record.last).max(record.last);
         let time = MARGIN + reach(&clock(record, last), MONO);
-        let left = time + 20 + if *peer == PeerColumn::Absent { 0 } else { STATES };
+        let left = time + 20 + if *peer == PeerColumn::Absent { NAME } else { STATES };
         let lines = [left, left + MIDDLE];
         let mut places = Vec::with_capacity(rows.len());
         let mut y = HEAD + FIRST;

@@ -12,7 +12,7 @@ mod rows;
 use std::fmt::Write as _;
 
 pub(super) use self::layout::clock;
-use self::layout::{Band, CHANGE, Layout, MARGIN, Mark, STATES};
+use self::layout::{Band, CHANGE, Layout, MARGIN, Mark, NAME, STATES};
 use self::paper::{Anchor, MONO, Paper, letters, xml};
 use super::exchange::Exchange;
 use super::render::{PeerColumn, is_reckoned};
@@ -131,7 +131,7 @@ pub(super) fn picture(exchange: &Exchange<'_>, ids: &str, style: &PictureStyle) 
     paper.text((MARGIN, 30), Anchor::Start, "title", &title);
     paper.text((layout.time, 62), Anchor::End, "soft", "ms");
     // As much as stands beside a lifeline.
-    let most = letters(2 * (layout.time.min(STATES)), 760);
+    let most = letters(2 * NAME, 760);
     for (end, x) in exchange.ends().into_iter().zip([left, right]) {
         let name = fit(end, most, Style::default().glyphs());
         paper.text((x, 62), Anchor::Middle, "end", &name);

@@ -1,6 +1,6 @@
 //! What happens between the lifelines: arrows, moments, and many rows in one.
 
-use super::layout::{Layout, Place, clock};
+use super::layout::{Layout, Place, SLANT, clock};
 use super::paper::{Anchor, MONO, Paper, letters, reach, xml};
 use crate::view::ladder::exchange::Exchange;
 use crate::view::ladder::fields;
@@ -83,7 +83,7 @@ fn arrow(paper: &mut Paper, layout: &Layout, row: &SegmentRow, place: Place) {
     }
     let way = Way::new(layout, row, place);
     let (paint, shaft) = (paint(row), shaft(row));
-    let is_one = row.leg == Leg::Whole || place.arrival != place.y + super::layout::SLANT;
+    let is_one = row.leg == Leg::Whole || place.arrival != place.y + SLANT;
     if row.is_lost() {
         let end = way.at(72);
         paper.line(way.from, end, &shaft);
@@ -102,7 +102,7 @@ fn arrow(paper: &mut Paper, layout: &Layout, row: &SegmentRow, place: Place) {
         paper.line(end, way.at(75), &format!("shaft flying {paint}"));
     }
     label(paper, &way, row);
-    trouble(paper, layout, row, way.to.1.max(place.y));
+    trouble(paper, layout, row, place.y + SLANT);
 }
 
 /// The header in short, and why it was sent: above the beginning of the arrow, which goes down from there.

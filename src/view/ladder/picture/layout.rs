@@ -11,7 +11,7 @@ use crate::tcp::State;
 use crate::time::Instant;
 
 /// From one row to the next, and how much more a row takes for each change of state beyond the first.
-pub(super) const ROW: i32 = 46;
+pub(super) const ROW: i32 = 50;
 pub(super) const CHANGE: i32 = 30;
 /// How far an arrow goes down that arrives before anything else happens.
 pub(super) const SLANT: i32 = 16;

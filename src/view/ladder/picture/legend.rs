@@ -27,7 +27,7 @@ pub(super) fn draw(paper: &mut Paper, exchange: &Exchange<'_>, (left, top): (i32
         items.push((Sign::Thick, "RST"));
     }
     if any(|row| row.leg == Leg::Leaves) {
-        items.push((Sign::Nothing, "one arrow each: those that cross were under way together"));
+        items.push((Sign::Nothing, "arrows that cross: both were under way at once"));
     }
     if has_reckoned(exchange) {
         items.push((Sign::Hollow, "state reckoned from the packets"));

@@ -124,10 +124,14 @@ fn trouble(paper: &mut Paper, layout: &Layout, row: &SegmentRow, y: i32) {
         Direction::In => End::Ours,
         Direction::Out => End::Peers,
     };
-    let room = layout.lines[1] - layout.lines[0] - 2 * WORDS;
+    let room = layout.lines[1] - layout.lines[0] - 2 * (NEAR + WORDS);
     // Bold letters are no wider here.
     let text = fit(&text, letters(room, MONO), Style::default().glyphs());
-    let (x, anchor) = beside(layout.x(end), end == End::Peers);
+    let edge = match end {
+        End::Peers => layout.x(end) + NEAR,
+        End::Ours => layout.x(end) - NEAR,
+    };
+    let (x, anchor) = beside(edge, end == End::Peers);
     paper.text((x, y + 12), anchor, "label bad", &text);
 }
 

@@ -12,6 +12,7 @@ mod engine;
 mod files_options;
 mod get;
 mod http_options;
+mod ladder_options;
 mod lesson;
 mod looking;
 pub mod namespace;

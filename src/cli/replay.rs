@@ -7,6 +7,7 @@ use std::time::UNIX_EPOCH;
 use clap::Args;
 
 use super::capture_options::CaptureOptions;
+use super::ladder_options::LadderOptions;
 use super::options::Output;
 use super::{Failure, exit};
 use crate::engine::recording;
@@ -27,6 +28,8 @@ pub(super) struct Replay {
     events: Option<PathBuf>,
     #[command(flatten)]
     capture: CaptureOptions,
+    #[command(flatten)]
+    ladder: LadderOptions,
 }
 
 impl Replay {
@@ -39,7 +42,9 @@ impl Replay {
             };
             Failure::new(code, format!("cannot replay {name}: {error}"))
         };
+        let files = self.ladder.open()?;
         let mut ladder = Ladder::new();
+        ladder.show_timers(self.ladder.timers);
         let mut log = LogLines::new();
         let mut events = match &self.events {
             Some(path) => Some(JsonLines::create(path).map_err(|error| {
@@ -68,7 +73,9 @@ impl Replay {
             .map_err(bad)?;
         // It is complete when this is gone.
         drop(capture);
-        let _ = write!(io::stdout(), "{}", ladder.render(&output.style()));
+        let text = ladder.render(&self.ladder.style(output.style()));
+        let _ = write!(io::stdout(), "{text}");
+        files.write(&ladder, &format!("glass replay {name}"), exit::FAILURE)?;
         if outcome.cut_off {
             output.note(format_args!("{name} ends in the middle of an input: it was cut off"));
         }

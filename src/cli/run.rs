@@ -11,6 +11,7 @@ use tokio::signal::unix::SignalKind;
 use super::access_log::OpenLog;
 use super::child::{Child, end_leftovers};
 use super::control_options::{ControlOptions, Usually, answer};
+use super::ladder_options::{LadderFiles, LadderOptions};
 use super::namespace;
 use super::options::{Output, ServerOptions, Services, StackOptions, Usual, services};
 use super::shards::{Shards, Site};
@@ -55,6 +56,8 @@ pub(super) struct Run {
     stack: StackOptions,
     #[command(flatten)]
     control: ControlOptions,
+    #[command(flatten)]
+    ladder: LadderOptions,
     /// The program to run, and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -65,16 +68,18 @@ impl Run {
     pub(super) fn execute(self, output: &Output) -> Result<u8, Failure> {
         self.stack.tcp.check()?;
         self.server.check(self.dir.as_deref())?;
+        self.ladder.check(self.stack.tcp.engine)?;
+        let files = self.ladder.open()?;
         // Before the runtime, for that may start threads, and a namespace is entered by one.
         let namespace =
             namespace::enter().map_err(|error| Failure::new(error.exit_code(), error))?;
         for warning in &namespace.warnings {
             log::warn!("{warning}");
         }
-        runtime(exit::RUN_FAILED)?.block_on(self.inside(output))
+        runtime(exit::RUN_FAILED)?.block_on(self.inside(files, output))
     }
 
-    async fn inside(self, output: &Output) -> Result<u8, Failure> {
+    async fn inside(self, files: LadderFiles, output: &Output) -> Result<u8, Failure> {
         let usual = Usual { offload: OffloadMode::Off, queues: Queues::Exactly(1) };
         let ends = self.stack.ends()?.with_what_the_kernel_has(output)?;
         let link = self.stack.link(&ends, usual)?;
@@ -95,10 +100,12 @@ impl Run {
             https: https.clone(),
             feed: feed.clone(),
         };
-        let ladders = !output.quiet && self.stack.tcp.engine.has_ladders();
+        let wanted = !output.quiet || self.ladder.wants_files();
+        let ladders = wanted && self.stack.tcp.engine.has_ladders();
         let socket = self.control.socket("glass0", Usually::Off, output)?;
         let metrics = self.control.metrics().await?;
         let shards = Shards::start(queues, site, &self.stack, ladders).await?;
+        shards.ladder().lock().show_timers(self.ladder.timers);
         let source = Source { device: "glass0".to_owned(), nets: shards.nets(), feed };
         let _answering = answer(socket, metrics, source);
         output.note(format_args!(
@@ -121,8 +128,11 @@ impl Run {
         }
         // Before anything of ours ends, which would add to it.
         if ladders {
-            let text = shards.ladders(&output.style());
-            let _ = write!(std::io::stderr(), "{text}");
+            let text = shards.ladders(&self.ladder.style(output.style()));
+            if !output.quiet {
+                let _ = write!(std::io::stderr(), "{text}");
+            }
+            files.write(&shards.ladder().lock(), "glass run", exit::RUN_FAILED)?;
         }
         shards.report_faults(output);
         Ok(code)

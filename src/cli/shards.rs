@@ -158,6 +158,11 @@ impl Shards {
         settled
     }
 
+    /// What the ladders are drawn from.
+    pub(super) fn ladder(&self) -> &LadderRecorder {
+        &self.watch.ladder
+    }
+
     /// The ladder of each connection, in order of their numbers.
     pub(super) fn ladders(&self, style: &Style) -> String {
         self.watch.finish_looking();

@@ -42,6 +42,7 @@ fn style_of(color: Color, stream: impl IsTerminal + AsFd) -> Style {
             Color::Never => false,
         },
         width: width(stream).unwrap_or(style.width),
+        ..style
     }
 }
 

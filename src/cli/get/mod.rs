@@ -29,6 +29,7 @@ use self::payload::{Payload, RequestBody};
 use self::target::Target;
 use self::transfer::Transfers;
 use self::verbose::Heads;
+use super::ladder_options::{LadderFiles, LadderOptions};
 use super::options::Output;
 use super::shard::Shard;
 use super::tcp_options::TcpOptions;
@@ -69,21 +70,25 @@ pub(super) struct Get {
     #[arg(long, env = "GLASS_LADDER")]
     ladder: bool,
     #[command(flatten)]
+    show: LadderOptions,
+    #[command(flatten)]
     tcp: TcpOptions,
 }
 
 impl Get {
     pub(super) fn execute(self, output: &Output) -> Result<(), Failure> {
         self.tcp.check()?;
+        self.show.check(self.tcp.engine)?;
         let user = self.request.user.as_deref();
         let targets: Vec<Target> =
             self.urls.iter().map(|url| Target::parse(url, user)).collect::<Result<_, _>>()?;
         let payload = Payload::of(&self.request.data)?;
         let targets = self.named(targets);
         self.check(&payload)?;
+        let files = self.show.open()?;
         let made = Made { resolver: self.resolver(), tls: self.tls(&targets)? };
         let runtime = runtime(exit::FAILURE)?;
-        let result = runtime.block_on(self.fetch(&targets, payload, made, output));
+        let result = runtime.block_on(self.fetch(&targets, payload, made, files, output));
         // A resolver or a reader of a pipe may be on its thread still, and nobody waits for it.
         runtime.shutdown_background();
         result
@@ -128,6 +133,7 @@ impl Get {
         targets: &[Target],
         payload: Payload,
         mut made: Made,
+        files: LadderFiles,
         output: &Output,
     ) -> Result<(), Failure> {
         let mut interrupts = limits::interrupts()?;
@@ -137,11 +143,13 @@ impl Get {
                 return Err(Failure::new(128 + 2, "interrupted"));
             }
         };
-        let ladders = (self.ladder || output.verbose > 0) && !output.quiet;
-        let ladders = ladders && self.tcp.engine.has_ladders();
+        let has_ladders = self.tcp.engine.has_ladders();
+        let prints = (self.ladder || output.verbose > 0) && !output.quiet && has_ladders;
+        let ladders = prints || self.show.wants_files();
         let (tun, ours) = link::make_tun(families, self.tcp.mtu, self.offload(ladders)).await?;
         let config = self.tcp.stack(ours.clone());
         let shard = Shard::start(tun, config, &self.tcp, ladders)?;
+        shard.watch.ladder.lock().show_timers(self.show.timers);
         let reaching = Reaching { net: shard.net.clone(), ours };
         let (session, heads) = self.session(reaching, made, output);
         let transfers = Transfers { options: self, output, session, heads, payload, interrupts };
@@ -150,10 +158,13 @@ impl Get {
         shard.watch.settle(net, &[], self.tcp.patience(PATIENCE)).await;
         shard.watch.report_faults(output);
         let ladder = shard.stop().await;
-        if ladders {
-            let _ = write!(io::stderr(), "{}", ladder.render(&output.style()));
+        if prints {
+            let text = ladder.render(&self.show.style(output.style()));
+            let _ = write!(io::stderr(), "{text}");
         }
-        result
+        // Whatever became of the URLs.
+        let drawn = files.write(&ladder.lock(), "glass get", exit::FAILURE);
+        result.and(drawn)
     }
 
     /// Each URL has its turn, whatever has become of the others, unless a signal ends it all. The first

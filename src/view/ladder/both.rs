@@ -1,25 +1,27 @@
 //! Ladders of two ends that have each kept their own.
 
+use std::borrow::Cow;
+
+use super::exchange::Exchange;
 use super::record::Record;
-use super::render::{self, Drawing, PeerColumn};
+use super::render::PeerColumn;
 use super::weave::weave;
-use super::{Ladder, Style, ends_of};
+use super::{Ladder, ends_of};
 use crate::tcp::State;
 use crate::trace::ConnId;
 
-/// The two, and how to draw them.
+/// The two, and what they are called.
 pub(super) struct BothEnds<'a> {
     pub left: &'a Ladder,
     pub right: &'a Ladder,
     pub names: [&'a str; 2],
-    pub style: &'a Style,
     /// So many rows of a connection, give or take a few; more are folded.
     pub rows: usize,
 }
 
-impl BothEnds<'_> {
+impl<'a> BothEnds<'a> {
     /// Every connection, in the order in which it began.
-    pub fn draw(&self) -> Vec<Drawing> {
+    pub fn exchanges(&self) -> Vec<Exchange<'a>> {
         let mut pairs: Vec<(ConnId, Option<&Record>, Option<&Record>)> = Vec::new();
         for (id, right) in &self.right.records {
             let left = self.left.records.values().find(|left| left.is_other_end_of(right));
@@ -34,10 +36,17 @@ impl BothEnds<'_> {
             left.iter().chain(right).map(|record| record.began).min()
         };
         pairs.sort_by_key(began);
-        pairs.into_iter().filter_map(|(id, left, right)| self.ladder(id, left, right)).collect()
+        let exchanges =
+            pairs.into_iter().filter_map(|(id, left, right)| self.exchange(id, left, right));
+        exchanges.collect()
     }
 
-    fn ladder(&self, id: ConnId, left: Option<&Record>, right: Option<&Record>) -> Option<Drawing> {
+    fn exchange(
+        &self,
+        id: ConnId,
+        left: Option<&Record>,
+        right: Option<&Record>,
+    ) -> Option<Exchange<'a>> {
         let mut record = match (left, right) {
             (_, Some(right)) => right.clone(),
             (Some(left), None) => self.unheard_of(left),
@@ -58,7 +67,8 @@ impl BothEnds<'_> {
             None => (Vec::new(), State::Closed),
         };
         let rows = weave(ours, theirs, self.rows);
-        Some(render::ladder(id, &record, &rows, PeerColumn::Told(self.names), self.style))
+        let peer = PeerColumn::Told(self.names);
+        Some(Exchange { id, record: Cow::Owned(record), rows, peer })
     }
 
     /// What the right would have on record of a connection of which nothing has reached it: what was lost on

@@ -110,6 +110,19 @@ impl Label {
         }
     }
 
+    /// As much of it as `room` letters hold, not in columns: the window goes before what it acknowledges
+    /// selectively.
+    pub fn beside(&self, room: usize, glyphs: &Glyphs) -> String {
+        let flags = self.flags.to_string();
+        let all = [&flags, &self.seq, &self.ack, self.window.as_str()];
+        let some = [&flags, &self.seq, &self.ack, self.zero_window()];
+        let forms = [spaced(&all, &self.extras), spaced(&some, &self.extras), spaced(&all, "")];
+        match forms.into_iter().find(|text| width(text) <= room) {
+            Some(text) => text,
+            None => self.within(room, Columns::default(), glyphs),
+        }
+    }
+
     /// The columns that the shortest form takes.
     pub fn least(&self) -> usize {
         width(&self.shortest())
@@ -147,7 +160,7 @@ fn spaced(parts: &[&str], last: &str) -> String {
 }
 
 /// The options of a SYN: `<mss 1460, sackOK, ts, ws 7>`.
-fn words_of_options(options: &Options) -> String {
+pub(super) fn words_of_options(options: &Options) -> String {
     let words: Vec<_> = [
         options.mss.map(|mss| format!("mss {mss}")),
         options.sack_permitted.then(|| "sackOK".to_owned()),
@@ -160,7 +173,8 @@ fn words_of_options(options: &Options) -> String {
     if words.is_empty() { String::new() } else { format!("<{}>", words.join(", ")) }
 }
 
-fn words_of_sack(blocks: &[(i64, i64)]) -> String {
+/// The blocks of a selective acknowledgment: `<sack 1461:2921>`.
+pub(super) fn words_of_sack(blocks: &[(i64, i64)]) -> String {
     if blocks.is_empty() {
         return String::new();
     }

@@ -12,25 +12,33 @@
 //! `record` makes rows of events, `rows` keeps them few, `numbers` counts from the SYNs, `render` draws.
 
 mod both;
+mod exchange;
+mod fields;
 mod label;
 mod numbers;
+mod page;
 mod peer;
+mod picture;
 mod record;
 mod render;
 mod row;
 mod rows;
 mod sightings;
 mod style;
+mod telling;
 mod weave;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use picture::PictureStyle;
 pub use render::Drawing;
 pub use style::Style;
 
 use self::both::BothEnds;
+use self::exchange::Exchange;
 use self::record::Record;
 use self::render::PeerColumn;
 use crate::time::Instant;
@@ -66,6 +74,8 @@ pub struct Ladder {
     limits: Limits,
     records: BTreeMap<ConnId, Record>,
     beyond: u64,
+    /// Whether timers that are set and cleared get rows, too.
+    timers: bool,
     /// Faults that struck segments of no connection that we knew of: the first SYN of one may be lost.
     strays: VecDeque<Event>,
 }
@@ -81,6 +91,12 @@ impl Ladder {
     #[must_use]
     pub fn with_limits(limits: Limits) -> Self {
         Ladder { limits, ..Self::default() }
+    }
+
+    /// Whether timers that are set and cleared get rows, too: there are many. It counts for connections that
+    /// begin from now on.
+    pub fn show_timers(&mut self, timers: bool) {
+        self.timers = timers;
     }
 
     /// How many connections have a ladder.
@@ -116,14 +132,14 @@ impl Ladder {
     pub fn only(&self, id: ConnId) -> Option<Ladder> {
         let record = self.records.get(&id)?.clone();
         let records = [(id, record)].into();
-        Some(Ladder { limits: self.limits, records, beyond: 0, strays: VecDeque::new() })
+        Some(Ladder { limits: self.limits, timers: self.timers, records, ..Ladder::default() })
     }
 
     /// All ladders in order of the connections' numbers, an empty line between them. Ends with a
     /// newline unless there is nothing to show. No line is wider than [`Style::width`].
     #[must_use]
     pub fn render(&self, style: &Style) -> String {
-        let ladders = self.records.iter().map(|(id, record)| self.drawn(*id, record, style));
+        let ladders = self.exchanges().map(|exchange| render::ladder(&exchange, style).text());
         let beyond = (self.beyond > 0).then(|| render::beyond(self.beyond, style));
         ladders.chain(beyond).collect::<Vec<_>>().join("\n")
     }
@@ -131,12 +147,20 @@ impl Ladder {
     /// The ladder of one connection; `None` when there is none.
     #[must_use]
     pub fn render_one(&self, id: ConnId, style: &Style) -> Option<String> {
-        self.records.get(&id).map(|record| self.drawn(id, record, style))
+        self.exchange(id).map(|exchange| render::ladder(&exchange, style).text())
     }
 
-    fn drawn(&self, id: ConnId, record: &Record, style: &Style) -> String {
+    fn exchanges(&self) -> impl Iterator<Item = Exchange<'_>> {
+        self.records.iter().map(|(id, record)| self.exchange_of(*id, record))
+    }
+
+    fn exchange(&self, id: ConnId) -> Option<Exchange<'_>> {
+        self.records.get(&id).map(|record| self.exchange_of(id, record))
+    }
+
+    fn exchange_of<'a>(&'a self, id: ConnId, record: &'a Record) -> Exchange<'a> {
         let peer = if self.limits.peer { PeerColumn::Reckoned } else { PeerColumn::Absent };
-        render::ladder(id, record, &record.rows(), peer, style).text()
+        Exchange { id, record: Cow::Borrowed(record), rows: record.rows(), peer }
     }
 
     /// The record that `event` of connection `id` belongs to, made if there is room.
@@ -167,15 +191,85 @@ impl Ladder {
     /// them has heard of is drawn, too. `names` are what the left and the right are called.
     #[must_use]
     pub fn render_with(&self, theirs: &Ladder, names: [&str; 2], style: &Style) -> String {
-        let rows = Limits::default().rows;
-        let both = BothEnds { left: theirs, right: self, names, style, rows };
-        both.draw().iter().map(Drawing::text).collect::<Vec<_>>().join("\n")
+        let both = BothEnds { left: theirs, right: self, names, rows: Limits::default().rows };
+        let ladders = both.exchanges();
+        let texts = ladders.iter().map(|exchange| render::ladder(exchange, style).text());
+        texts.collect::<Vec<_>>().join("\n")
     }
 
     /// What [`Ladder::render_with`] draws, connection by connection and step by step, with nothing folded.
     #[must_use]
     pub fn draw_with(&self, theirs: &Ladder, names: [&str; 2], style: &Style) -> Vec<Drawing> {
-        BothEnds { left: theirs, right: self, names, style, rows: rows::ALL }.draw()
+        let both = BothEnds { left: theirs, right: self, names, rows: rows::ALL };
+        both.exchanges().iter().map(|exchange| render::ladder(exchange, style)).collect()
+    }
+}
+
+/// Pictures and pages: the same rows as in the text, to look at in a browser. They load nothing from
+/// elsewhere, and follow what the reader's system prefers, light or dark.
+impl Ladder {
+    /// At most so many connections are in one picture, and on one page.
+    pub const MOST_PICTURES: usize = 100;
+
+    /// The ladder of one connection as an SVG 1.1 document; `None` when there is none.
+    #[must_use]
+    pub fn svg(&self, id: ConnId, style: &PictureStyle) -> Option<String> {
+        Some(picture::document(&[self.exchange(id)?], 0, style))
+    }
+
+    /// All ladders, or the first [`Ladder::MOST_PICTURES`], below one another in one SVG 1.1 document.
+    #[must_use]
+    pub fn svg_all(&self, style: &PictureStyle) -> String {
+        let (exchanges, beyond) = self.first_exchanges();
+        picture::document(&exchanges, beyond, style)
+    }
+
+    /// As [`Ladder::svg_all`], with both ends as in [`Ladder::render_with`].
+    #[must_use]
+    pub fn svg_with(&self, theirs: &Ladder, names: [&str; 2], style: &PictureStyle) -> String {
+        let (exchanges, beyond) = self.first_exchanges_with(theirs, names, style);
+        picture::document(&exchanges, beyond, style)
+    }
+
+    /// An HTML document of its own: the picture of each connection, what each header says, a legend, and
+    /// the names of the states. `title` is what it is about.
+    #[must_use]
+    pub fn page(&self, title: &str, style: &PictureStyle) -> String {
+        let (exchanges, beyond) = self.first_exchanges();
+        page::document(title, &exchanges, beyond, style)
+    }
+
+    /// As [`Ladder::page`], with both ends as in [`Ladder::render_with`].
+    #[must_use]
+    pub fn page_with(
+        &self,
+        theirs: &Ladder,
+        names: [&str; 2],
+        title: &str,
+        style: &PictureStyle,
+    ) -> String {
+        let (exchanges, beyond) = self.first_exchanges_with(theirs, names, style);
+        page::document(title, &exchanges, beyond, style)
+    }
+
+    /// What there is room for, and how many more connections there were.
+    fn first_exchanges(&self) -> (Vec<Exchange<'_>>, u64) {
+        let exchanges = self.exchanges().take(Self::MOST_PICTURES).collect();
+        let more = self.records.len().saturating_sub(Self::MOST_PICTURES);
+        (exchanges, self.beyond + more as u64)
+    }
+
+    fn first_exchanges_with<'a>(
+        &'a self,
+        theirs: &'a Ladder,
+        names: [&'a str; 2],
+        style: &PictureStyle,
+    ) -> (Vec<Exchange<'a>>, u64) {
+        let rows = if style.every_row { rows::ALL } else { Limits::default().rows };
+        let mut exchanges = BothEnds { left: theirs, right: self, names, rows }.exchanges();
+        let more = exchanges.len().saturating_sub(Self::MOST_PICTURES);
+        exchanges.truncate(Self::MOST_PICTURES);
+        (exchanges, self.beyond + more as u64)
     }
 }
 
@@ -192,6 +286,7 @@ impl Ladder {
     /// A record that begins with what was lost of the connection before `event` made it known.
     fn begin(&mut self, event: &Event) -> Record {
         let mut record = Record::new(event, self.limits.rows);
+        record.timers = self.timers;
         if let What::Opened { local, remote, .. } = &event.what {
             let ends = (Some(*local), Some(*remote));
             let (lost, others) = std::mem::take(&mut self.strays)

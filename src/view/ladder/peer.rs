@@ -17,6 +17,8 @@ pub(super) struct PeerCell {
     pub state: Option<State>,
     /// The states it entered on this row, in order.
     pub entered: Vec<State>,
+    /// The section of RFC 9293 that asks for each of these, where it has told.
+    pub sections: Vec<&'static str>,
     /// Whether the last of these was seen, and not only reckoned.
     pub seen: bool,
 }
@@ -91,7 +93,7 @@ impl Peer {
             Direction::Out if row.is_lost() => {}
             Direction::Out => self.on_arriving(row, &mut entered),
         }
-        PeerCell { state, entered, seen: false }
+        PeerCell { state, entered, ..PeerCell::default() }
     }
 
     /// Many plain segments have passed.
@@ -100,7 +102,7 @@ impl Peer {
         let mut entered = Vec::new();
         self.on_reached(fold.reached);
         self.on_our_fin(&mut entered);
-        PeerCell { state, entered, seen: false }
+        PeerCell { state, entered, ..PeerCell::default() }
     }
 
     /// The peer has sent this.

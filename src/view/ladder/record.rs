@@ -52,8 +52,12 @@ pub(super) struct Record {
     pub dropped: u64,
     /// How many a fault struck, either way.
     pub faults: u64,
+    /// Whether timers that are set or cleared get rows.
+    pub timers: bool,
     rows: Rows,
     pending: Option<Pending>,
+    /// What timers did meanwhile: it follows what is pending.
+    asides: Vec<MomentRow>,
     sightings: Sightings,
 }
 
@@ -75,6 +79,7 @@ struct PendingSegment {
     because: Option<&'static str>,
     state: State,
     entered: Vec<State>,
+    sections: Vec<&'static str>,
 }
 
 impl Record {
@@ -122,8 +127,10 @@ impl Record {
             again: 0,
             dropped: 0,
             faults: 0,
+            timers: false,
             rows: Rows::new(most),
             pending: None,
+            asides: Vec::new(),
             sightings: Sightings::default(),
         }
     }
@@ -148,8 +155,10 @@ impl Record {
             again: 0,
             dropped: 0,
             faults: 0,
+            timers: self.timers,
             rows: Rows::new(rows::ALL),
             pending: None,
+            asides: Vec::new(),
             sightings: Sightings::default(),
         }
     }
@@ -164,20 +173,19 @@ impl Record {
     pub fn on_event(&mut self, event: &Event) {
         let at = event.at;
         match &event.what {
-            What::State { to, cause, .. } => self.on_state(at, *to, *cause),
+            What::State { to, cause, section, .. } => self.on_state(at, *to, *cause, section),
             What::Received { seg, state } => self.on_received(at, *seg, *state),
             What::Sent { seg, state, retransmission } => {
                 self.on_sent(at, *seg, *state, *retransmission);
             }
             What::Dropped { why, .. } => self.on_dropped(at, *why),
-            What::Timer { timer, change: TimerChange::Fired } => self.on_fired(at, *timer),
+            What::Timer { timer, change } => self.on_timer(at, *timer, *change),
             What::NetworkError { problem, .. } => self.on_told(at, Happening::Told(*problem)),
             What::PathMtu { mtu, change } => self.on_told(at, Happening::PathMtu(*mtu, *change)),
             What::Fault(strike) => self.on_fault(at, strike),
             What::PeerObserved { state } => self.sightings.push(at, *state),
             What::Removed => self.settle(),
             What::Opened { .. }
-            | What::Timer { change: TimerChange::Armed { .. } | TimerChange::Cleared, .. }
             | What::Acknowledged { .. }
             | What::Delivered { .. }
             | What::SendWindow { .. }
@@ -221,15 +229,19 @@ impl Record {
         self.rows.held()
     }
 
-    fn on_state(&mut self, at: Instant, to: State, cause: Cause) {
+    fn on_state(&mut self, at: Instant, to: State, cause: Cause, section: &'static str) {
         self.last = at;
         self.state = to;
         self.cause = Some(cause);
         match &mut self.pending {
-            Some(Pending::Segment(row)) if row.explains(cause, at) => row.entered.push(to),
-            Some(Pending::Moment(MomentRow { what, state, .. })) if what.is_fired() => {
-                *what = Happening::Change(cause);
-                *state = to;
+            Some(Pending::Segment(row)) if row.explains(cause, at) => {
+                row.entered.push(to);
+                row.sections.push(section);
+            }
+            Some(Pending::Moment(row)) if row.what.is_fired() => {
+                row.what = Happening::Change(cause);
+                row.state = to;
+                row.section = Some(section);
             }
             Some(_) | None => {
                 self.settle();
@@ -239,7 +251,8 @@ impl Record {
                     return;
                 }
                 let what = Happening::Change(cause);
-                self.pending = Some(Pending::Moment(MomentRow::ours(at, what, to)));
+                let row = MomentRow { section: Some(section), ..MomentRow::ours(at, what, to) };
+                self.pending = Some(Pending::Moment(row));
             }
         }
     }
@@ -259,6 +272,7 @@ impl Record {
             because: None,
             state,
             entered: Vec::new(),
+            sections: Vec::new(),
         }));
     }
 
@@ -269,22 +283,25 @@ impl Record {
         state: State,
         again: Option<Retransmission>,
     ) {
-        let (because, entered) = match &self.pending {
+        let (because, entered, sections) = match &self.pending {
             Some(Pending::Moment(moment)) if moment.leads_to(&seg, at) => match moment.what {
-                Happening::Change(cause) => (Some(cause.words()), vec![moment.state]),
-                Happening::Fired(timer) => (Some(timer.words()), Vec::new()),
-                Happening::Dropped(_)
+                Happening::Change(cause) => {
+                    (Some(cause.words()), vec![moment.state], Vec::from_iter(moment.section))
+                }
+                Happening::Fired(timer) => (Some(timer.words()), Vec::new(), Vec::new()),
+                Happening::Armed(..)
+                | Happening::Cleared(_)
+                | Happening::Dropped(_)
                 | Happening::Told(_)
                 | Happening::PathMtu(..)
                 | Happening::Crashed
-                | Happening::Seen => (None, Vec::new()),
+                | Happening::Seen => (None, Vec::new(), Vec::new()),
             },
-            Some(_) | None => (None, Vec::new()),
+            Some(_) | None => (None, Vec::new(), Vec::new()),
         };
-        if because.is_some() {
-            self.pending = None;
+        if because.is_none() {
+            self.settle();
         }
-        self.settle();
         self.last = at;
         self.state = state;
         self.segments_out += 1;
@@ -299,6 +316,7 @@ impl Record {
             because,
             state,
             entered,
+            sections,
         }));
     }
 
@@ -364,14 +382,30 @@ impl Record {
             because: None,
             state: self.state,
             entered: Vec::new(),
+            sections: Vec::new(),
         }));
         self.settle();
     }
 
-    fn on_fired(&mut self, at: Instant, timer: Timer) {
-        self.settle();
-        let what = Happening::Fired(timer);
-        self.pending = Some(Pending::Moment(MomentRow::ours(at, what, self.state)));
+    fn on_timer(&mut self, at: Instant, timer: Timer, change: TimerChange) {
+        let what = match change {
+            TimerChange::Fired => {
+                self.settle();
+                let row = MomentRow::ours(at, Happening::Fired(timer), self.state);
+                self.pending = Some(Pending::Moment(row));
+                return;
+            }
+            TimerChange::Armed { until } => Happening::Armed(timer, until),
+            TimerChange::Cleared => Happening::Cleared(timer),
+        };
+        if !self.timers {
+            return;
+        }
+        self.asides.retain(|aside| !aside.what.is_of(timer));
+        self.asides.push(MomentRow::ours(at, what, self.state));
+        if self.pending.is_none() {
+            self.settle();
+        }
     }
 
     /// Turns what is pending into a row.
@@ -387,12 +421,17 @@ impl Record {
             }
             Some(Pending::Moment(_)) | None => {}
         }
+        for row in std::mem::take(&mut self.asides) {
+            self.last = row.at;
+            self.rows.push(Row::Moment(row));
+        }
     }
 
     /// Gives a segment the numbers that it is shown with, and counts what it carries.
     fn number(&mut self, pending: PendingSegment) -> SegmentRow {
-        let PendingSegment { at, direction, seg, again, dropped, fault, because, state, entered } =
+        let PendingSegment { at, direction, seg, again, dropped, fault, because, state, .. } =
             pending;
+        let PendingSegment { entered, sections, .. } = pending;
         let (sender, receiver) = match direction {
             Direction::In => (&mut self.theirs, &self.ours),
             Direction::Out => (&mut self.ours, &self.theirs),
@@ -418,6 +457,9 @@ impl Record {
             len: seg.len,
             segments: seg.segments(),
             window: sender.window(&seg, receiver),
+            window_field: seg.wnd,
+            timestamps: seg.options.timestamps,
+            arrived: None,
             options: is_syn.then(|| Box::new(seg.options)),
             sack: sack
                 .map(|(left, right)| (receiver.shown(*left), receiver.shown(*right)))
@@ -429,6 +471,7 @@ impl Record {
             because,
             state,
             entered,
+            sections,
             peer: PeerCell::default(),
         }
     }
@@ -461,7 +504,9 @@ impl MomentRow {
             && match self.what {
                 Happening::Change(cause) => is_told_by(cause, seg.flags),
                 Happening::Fired(timer) => makes_a_segment(timer),
-                Happening::Dropped(_)
+                Happening::Armed(..)
+                | Happening::Cleared(_)
+                | Happening::Dropped(_)
                 | Happening::Told(_)
                 | Happening::PathMtu(..)
                 | Happening::Crashed
@@ -475,12 +520,19 @@ impl Happening {
         match self {
             Happening::Fired(_) => true,
             Happening::Change(_)
+            | Happening::Armed(..)
+            | Happening::Cleared(_)
             | Happening::Dropped(_)
             | Happening::Told(_)
             | Happening::PathMtu(..)
             | Happening::Crashed
             | Happening::Seen => false,
         }
+    }
+
+    /// Whether it tells how this timer is getting on.
+    fn is_of(self, timer: Timer) -> bool {
+        matches!(self, Happening::Armed(of, _) | Happening::Cleared(of) if of == timer)
     }
 }
 

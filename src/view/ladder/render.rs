@@ -2,14 +2,16 @@
 
 use std::borrow::Cow;
 
+use super::exchange::Exchange;
 use super::label::{Columns, Label};
 use super::peer::PeerCell;
 use super::record::Record;
-use super::row::{Direction, End, Flow, Fold, Happening, Leg, MomentRow, Row, SegmentRow};
+use super::row::{Direction, End, Fold, Happening, Leg, MomentRow, Row, SegmentRow};
 use super::style::{Glyphs, Line, Paint, Style, fit, flow, width};
-use crate::tcp::{Cause, State};
+use super::telling;
+use crate::tcp::State;
 use crate::time::Instant;
-use crate::trace::{ConnId, Role};
+use crate::trace::ConnId;
 use crate::view::words;
 use crate::wire::Flags;
 
@@ -57,13 +59,9 @@ impl Drawing {
 }
 
 /// The title, the rows and the summary of one connection.
-pub(super) fn ladder(
-    id: ConnId,
-    record: &Record,
-    rows: &[Row],
-    peer: PeerColumn<'_>,
-    style: &Style,
-) -> Drawing {
+pub(super) fn ladder(exchange: &Exchange<'_>, style: &Style) -> Drawing {
+    let Exchange { id, record, rows, peer } = exchange;
+    let (id, peer) = (*id, *peer);
     let canvas = Canvas::new(record, rows, peer, *style);
     let title = title(id, record, peer, *style);
     let head = title + &canvas.heading(record) + &canvas.first(record, rows);
@@ -84,21 +82,7 @@ pub(super) fn beyond(connections: u64, style: &Style) -> String {
 
 fn title(id: ConnId, record: &Record, peer: PeerColumn<'_>, style: Style) -> String {
     let glyphs = style.glyphs();
-    let mut parts = match record.ends {
-        Some((local, remote, role)) => {
-            let (from, to, who) = match (role, peer) {
-                (Role::Active, PeerColumn::Told(_)) => (local, remote, ""),
-                (Role::Passive, PeerColumn::Told(_)) => (remote, local, ""),
-                (Role::Active, _) => (local, remote, "(we opened)"),
-                (Role::Passive, _) => (remote, local, "(they opened)"),
-            };
-            vec![format!("{id}  {from}"), format!("{}  {to}", glyphs.to), who.to_owned()]
-        }
-        None => vec![id.to_string(), "(its beginning was not seen)".to_owned()],
-    };
-    if !(record.ours.is_relative() || record.theirs.is_relative()) {
-        parts.push("(absolute numbers)".to_owned());
-    }
+    let parts = telling::title(id, record, peer, glyphs);
     let mut text = String::new();
     for line in flow(&parts, "  ", 4, style.columns(), glyphs) {
         let mut bold = Line::default();
@@ -121,6 +105,8 @@ struct Canvas<'a> {
     /// Columns between the lifelines.
     middle: usize,
     columns: Columns,
+    /// Columns of the sections behind our state; 0 without them.
+    sections: usize,
 }
 
 /// One end on one line: what stands on its lifeline, and its state.
@@ -128,6 +114,14 @@ struct Canvas<'a> {
 struct Mark<'a> {
     line: &'a str,
     state: Option<State>,
+    /// The section that asks for it.
+    section: Option<&'static str>,
+}
+
+impl<'a> Mark<'a> {
+    fn new(line: &'a str, state: Option<State>) -> Self {
+        Mark { line, state, section: None }
+    }
 }
 
 impl<'a> Canvas<'a> {
@@ -141,11 +135,21 @@ impl<'a> Canvas<'a> {
             decimals: if style.columns() < 80 { 1 } else { 3 },
             middle: 0,
             columns: Columns::default(),
+            sections: 0,
         };
         let last = rows.iter().rev().find_map(Row::at).unwrap_or(record.last).max(record.last);
         canvas.time = width(&canvas.clock(last)).max("ms".len());
         // Two blanks after the time and beside each state, and the two lifelines.
         canvas.middle = style.columns() - canvas.before_peer() - 1 - 1 - 2 - STATE;
+        if style.sections
+            && let Some(widest) = rows.iter().flat_map(sections).map(|section| width(section)).max()
+        {
+            let columns = 2 + width(canvas.glyphs.section) + widest;
+            if canvas.middle >= SHORTEST + columns {
+                canvas.sections = columns;
+                canvas.middle -= columns;
+            }
+        }
         let segments = rows.iter().filter_map(|row| match row {
             Row::Segment(row) => Some(Label::new(row)),
             Row::Moment(_) | Row::Folded(_) => None,
@@ -171,7 +175,7 @@ impl<'a> Canvas<'a> {
                 let notes = Notes::of(row).width();
                 width(&Label::new(row).full(self.columns)) + notes + AROUND_LABEL
             }
-            Row::Moment(row) => width(&words_of(row.what)) + 2,
+            Row::Moment(row) => width(&telling::moment(row)) + 2,
             Row::Folded(_) => 0,
         }
     }
@@ -186,11 +190,7 @@ impl<'a> Canvas<'a> {
     }
 
     fn heading(&self, record: &Record) -> String {
-        let (peer, us) = match record.ends {
-            Some((_, _, Role::Active)) => ("peer (server)", "us (client)"),
-            Some((_, _, Role::Passive)) => ("peer (client)", "us (server)"),
-            None => ("peer", "us"),
-        };
+        let [peer, us] = telling::ends(record);
         let (time, middle) = (self.time, self.middle);
         let heading = match self.peer {
             PeerColumn::Absent => {
@@ -219,7 +219,7 @@ impl<'a> Canvas<'a> {
             Row::Folded(fold) => fold.peer,
         });
         let line = self.glyphs.line;
-        self.bare(Mark { line, state: before }, Mark { line, state: Some(record.initial) })
+        self.bare(Mark::new(line, before), Mark::new(line, Some(record.initial)))
     }
 
     /// A row without anything between the lifelines.
@@ -249,31 +249,44 @@ impl<'a> Canvas<'a> {
             line.push(paint, text);
         }
         line.push(paint(ours), ours.line).push(Paint::Plain, "  ").push(paint(ours), name(ours));
+        if let Some(section) = ours.section.filter(|_| self.sections > 0) {
+            let gap = STATE + 2 - width(&name(ours));
+            let section = format!("{}{section}", self.glyphs.section);
+            line.push(Paint::Plain, " ".repeat(gap)).push(Paint::Dim, section);
+        }
         line.finish(self.style.color)
     }
 
     /// Both ends of a row, line by line: each change has a line of its own.
-    fn marks(&self, peer: &PeerCell, entered: &[State], state: State) -> Vec<[Mark<'_>; 2]> {
+    fn marks(
+        &self,
+        peer: &PeerCell,
+        (entered, sections): (&[State], &[&'static str]),
+        state: State,
+    ) -> Vec<[Mark<'_>; 2]> {
         let line = self.glyphs.line;
         let theirs: &[State] = if self.peer == PeerColumn::Absent { &[] } else { &peer.entered };
         let is_told = matches!(self.peer, PeerColumn::Told(_));
         let lines = theirs.len().max(entered.len()).max(1);
         let theirs = |index: usize| match theirs.get(index) {
             Some(state) if is_told || (peer.seen && index + 1 == theirs.len()) => {
-                Mark { line: self.glyphs.change, state: Some(*state) }
+                Mark::new(self.glyphs.change, Some(*state))
             }
-            Some(state) => Mark { line: self.glyphs.reckoned, state: Some(*state) },
-            None => Mark { line, state: theirs.last().copied().or(peer.state) },
+            Some(state) => Mark::new(self.glyphs.reckoned, Some(*state)),
+            None => Mark::new(line, theirs.last().copied().or(peer.state)),
         };
         let ours = |index: usize| match entered.get(index) {
-            Some(state) => Mark { line: self.glyphs.change, state: Some(*state) },
-            None => Mark { line, state: Some(entered.last().copied().unwrap_or(state)) },
+            Some(state) => Mark {
+                section: sections.get(index).copied(),
+                ..Mark::new(self.glyphs.change, Some(*state))
+            },
+            None => Mark::new(line, Some(entered.last().copied().unwrap_or(state))),
         };
         (0..lines).map(|index| [theirs(index), ours(index)]).collect()
     }
 
     fn segment(&self, row: &SegmentRow) -> String {
-        let marks = self.marks(&row.peer, &row.entered, row.state);
+        let marks = self.marks(&row.peer, (&row.entered, &row.sections), row.state);
         let notes = Notes::of(row);
         let beside = self.has_room_for(row, &notes);
         let nothing = Notes::default();
@@ -283,7 +296,7 @@ impl<'a> Canvas<'a> {
         let mut text = self.row(&self.clock(row.at), peer, arrow, ours);
         if !beside {
             let mut below = |words: String| {
-                let bare = Mark { line: self.glyphs.line, state: None };
+                let bare = Mark::new(self.glyphs.line, None);
                 text.push_str(&self.row("", bare, vec![(paint(row), words)], bare));
             };
             notes.peers.iter().for_each(|note| below(self.at_the_peers_side(note)));
@@ -357,21 +370,25 @@ impl<'a> Canvas<'a> {
 
     fn moment(&self, row: &MomentRow) -> String {
         let is_change = row.what.is_change();
-        let words = words_of(row.what);
+        let words = telling::moment(row);
         let (text, entered) = match row.end {
             End::Ours if is_change => (self.at_our_side(&words), &[row.state][..]),
             End::Ours => (self.at_our_side(&words), &[][..]),
             End::Peers => (self.at_the_peers_side(&words), &[][..]),
         };
-        let paint = if is_change { Paint::Bold } else { Paint::Warn };
-        let [peer, ours] = self.marks(&row.peer, entered, row.state)[0];
+        let paint = match row.what {
+            _ if is_change => Paint::Bold,
+            what if what.is_of_a_timer_that_runs() => Paint::Dim,
+            _ => Paint::Warn,
+        };
+        let [peer, ours] = self.marks(&row.peer, (entered, row.section.as_slice()), row.state)[0];
         self.row(&self.clock(row.at), peer, vec![(paint, text)], ours)
     }
 
     fn fold(&self, fold: &Fold) -> String {
         let Glyphs { left, right, shaft, broken, skip, .. } = self.glyphs;
-        let out = words_of_flow(fold.outgoing).map(|words| format!("{left}{shaft} {words}"));
-        let back = words_of_flow(fold.incoming).map(|words| format!("{words} {shaft}{right}"));
+        let out = telling::flow(fold.outgoing).map(|words| format!("{left}{shaft} {words}"));
+        let back = telling::flow(fold.incoming).map(|words| format!("{words} {shaft}{right}"));
         let mut lines: Vec<(String, String)> = vec![];
         match (out, back) {
             (Some(out), Some(back)) if width(&out) + width(&back) + 4 > self.middle => {
@@ -380,7 +397,7 @@ impl<'a> Canvas<'a> {
             (None, None) => {}
             (out, back) => lines.push((out.unwrap_or_default(), back.unwrap_or_default())),
         }
-        if let Some(troubles) = words_of_troubles(fold) {
+        if let Some(troubles) = telling::troubles(fold) {
             lines.push((format!("   {troubles}"), String::new()));
         }
         let mut text = String::new();
@@ -389,30 +406,14 @@ impl<'a> Canvas<'a> {
             let from = fit(&from, self.middle - width(&to), self.glyphs);
             let gap = self.middle - width(&from);
             let middle = vec![(Paint::Dim, format!("{from}{to:>gap$}"))];
-            let [peer, ours] =
-                [fold.peer, Some(fold.state)].map(|state| Mark { line: broken, state });
+            let [peer, ours] = [fold.peer, Some(fold.state)].map(|state| Mark::new(broken, state));
             text.push_str(&self.row(skip, peer, middle, ours));
         }
         text
     }
 
     fn summary(&self, record: &Record, rows: &[Row]) -> String {
-        let mut counts = vec![
-            format!("{} in", words::count(record.segments_in, "segment")),
-            format!("{} out", record.segments_out),
-        ];
-        if record.again > 0 {
-            counts.push(format!("{} retransmitted", record.again));
-        }
-        if record.dropped > 0 {
-            counts.push(format!("{} dropped", record.dropped));
-        }
-        if record.faults > 0 {
-            counts.push(words::count(record.faults, "fault"));
-        }
-        let (sent, received) = (record.ours.octets, record.theirs.octets);
-        let data = format!("{} sent, {} received", words::octets(sent), words::octets(received));
-        let mut parts = vec![counts.join(", "), data, ending(record)];
+        let mut parts = telling::summary(record);
         if self.peer == PeerColumn::Reckoned && rows.iter().any(is_reckoned) {
             let Glyphs { reckoned, change, .. } = self.glyphs;
             parts.push(format!("{reckoned} reckoned from the packets, {change} seen"));
@@ -429,8 +430,17 @@ impl<'a> Canvas<'a> {
     }
 }
 
+/// The sections that ask for our changes of state on this row.
+fn sections(row: &Row) -> &[&'static str] {
+    match row {
+        Row::Segment(row) => &row.sections,
+        Row::Moment(row) => row.section.as_slice(),
+        Row::Folded(_) => &[],
+    }
+}
+
 /// Whether it has a state of the peer that nobody has seen.
-fn is_reckoned(row: &Row) -> bool {
+pub(super) fn is_reckoned(row: &Row) -> bool {
     match row {
         Row::Segment(row) => !(row.peer.entered.is_empty() || row.peer.seen),
         Row::Moment(_) | Row::Folded(_) => false,
@@ -446,10 +456,8 @@ struct Notes {
 
 impl Notes {
     fn of(row: &SegmentRow) -> Self {
+        let (why, fault) = (telling::why(row), telling::fault(row));
         let dropped = row.dropped.map(words::dropped);
-        let why = row.again.map(words::again).or(row.because);
-        let fault =
-            row.fault.as_ref().map(|fault| format!("{} by '{}'", fault.harm.word(), fault.rule));
         let joined = |note: Option<&'static str>| match (note, fault.clone()) {
             (Some(note), Some(fault)) => Some(format!("{note}, {fault}").into()),
             (None, Some(fault)) => Some(fault.into()),
@@ -493,56 +501,4 @@ fn paint(row: &SegmentRow) -> Paint {
             Direction::Out => Paint::Out,
         }
     }
-}
-
-fn words_of(what: Happening) -> String {
-    match what {
-        Happening::Change(cause) => cause.words().to_owned(),
-        Happening::Fired(timer) => format!("{timer} timer ran out"),
-        Happening::Dropped(why) => format!("dropped: {}", words::dropped(why)),
-        Happening::Told(problem) => format!("ICMP error: {}", words::problem(problem)),
-        Happening::PathMtu(mtu, change) => {
-            format!("path MTU {mtu}: {}", words::path_mtu(change))
-        }
-        Happening::Crashed => "starts anew, all is forgotten".to_owned(),
-        Happening::Seen => "seen in this state".to_owned(),
-    }
-}
-
-fn words_of_flow(flow: Flow) -> Option<String> {
-    let segments = words::count(flow.segments, "segment");
-    match (flow.segments, flow.octets) {
-        (0, _) => None,
-        (_, 0) => Some(segments),
-        (_, octets) => Some(format!("{segments}, {}", words::octets(octets))),
-    }
-}
-
-fn words_of_troubles(fold: &Fold) -> Option<String> {
-    let words: Vec<_> = [
-        (fold.again, "retransmission"),
-        (fold.dropped, "drop"),
-        (fold.faults, "fault"),
-        (fold.fired, "timeout"),
-        (fold.told, "word of the network"),
-        (fold.changes, "state change"),
-    ]
-    .into_iter()
-    .filter(|(number, _)| *number > 0)
-    .map(|(number, thing)| words::count(number, thing))
-    .collect();
-    (!words.is_empty()).then(|| words.join(", "))
-}
-
-/// How it ended, and when.
-fn ending(record: &Record) -> String {
-    let after = words::span(record.last.since(record.began));
-    let how = match (record.state, record.cause) {
-        (State::Closed, Some(Cause::RstArrived)) => "reset by the peer".to_owned(),
-        (State::Closed, Some(Cause::Abort | Cause::DataAfterClose)) => "aborted by us".to_owned(),
-        (State::Closed, Some(Cause::UserTimeout)) => "given up".to_owned(),
-        (State::Closed, _) => "closed".to_owned(),
-        (state, _) => format!("in {state}"),
-    };
-    format!("{how} after {after}")
 }

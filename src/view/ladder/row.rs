@@ -7,7 +7,7 @@ use crate::seq::Seq;
 use crate::tcp::{Cause, State, Timer};
 use crate::time::Instant;
 use crate::trace::{DropReason, Harm, PathMtuChange, Retransmission};
-use crate::wire::{Flags, Options, Problem};
+use crate::wire::{Flags, Options, Problem, Timestamps};
 
 /// One line, more or less.
 #[derive(Clone, Debug)]
@@ -51,7 +51,9 @@ impl Row {
                     && row.fault.is_none()
                     && row.peer.entered.is_empty()
             }
-            Row::Moment(_) | Row::Folded(_) => false,
+            // Timers are set and cleared all the time.
+            Row::Moment(row) => row.what.is_of_a_timer_that_runs(),
+            Row::Folded(_) => false,
         }
     }
 }
@@ -97,6 +99,11 @@ pub(super) struct SegmentRow {
     pub segments: u32,
     /// In octets, scaled.
     pub window: u32,
+    /// As it stood in the header.
+    pub window_field: u16,
+    pub timestamps: Option<Timestamps>,
+    /// When it came to the other end, where that has told.
+    pub arrived: Option<Instant>,
     /// The options of a SYN; nothing on any other segment.
     pub options: Option<Box<Options>>,
     /// What it acknowledges selectively.
@@ -115,6 +122,8 @@ pub(super) struct SegmentRow {
     pub state: State,
     /// The states we entered because of it, or in order to send it.
     pub entered: Vec<State>,
+    /// The section of RFC 9293 that asks for each of these.
+    pub sections: Vec<&'static str>,
     /// The other end.
     pub peer: PeerCell,
 }
@@ -154,6 +163,8 @@ pub(super) struct MomentRow {
     pub what: Happening,
     /// Our state after it.
     pub state: State,
+    /// The section of RFC 9293 that asks for a change of state.
+    pub section: Option<&'static str>,
     /// The other end.
     pub peer: PeerCell,
 }
@@ -170,7 +181,7 @@ pub(super) enum End {
 impl MomentRow {
     /// Something at our end.
     pub fn ours(at: Instant, what: Happening, state: State) -> Self {
-        MomentRow { at, end: End::Ours, what, state, peer: PeerCell::default() }
+        MomentRow { at, end: End::Ours, what, state, section: None, peer: PeerCell::default() }
     }
 }
 
@@ -181,6 +192,10 @@ pub(super) enum Happening {
     Change(Cause),
     /// A timer ran out.
     Fired(Timer),
+    /// A timer was set, to run out at this moment.
+    Armed(Timer, Instant),
+    /// A timer is not needed any more.
+    Cleared(Timer),
     /// Something arrived, and was not acted on.
     Dropped(DropReason),
     /// An ICMP error came about a segment of ours.
@@ -199,9 +214,25 @@ impl Happening {
         match self {
             Happening::Change(_) | Happening::Crashed | Happening::Seen => true,
             Happening::Fired(_)
+            | Happening::Armed(..)
+            | Happening::Cleared(_)
             | Happening::Dropped(_)
             | Happening::Told(_)
             | Happening::PathMtu(..) => false,
+        }
+    }
+
+    /// Whether it only tells how a timer is getting on.
+    pub const fn is_of_a_timer_that_runs(self) -> bool {
+        match self {
+            Happening::Armed(..) | Happening::Cleared(_) => true,
+            Happening::Change(_)
+            | Happening::Fired(_)
+            | Happening::Dropped(_)
+            | Happening::Told(_)
+            | Happening::PathMtu(..)
+            | Happening::Crashed
+            | Happening::Seen => false,
         }
     }
 }
@@ -281,7 +312,7 @@ impl Fold {
                     Happening::Fired(_) => self.fired += 1,
                     Happening::Dropped(_) => self.dropped += 1,
                     Happening::Told(_) | Happening::PathMtu(..) => self.told += 1,
-                    Happening::Seen => {}
+                    Happening::Armed(..) | Happening::Cleared(_) | Happening::Seen => {}
                 }
                 self.state = row.state;
                 self.peer = row.peer.after();

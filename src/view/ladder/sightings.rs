@@ -119,7 +119,13 @@ impl Laid {
             end: End::Peers,
             what: Happening::Seen,
             state: self.ours,
-            peer: PeerCell { state: before, entered: vec![state], seen: true },
+            section: None,
+            peer: PeerCell {
+                state: before,
+                entered: vec![state],
+                seen: true,
+                ..PeerCell::default()
+            },
         }));
     }
 }

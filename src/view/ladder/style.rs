@@ -9,6 +9,8 @@ pub struct Style {
     pub color: bool,
     /// Columns that may be used. Less than [`Style::NARROWEST`] is taken for that.
     pub width: usize,
+    /// The section of RFC 9293 beside each change of our state, where there is room.
+    pub sections: bool,
 }
 
 impl Style {
@@ -25,9 +27,9 @@ impl Style {
 }
 
 impl Default for Style {
-    /// Unicode, no colour, 100 columns.
+    /// Unicode, no colour, 100 columns, no sections.
     fn default() -> Self {
-        Style { utf8: true, color: false, width: 100 }
+        Style { utf8: true, color: false, width: 100, sections: false }
     }
 }
 
@@ -58,6 +60,8 @@ pub(super) struct Glyphs {
     pub to: &'static str,
     /// Where text is cut off.
     pub dots: &'static str,
+    /// Before the number of a section.
+    pub section: &'static str,
 }
 
 const UNICODE: Glyphs = Glyphs {
@@ -75,6 +79,7 @@ const UNICODE: Glyphs = Glyphs {
     skip: "⋮",
     to: "→",
     dots: "…",
+    section: "§",
 };
 
 const ASCII: Glyphs = Glyphs {
@@ -92,6 +97,7 @@ const ASCII: Glyphs = Glyphs {
     skip: ":",
     to: "->",
     dots: "..",
+    section: "s.",
 };
 
 /// What a piece of a line is, for its colour.

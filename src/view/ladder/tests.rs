@@ -1,5 +1,6 @@
 //! Ladders of hand-made exchanges: what is drawn, that it fits, and that it does not grow.
 
+mod asked_for;
 mod peer;
 
 use unicode_width::UnicodeWidthStr;
@@ -142,12 +143,12 @@ fn segment(flags: Flags, seq: (u32, u32), ack: (u32, u32), len: u32) -> SegmentS
 fn assert_fits(ladder: &Ladder) {
     for width in [0, 60, 61, 70, 79, 80, 81, 90, 100, 132, 200] {
         for utf8 in [true, false] {
-            let plain = ladder.render(&Style { utf8, color: false, width });
+            let plain = ladder.render(&Style { utf8, width, ..Style::default() });
             for line in plain.lines() {
                 assert!(line.width() <= width.max(Style::NARROWEST), "{width}: {line:?}");
                 assert!(utf8 || line.is_ascii(), "{line:?}");
             }
-            let color = ladder.render(&Style { utf8, color: true, width });
+            let color = ladder.render(&Style { utf8, color: true, width, ..Style::default() });
             assert_eq!(without_colour(&color), plain);
         }
     }
@@ -233,7 +234,7 @@ fn our_side_opens_loses_segments_closes_first_and_waits() {
            closed after 60.21 s
 "
     );
-    let narrow = Style { utf8: false, color: false, width: 60 };
+    let narrow = Style { utf8: false, width: 60, ..Style::default() };
     assert_eq!(
         format!("\n{}", story.ladder.render(&narrow)),
         r"

@@ -237,6 +237,7 @@ impl Weaver {
         let (Some(left), Some(arrived)) = (leaving.segment(), arriving.segment()) else { return };
         let mut row = self.segment(leaving.end, left, Leg::Whole);
         row.dropped = arrived.dropped;
+        row.arrived = Some(arriving.at);
         row.fault = left.fault.clone().or(arrived.fault.clone());
         self.enter(arriving.end, arrived, &mut row);
         self.rows.push(Row::Segment(row));
@@ -255,7 +256,8 @@ impl Weaver {
                     (false, Some(left)) => Leg::Arrives(left),
                     (false, None) => Leg::Whole,
                 };
-                let row = self.segment(knot.end, row, leg);
+                let mut row = self.segment(knot.end, row, leg);
+                row.arrived = knot.met_at.filter(|_| leg == Leg::Leaves);
                 self.rows.push(Row::Segment(row));
             }
             Row::Moment(row) => self.moment(knot.end, row),
@@ -273,12 +275,13 @@ impl Weaver {
 
     fn moment(&mut self, end: End, row: &MomentRow) {
         let [state, ours] = self.now;
-        let mut peer = PeerCell { state: Some(state), entered: Vec::new(), seen: true };
+        let mut peer = PeerCell { state: Some(state), seen: true, ..PeerCell::default() };
         let is_change = row.what.is_change();
         let ours = match end {
             End::Ours => row.state,
             End::Peers => {
                 peer.entered.extend(is_change.then_some(row.state));
+                peer.sections.extend(row.section);
                 ours
             }
         };
@@ -288,6 +291,7 @@ impl Weaver {
             end,
             what: row.what,
             state: ours,
+            section: row.section.filter(|_| end == End::Ours),
             peer,
         }));
     }
@@ -295,14 +299,21 @@ impl Weaver {
     /// `row` of `end`, as the ladder has it, with what it did there and nothing of the other end.
     fn segment(&mut self, end: End, row: &SegmentRow, leg: Leg) -> SegmentRow {
         let [theirs, ours] = self.now;
-        let peer = PeerCell { state: Some(theirs), entered: Vec::new(), seen: true };
+        let peer = PeerCell { state: Some(theirs), seen: true, ..PeerCell::default() };
         let direction = match (end, row.direction) {
             (End::Ours, direction) => direction,
             (End::Peers, Direction::In) => Direction::Out,
             (End::Peers, Direction::Out) => Direction::In,
         };
-        let mut woven =
-            SegmentRow { direction, leg, peer, state: ours, entered: Vec::new(), ..row.clone() };
+        let mut woven = SegmentRow {
+            direction,
+            leg,
+            peer,
+            state: ours,
+            entered: Vec::new(),
+            sections: Vec::new(),
+            ..row.clone()
+        };
         self.enter(end, row, &mut woven);
         woven
     }
@@ -313,10 +324,12 @@ impl Weaver {
         match end {
             End::Peers => {
                 woven.peer.entered.clone_from(&row.entered);
+                woven.peer.sections.clone_from(&row.sections);
                 self.now[0] = after;
             }
             End::Ours => {
                 woven.entered.clone_from(&row.entered);
+                woven.sections.clone_from(&row.sections);
                 self.now[1] = after;
             }
         }

@@ -204,8 +204,8 @@ fn prometheus_reads_what_is_counted() {
     assert!(find(&text, "glass_segments_sent_total{shard=\"0\"}") >= 3.0);
     assert!(find(&text, "glass_resets_sent_total{shard=\"0\"}") >= 1.0);
     assert!(find(&text, "glass_drops_total{shard=\"0\",reason=\"no-connection\"}") >= 1.0);
-    assert_eq!(find(&text, "glass_accept_queue{local=\"[::]:80\"}"), 0.0);
-    assert_eq!(find(&text, "glass_tun_queue_drops_total"), 0.0);
+    assert!(find(&text, "glass_accept_queue{local=\"[::]:80\"}").abs() < 0.5);
+    assert!(find(&text, "glass_tun_queue_drops_total").abs() < 0.5);
 
     let line = "curl -sS http://127.0.0.1:9100/metrics; curl -sS -o /dev/null -w '%{http_code}' \
                 http://127.0.0.1:9100/v1/connections";

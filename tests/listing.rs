@@ -56,7 +56,7 @@ impl Pair {
     }
 
     /// The server closes first and lets go.
-    fn into_time_wait(&mut self) {
+    fn leave_in_time_wait(&mut self) {
         let (theirs, ours) = self.open();
         self.server.close(ours, self.now).unwrap();
         self.run();
@@ -103,7 +103,7 @@ impl Pair {
 #[test]
 fn each_connection_stands_in_one_page() {
     let mut pair = Pair::new();
-    (0..20).for_each(|_| pair.into_time_wait());
+    (0..20).for_each(|_| pair.leave_in_time_wait());
     let kept: Vec<_> = (0..30).map(|_| pair.open()).collect();
     // Holes, in slots and among those that wait: some waits are over, others begin later.
     for (theirs, ours) in kept.iter().step_by(3) {
@@ -113,7 +113,7 @@ fn each_connection_stands_in_one_page() {
     }
     pair.now += Duration::from_secs(40);
     pair.run();
-    (0..5).for_each(|_| pair.into_time_wait());
+    (0..5).for_each(|_| pair.leave_in_time_wait());
     pair.now += Duration::from_secs(25);
     pair.run();
     (0..10).for_each(|_| pair.half_open());

@@ -94,6 +94,6 @@ impl Lesson {
 }
 
 /// How ladders are drawn where only their words count.
-const fn performance_style() -> Style {
-    Style { utf8: true, color: false, width: 200 }
+fn performance_style() -> Style {
+    Style { width: 200, ..Style::default() }
 }

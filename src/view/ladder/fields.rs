@@ -51,7 +51,7 @@ pub(super) fn cells(exchange: &Exchange<'_>, row: &Row) -> [String; 12] {
             let mut cells = [const { String::new() }; 12];
             let way = |from: &str, flow| telling::flow(flow).map(|flow| format!("{from}: {flow}"));
             let flows = [way(left, fold.incoming), way(right, fold.outgoing)];
-            cells[0] = "…".to_owned();
+            "…".clone_into(&mut cells[0]);
             cells[8] = flows.into_iter().flatten().collect::<Vec<_>>().join("; ");
             cells[9] = telling::troubles(fold).unwrap_or_default();
             cells[10] = fold.peer.map(|state| state.to_string()).unwrap_or_default();

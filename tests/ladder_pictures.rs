@@ -136,7 +136,11 @@ fn a_picture_says_what_the_ladder_says() {
 fn sections_can_be_left_out() {
     let mut stage = handshake_and_close();
     let [client, server] = stage.run();
-    let without = server.svg_with(&client, NAMES, &PictureStyle { sections: false, ..PictureStyle::default() });
+    let without = server.svg_with(
+        &client,
+        NAMES,
+        &PictureStyle { sections: false, ..PictureStyle::default() },
+    );
     assert!(!without.contains("class=\"section\""));
     let with = server.svg_with(&client, NAMES, &PictureStyle::default());
     assert!(with.matches("class=\"section\"").count() >= 9);

@@ -114,7 +114,7 @@ fn lines_are_no_wider_than_the_terminal() {
         let lesson = lesson(name);
         for language in Language::ALL {
             for (width, utf8) in [(64, true), (80, false), (100, true), (160, true)] {
-                let style = Style { width, utf8, color: false };
+                let style = Style { width, utf8, ..Style::default() };
                 let shown = Sheet::new(&lesson, language, &style).whole();
                 for line in shown.lines() {
                     assert!(line.width() <= width, "{name}, {width} columns: {line}");

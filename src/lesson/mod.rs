@@ -86,5 +86,5 @@ impl Lesson {
 
 /// How ladders are drawn where only their words count.
 const fn performance_style() -> Style {
-    Style { utf8: true, color: false, width: 200 }
+    Style { utf8: true, color: false, width: 200, sections: false }
 }

@@ -6,7 +6,7 @@ use super::exchange::Exchange;
 use super::label::{Columns, Label};
 use super::peer::PeerCell;
 use super::record::Record;
-use super::row::{Direction, End, Fold, Happening, Leg, MomentRow, Row, SegmentRow};
+use super::row::{Direction, End, Fold, Leg, MomentRow, Row, SegmentRow};
 use super::style::{Glyphs, Line, Paint, Style, fit, flow, width};
 use super::telling;
 use crate::tcp::State;

@@ -18,6 +18,7 @@ use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -36,6 +37,7 @@ use super::tcp_options::TcpOptions;
 use super::{Failure, exit, runtime};
 use crate::device::OffloadMode;
 use crate::http::client::{ConnectError, Connector, Resolver, Session, Stage, Trust, tls};
+use crate::http::tls::Secrets;
 
 /// How long the close may take after the body has come.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -295,7 +297,11 @@ impl Get {
             return Ok(None);
         }
         match (tls::config(trust), &self.way.cacert) {
-            (Ok(config), _) => Ok(Some(config)),
+            (Ok(mut config), _) => {
+                let capture = self.tcp.capture.secrets().into_iter();
+                config.key_log = Arc::new(capture.fold(Secrets::from_environment(), Secrets::and));
+                Ok(Some(config))
+            }
             (Err(error), Some(path)) => Err(cannot_trust(path, &error)),
             // A redirect may never lead there.
             (Err(_), None) if !is_secure => Ok(None),

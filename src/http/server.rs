@@ -64,8 +64,8 @@ impl Default for Config {
 /// Answers on each connection of `listener` with `router`, until `stop` is given and the
 /// connections have finished, for which they have `config.limits.grace`.
 ///
-/// Requests carry two extensions, [`Endpoints`] and [`StatusSource`], and a third, [`TlsInfo`], where
-/// they come by TLS. Who begins as a client of HTTP/2 does is answered in HTTP/2. A client that closes its side
+/// Requests carry two extensions, [`Endpoints`](super::Endpoints) and [`StatusSource`](serving::StatusSource), and a
+/// third, [`TlsInfo`](serving::TlsInfo), where they come by TLS. Who begins as a client of HTTP/2 does is answered in HTTP/2. A client that closes its side
 /// behind its request gets its answer. No error ends this: those of one connection are logged and
 /// end it alone.
 pub async fn serve<L: Listener>(listener: L, router: Router, config: Config, stop: Stop) {

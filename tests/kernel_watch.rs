@@ -90,6 +90,10 @@ fn a_connection_is_watched_from_its_syn_to_its_end() {
     terminal.shows(&["written: glass-ladder-1.txt"]);
     let ladder = fs::read_to_string(dir.join("glass-ladder-1.txt")).expect("it is there");
     assert!(ladder.contains("SYN,ACK") && ladder.contains("ESTABLISHED"), "{ladder}");
+    terminal.types("s");
+    terminal.shows(&["written: glass-ladder-1.svg"]);
+    let picture = fs::read_to_string(dir.join("glass-ladder-1.svg")).expect("it is there");
+    assert!(picture.starts_with("<svg") && picture.contains("SYN,ACK"), "{picture}");
     terminal.types("f time Enter");
     terminal.shows(&["connections with \"time\""]);
     terminal.types("Escape");

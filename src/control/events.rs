@@ -46,7 +46,7 @@ pub(super) async fn events(
     (kind, Body::from_stream(lines)).into_response()
 }
 
-/// `GET /v1/ladders/ID?width=100&utf8=true`.
+/// `GET /v1/ladders/ID?width=100&utf8=true`, or `?format=svg`.
 pub(super) async fn ladder(
     State(source): State<Arc<Source>>,
     Path(id): Path<String>,
@@ -56,30 +56,30 @@ pub(super) async fn ladder(
         return refused("the number of a connection stands at the end of the path");
     };
     let mut style = Style { color: false, ..Style::default() };
+    let mut is_picture = false;
     for (name, value) in pairs(query.as_deref()) {
         match (name.as_str(), value.parse::<usize>(), value.as_str()) {
             ("width", Ok(width @ 1..=1_000), _) => style.width = width,
             ("utf8", _, "true" | "1") => style.utf8 = true,
             ("utf8", _, "false" | "0") => style.utf8 = false,
-            ("format", _, "text") => {}
-            // Where a picture of a ladder would be drawn.
-            ("format", _, "svg") => {
-                let why = "this version draws ladders as text only\n";
-                return (StatusCode::NOT_IMPLEMENTED, why).into_response();
-            }
+            ("format", _, "text") => is_picture = false,
+            ("format", _, "svg") => is_picture = true,
             ("width" | "utf8" | "format", _, _) => {
                 return refused(&format!("{name}={value} cannot be"));
             }
             _ => {}
         }
     }
-    match source.feed.ladder(ConnId(id), &style) {
-        Some(ladder) => text(ladder),
-        None => {
-            let why = "nothing was seen of it while anybody read /v1/events\n";
-            (StatusCode::NOT_FOUND, why).into_response()
-        }
-    }
+    let svg = [(header::CONTENT_TYPE, "image/svg+xml")];
+    let drawn = if is_picture {
+        source.feed.picture(ConnId(id)).map(|picture| (svg, picture).into_response())
+    } else {
+        source.feed.ladder(ConnId(id), &style).map(text)
+    };
+    drawn.unwrap_or_else(|| {
+        let why = "nothing was seen of it while anybody read /v1/events\n";
+        (StatusCode::NOT_FOUND, why).into_response()
+    })
 }
 
 /// `states,segments`: names of [`Mask`]; `none` for none.

@@ -11,7 +11,7 @@ use crate::runtime::Net;
 use crate::stack::{Bookmark, Summary};
 use crate::tcp::{Cause, State};
 use crate::trace::{ConnId, Event, Mask, Role, Sink, What};
-use crate::view::{Ladder, Limits, Style};
+use crate::view::{Ladder, Limits, PictureStyle, Style};
 
 /// Events that a watcher may be behind. Who is slower than that misses some, and is told how many: the
 /// stack waits for nobody.
@@ -89,6 +89,12 @@ impl Feed {
         // Drawn without the lock: it takes a while.
         let ladder = self.lock().record.as_ref()?.ladder.only(id)?;
         ladder.render_one(id, style)
+    }
+
+    /// The same as a picture, an SVG document.
+    pub(super) fn picture(&self, id: ConnId) -> Option<String> {
+        let ladder = self.lock().record.as_ref()?.ladder.only(id)?;
+        ladder.svg(id, &PictureStyle::default())
     }
 
     fn look_away(&self, number: u64) {

@@ -5,7 +5,7 @@ mod kernel_common;
 
 use std::fs;
 
-use kernel_common::{User, directory, needs, run};
+use kernel_common::{Running, User, command, directory, needs, run};
 use roxmltree::Document;
 
 const LINE: &str = "curl -sS http://192.0.2.2/hello";
@@ -36,6 +36,19 @@ fn sections_and_timers_are_shown_when_they_are_asked_for() {
     assert!(!plain.err.contains('§') && !plain.err.contains("timer set"), "{plain}");
     let done = run(User::Root, &["--sections", "--timers"], LINE).ended_with(0);
     done.says("SYN_RCVD     §3.10.7.2").says("retransmission timer set: ");
+}
+
+#[test]
+fn the_program_inside_does_not_write_over_them() {
+    needs(&["curl"]);
+    let svg = directory("pictures-inside").join("ladder.svg");
+    let before = format!("export GLASS_LADDER_SVG={}", svg.display());
+    let line = "glass get http://192.0.2.2/hello; echo ${GLASS_LADDER_SVG-not set}";
+    let arguments = ["run", "--", "sh", "-c", line];
+    let done = Running::start(command(User::Root, &before, &arguments)).wait().ended_with(0);
+    assert!(done.out().ends_with("not set\n"), "{done}");
+    let svg = fs::read_to_string(svg).expect("the picture");
+    assert!(Document::parse(&svg).is_ok() && svg.contains("us (server)"), "{svg}");
 }
 
 #[test]

@@ -25,6 +25,16 @@ const NOT_EXECUTABLE: u8 = 126;
 /// Exit code: there is no such CMD.
 const NOT_FOUND: u8 = 127;
 
+/// Files that are written by this process: a `glass get` in CMD would write over them.
+const FILES_OF_OURS: [&str; 6] = [
+    "GLASS_ACCESS_LOG",
+    "GLASS_EVENTS",
+    "GLASS_LADDER_HTML",
+    "GLASS_LADDER_SVG",
+    "GLASS_PCAP",
+    "GLASS_RECORD",
+];
+
 /// How long to sleep between two looks at what is left.
 const LOOK: Duration = Duration::from_millis(10);
 /// After so many looks, SIGTERM was not enough: half a second.
@@ -64,6 +74,9 @@ impl Child {
         // the default, so CMD starts as if it were alone.
         let signals = Signals::new().map_err(failed)?;
         let mut command = Command::new(program);
+        FILES_OF_OURS.iter().for_each(|name| {
+            command.env_remove(name);
+        });
         command.args(arguments).envs(environment.iter().copied());
         if let Some(path) = path_with_this_program() {
             command.env("PATH", path);

@@ -4,12 +4,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::BoxError;
 use bytes::Bytes;
-use http::StatusCode;
+use http::{StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 use super::bounds::{Bounds, Pace};
 use super::manners;
@@ -19,7 +23,9 @@ use super::waiting::Waiting;
 
 /// A body as a handler gets it.
 pub(super) struct Arriving {
-    incoming: Incoming,
+    /// Taken out at the end alone.
+    incoming: Option<Incoming>,
+    version: Version,
     /// Octets that it may still have.
     left: u64,
     waiting: Waiting,
@@ -39,10 +45,11 @@ const TOO_LARGE: u8 = 1;
 const TOO_SLOW: u8 = 2;
 
 impl Arriving {
-    pub(super) fn new(incoming: Incoming, progress: Arc<Progress>) -> Self {
+    pub(super) fn new(incoming: Incoming, version: Version, progress: Arc<Progress>) -> Self {
         let bounds = *progress.bounds();
         Arriving {
-            incoming,
+            incoming: Some(incoming),
+            version,
             left: bounds.body_octets,
             waiting: Waiting::new(bounds.body_pace),
             pace: bounds.body_pace,
@@ -96,7 +103,8 @@ impl Body for Arriving {
         if this.has_failed() {
             return Poll::Ready(None);
         }
-        let polled = Pin::new(&mut this.incoming).poll_frame(cx);
+        let Some(incoming) = &mut this.incoming else { return Poll::Ready(None) };
+        let polled = Pin::new(incoming).poll_frame(cx);
         let Poll::Ready(frame) = polled else {
             ready!(this.waiting.poll_end(cx));
             let patience = this.pace.patience;
@@ -113,17 +121,44 @@ impl Body for Arriving {
             return this.fail(TOO_LARGE, "it is longer than allowed".to_owned());
         };
         this.left = left;
-        if this.incoming.is_end_stream() {
+        if this.incoming.as_ref().is_some_and(Body::is_end_stream) {
             this.progress.on_body_end();
         }
         Poll::Ready(Some(Ok(frame)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.has_failed() || self.incoming.is_end_stream()
+        self.has_failed() || self.incoming.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        self.incoming.as_ref().map(Body::size_hint).unwrap_or_default()
+    }
+}
+
+/// What is taken of a body that nobody wants, and how long that may take.
+const REST: usize = 64 * 1024;
+const REST_WITHIN: Duration = Duration::from_secs(2);
+
+/// An answer to a request of HTTP/2 whose body nobody has read would be followed by RST_STREAM (RFC 9113 8.1), at
+/// which some clients give up although they have the answer. So a little of the body is still taken. HTTP/1 has the
+/// lingering close for this.
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        if self.version != Version::HTTP_2 || self.is_end_stream() {
+            return;
+        }
+        if let (Some(incoming), Ok(runtime)) = (self.incoming.take(), Handle::try_current()) {
+            runtime.spawn(timeout(REST_WITHIN, take(incoming, REST)));
+        }
+    }
+}
+
+async fn take(mut incoming: Incoming, most: usize) {
+    let mut left = most;
+    while left > 0
+        && let Some(Ok(frame)) = incoming.frame().await
+    {
+        left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
     }
 }

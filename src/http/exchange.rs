@@ -65,7 +65,7 @@ impl Exchange {
         let number = self.progress.on_request();
         let (mut head, incoming) = request.into_parts();
         let announced = incoming.size_hint().exact();
-        let (body, account) = self.body(incoming);
+        let (body, account) = self.body(incoming, head.version);
         let ending = Ending {
             version: head.version,
             is_last: number >= self.progress.bounds().requests,
@@ -92,11 +92,11 @@ impl Exchange {
     }
 
     /// Most requests have no body, and cost nothing for it.
-    fn body(&self, incoming: Incoming) -> (Body, Option<Arc<Account>>) {
+    fn body(&self, incoming: Incoming, version: Version) -> (Body, Option<Arc<Account>>) {
         if incoming.is_end_stream() {
             return (Body::empty(), None);
         }
-        let body = Arriving::new(incoming, Arc::clone(&self.progress));
+        let body = Arriving::new(incoming, version, Arc::clone(&self.progress));
         let account = body.account();
         (Body::new(body), Some(account))
     }

@@ -27,6 +27,7 @@
 //! assert!(world.apps(server).all(|app| app.get::<Transfer>().unwrap().is_complete()));
 //! ```
 
+mod agenda;
 mod app;
 mod apps;
 pub mod bottleneck;

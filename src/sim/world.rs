@@ -1,12 +1,11 @@
 //! The world: its clock, its agenda, and how one moment leads to the next.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::agenda::{Agenda, What};
 use super::app::{App, Running};
 use super::host::{Alarm, Host, HostId};
 use super::random::Random;
@@ -45,10 +44,7 @@ type Observer = Box<dyn FnMut(&Observed<'_>)>;
 /// A virtual network.
 pub struct World {
     now: Instant,
-    agenda: BinaryHeap<Reverse<Entry>>,
-    /// Counts entries of the agenda: what is due at one moment happens in the order in which it was
-    /// put there.
-    order: u64,
+    agenda: Agenda,
     hosts: Vec<Host>,
     lanes: Vec<Lane>,
     random: Random,
@@ -58,20 +54,6 @@ pub struct World {
     touched: Vec<bool>,
 }
 
-#[derive(Debug)]
-struct Entry {
-    at: Instant,
-    order: u64,
-    host: HostId,
-    what: What,
-}
-
-enum What {
-    Arrival(Bytes),
-    Alarm(usize),
-    Connect { remote: SocketAddr, app: Box<dyn App> },
-}
-
 /// Making a world.
 impl World {
     /// An empty world; `seed` decides about everything that its wires leave to chance.
@@ -79,8 +61,7 @@ impl World {
     pub fn new(seed: u64) -> Self {
         World {
             now: Instant::ZERO,
-            agenda: BinaryHeap::new(),
-            order: 0,
+            agenda: Agenda::default(),
             hosts: Vec::new(),
             lanes: Vec::new(),
             random: Random::new(seed),
@@ -208,7 +189,7 @@ impl World {
 
     /// Connects at a later moment. When that fails then, nothing happens.
     pub fn connect_at(&mut self, at: Instant, host: HostId, remote: SocketAddr, app: Box<dyn App>) {
-        self.schedule(at, host, What::Connect { remote, app });
+        self.agenda.add(at, host, What::Connect { remote, app });
     }
 
     /// Does something to a host's engine now, outside of any application.
@@ -229,7 +210,7 @@ impl World {
 
     /// Lets a packet arrive at a host now, from nowhere.
     pub fn inject(&mut self, host: HostId, packet: Bytes) {
-        self.schedule(self.now, host, What::Arrival(packet));
+        self.agenda.add(self.now, host, What::Arrival(packet));
     }
 }
 
@@ -295,8 +276,7 @@ impl World {
             .iter()
             .enumerate()
             .filter_map(|(index, host)| Some((host.next_deadline()?, HostId(index))));
-        let planned = self.agenda.peek().map(|Reverse(entry)| (entry.at, entry.host));
-        timers.chain(planned).min().map(|(at, host)| (at.max(self.now), host))
+        timers.chain(self.agenda.next()).min().map(|(at, host)| (at.max(self.now), host))
     }
 
     /// Lets everything happen that is due at `at`. All packets that arrive together are taken in before
@@ -304,11 +284,9 @@ impl World {
     fn advance(&mut self, at: Instant) {
         self.now = at;
         // What these add to the same moment makes another round of it.
-        let last = self.order;
-        let is_due = |entry: &Entry| entry.at <= at && entry.order <= last;
-        while self.agenda.peek().is_some_and(|Reverse(entry)| is_due(entry)) {
-            let Reverse(entry) = self.agenda.pop().expect("just seen");
-            self.happen(entry.host, entry.what);
+        let count = self.agenda.count();
+        while let Some((host, what)) = self.agenda.take_due(at, count) {
+            self.happen(host, what);
         }
         self.release_held(at);
         for (host, touched) in self.hosts.iter_mut().zip(&mut self.touched) {
@@ -405,7 +383,7 @@ impl World {
         let observed = Observed { at: now, from, to, packet, fate, waiting };
         self.observers.iter_mut().for_each(|observer| observer(&observed));
         for (at, packet) in arrivals {
-            self.schedule(at, to, What::Arrival(packet));
+            self.agenda.add(at, to, What::Arrival(packet));
         }
     }
 
@@ -433,43 +411,8 @@ impl World {
         let mut alarms = Vec::new();
         let result = act(&mut self.hosts[host.0], self.now, &mut alarms);
         for (index, at) in alarms {
-            self.schedule(at, host, What::Alarm(index));
+            self.agenda.add(at, host, What::Alarm(index));
         }
         result
-    }
-
-    fn schedule(&mut self, at: Instant, host: HostId, what: What) {
-        self.order += 1;
-        self.agenda.push(Reverse(Entry { at, order: self.order, host, what }));
-    }
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.order == other.order
-    }
-}
-
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.order).cmp(&(other.at, other.order))
-    }
-}
-
-impl std::fmt::Debug for What {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            What::Arrival(packet) => write!(f, "Arrival({} octets)", packet.len()),
-            What::Alarm(index) => write!(f, "Alarm({index})"),
-            What::Connect { remote, .. } => write!(f, "Connect({remote})"),
-        }
     }
 }

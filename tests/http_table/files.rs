@@ -130,8 +130,7 @@ fn files() -> Vec<Row> {
         not_allowed(row(
             "files are not written",
             "PUT /new HTTP/1.1\nHost: x\nContent-Length: 1\n\nx",
-        ))
-        .curl(Curl::Http1),
+        )),
         whole(row("HTTP/1.0", "GET /digits HTTP/1.0\n\n"), TEXT, "0123456789")
             .ends()
             .curl(Curl::Http1),

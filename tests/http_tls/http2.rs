@@ -14,7 +14,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep};
 
 use super::client::Client;
-use super::frames::{DATA, GOAWAY, HEADERS, PREFACE, Raw, SETTINGS, frame, request};
+use super::frames::{
+    DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PREFACE, RST_STREAM, Raw, SETTINGS, frame,
+    get as fields, request,
+};
 use super::world::{BOTH, World, plain, shake_hands};
 
 type Sender = SendRequest<Full<Bytes>>;
@@ -195,4 +198,33 @@ async fn a_delay_is_counted_from_the_peers_end() {
     raw.stream.shutdown().await.unwrap();
     raw.rest().await;
     assert_eq!(start.elapsed(), Duration::from_millis(500));
+}
+
+/// Some clients take a reset for a failure, though they have the answer.
+#[tokio::test(start_paused = true)]
+async fn a_little_body_that_nobody_wants_is_taken_and_a_long_one_is_not() {
+    let (stream, _server) = plain(Config::default());
+    let mut raw = Raw::begin(stream).await;
+    // A GET whose body comes when the answer is there.
+    raw.send(&frame(HEADERS, END_HEADERS, 1, &fields("/hello"))).await;
+    assert_eq!(raw.next(HEADERS).await.stream, 1);
+    raw.send(&frame(DATA, END_STREAM, 1, &[b'x'; 1000])).await;
+    raw.send(&request(3, "/hello")).await;
+    loop {
+        let next = raw.frame().await.expect("the connection goes on");
+        assert_ne!(next.kind, RST_STREAM, "stream {}", next.stream);
+        if next.kind == HEADERS && next.stream == 3 {
+            break;
+        }
+    }
+    raw.send(&frame(HEADERS, END_HEADERS, 5, &fields("/hello"))).await;
+    for _ in 0..6 {
+        raw.send(&frame(DATA, 0, 5, &[b'x'; 16_000])).await;
+    }
+    assert_eq!(raw.next(RST_STREAM).await.stream, 5);
+    // And nobody is waited for.
+    raw.send(&frame(HEADERS, END_HEADERS, 7, &fields("/hello"))).await;
+    let start = Instant::now();
+    assert_eq!(raw.next(RST_STREAM).await.stream, 7);
+    assert!(start.elapsed() <= Duration::from_secs(3), "{:?}", start.elapsed());
 }

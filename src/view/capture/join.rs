@@ -15,7 +15,8 @@ use super::writer::{Record, Writer};
 use crate::tcp::{Cause, State};
 use crate::time::Instant;
 use crate::trace::{
-    Call, ConnId, Event, Fate, Harm, Passage, SegmentSummary, TimerChange, Way, What,
+    Call, ConnId, Event, Fate, Harm, Passage, Retransmission, SegmentSummary, TimerChange, Way,
+    What,
 };
 use crate::wire::{Flags, Packet};
 
@@ -171,20 +172,7 @@ impl Join {
                 }
             }
             What::Sent { seg, state, retransmission } => {
-                self.arriving = None;
-                let conn = self.conn(id);
-                conn.state = Some(*state);
-                let mut notes = std::mem::take(&mut conn.next);
-                notes.state = Some(*state);
-                notes.again = *retransmission;
-                notes.several = several(seg);
-                if seg.len > 0 || seg.flags.intersects(Flags::SYN | Flags::FIN) {
-                    notes.received = 0;
-                } else {
-                    // It goes on waiting for a segment that carries it.
-                    conn.next.sent = std::mem::take(&mut notes.sent);
-                }
-                self.leaving = Some((id, notes));
+                self.on_sent(id, seg, *state, *retransmission);
             }
             What::State { from, to, cause, section } => {
                 self.conn(id).state = Some(*to);
@@ -228,6 +216,30 @@ impl Join {
                 }
             }
         }
+    }
+
+    /// A segment is being made: what its connection did before is why.
+    fn on_sent(
+        &mut self,
+        id: ConnId,
+        seg: &SegmentSummary,
+        state: State,
+        retransmission: Option<Retransmission>,
+    ) {
+        self.arriving = None;
+        let conn = self.conn(id);
+        conn.state = Some(state);
+        let mut notes = std::mem::take(&mut conn.next);
+        notes.state = Some(state);
+        notes.again = retransmission;
+        notes.several = several(seg);
+        if seg.len > 0 || seg.flags.intersects(Flags::SYN | Flags::FIN) {
+            notes.received = 0;
+        } else {
+            // It goes on waiting for a segment that carries it.
+            conn.next.sent = std::mem::take(&mut notes.sent);
+        }
+        self.leaving = Some((id, notes));
     }
 
     /// What is of no connection is of the packet that came last.

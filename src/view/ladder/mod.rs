@@ -18,6 +18,7 @@ mod label;
 mod numbers;
 mod page;
 mod peer;
+mod pending;
 mod picture;
 mod record;
 mod render;

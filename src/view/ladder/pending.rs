@@ -1,0 +1,129 @@
+//! Rows that later events may still belong to, and which do.
+
+use std::time::Duration;
+
+use super::row::{Direction, Fault, Happening, MomentRow};
+use crate::tcp::{Cause, State, Timer};
+use crate::time::Instant;
+use crate::trace::{DropReason, Retransmission, SegmentSummary};
+use crate::wire::Flags;
+
+/// A segment that leaves within this time after a call or a timer is taken for its consequence: the
+/// driver may drain a connection a moment after the call.
+const PROMPTLY: Duration = Duration::from_millis(1);
+
+/// A row that later events may still belong to.
+#[derive(Clone, Debug)]
+pub(super) enum Pending {
+    Segment(PendingSegment),
+    Moment(MomentRow),
+}
+
+/// A segment, before it has the numbers that it is shown with.
+#[derive(Clone, Debug)]
+pub(super) struct PendingSegment {
+    pub at: Instant,
+    pub direction: Direction,
+    pub seg: SegmentSummary,
+    pub again: Option<Retransmission>,
+    pub dropped: Option<DropReason>,
+    pub fault: Option<Fault>,
+    pub because: Option<&'static str>,
+    pub state: State,
+    pub entered: Vec<State>,
+    pub sections: Vec<&'static str>,
+}
+
+impl PendingSegment {
+    /// Whether this segment is why we changed state at `at`.
+    pub fn explains(&self, cause: Cause, at: Instant) -> bool {
+        match self.direction {
+            Direction::In => self.at == at && cause.is_by_arrival(),
+            Direction::Out => {
+                self.entered.is_empty()
+                    && at.since(self.at) <= PROMPTLY
+                    && is_told_by(cause, self.seg.flags)
+            }
+        }
+    }
+}
+
+impl MomentRow {
+    /// A delayed ACK that did not leave alone rode on something that is shown anyway; and who has heard
+    /// something meanwhile has nothing to ask.
+    pub fn is_worth_a_line(&self) -> bool {
+        !matches!(self.what, Happening::Fired(Timer::DelayedAck | Timer::Keepalive))
+    }
+
+    /// Whether `seg`, sent at `at`, is what this moment made us send.
+    pub fn leads_to(&self, seg: &SegmentSummary, at: Instant) -> bool {
+        at.since(self.at) <= PROMPTLY
+            && match self.what {
+                Happening::Change(cause) => is_told_by(cause, seg.flags),
+                Happening::Fired(timer) => makes_a_segment(timer),
+                Happening::Armed(..)
+                | Happening::Cleared(_)
+                | Happening::Dropped(_)
+                | Happening::Told(_)
+                | Happening::PathMtu(..)
+                | Happening::Crashed
+                | Happening::Seen => false,
+            }
+    }
+}
+
+impl Happening {
+    pub fn is_fired(self) -> bool {
+        match self {
+            Happening::Fired(_) => true,
+            Happening::Change(_)
+            | Happening::Armed(..)
+            | Happening::Cleared(_)
+            | Happening::Dropped(_)
+            | Happening::Told(_)
+            | Happening::PathMtu(..)
+            | Happening::Crashed
+            | Happening::Seen => false,
+        }
+    }
+
+    /// Whether it tells how this timer is getting on.
+    pub fn is_of(self, timer: Timer) -> bool {
+        matches!(self, Happening::Armed(of, _) | Happening::Cleared(of) if of == timer)
+    }
+}
+
+/// Whether a segment with these flags is how the peer is told of it.
+const fn is_told_by(cause: Cause, flags: Flags) -> bool {
+    match cause {
+        Cause::ActiveOpen => flags.contains(Flags::SYN),
+        Cause::Close => flags.contains(Flags::FIN),
+        Cause::Abort | Cause::UserTimeout | Cause::OrphanTimeout => flags.contains(Flags::RST),
+        Cause::PassiveOpen
+        | Cause::SynArrived
+        | Cause::SynAckArrived
+        | Cause::SynAcknowledged
+        | Cause::FinArrived
+        | Cause::FinAcknowledged
+        | Cause::RstArrived
+        | Cause::Unreachable
+        | Cause::SynInWindow
+        | Cause::TimeWaitOver
+        | Cause::NewIncarnation
+        | Cause::DataAfterClose => false,
+    }
+}
+
+/// Whether this timer is there to send something.
+const fn makes_a_segment(timer: Timer) -> bool {
+    match timer {
+        Timer::Retransmission
+        | Timer::Reordering
+        | Timer::LossProbe
+        | Timer::Persist
+        | Timer::DelayedAck
+        | Timer::Keepalive => true,
+        // Pacing sends nothing that would not be sent anyway.
+        Timer::TimeWait | Timer::Orphan | Timer::User | Timer::Pacing => false,
+    }
+}

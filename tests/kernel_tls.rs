@@ -25,12 +25,13 @@ fn curl_trusts_the_certificate_that_was_made() {
         let url = family.of("http://192.0.2.2/");
         done.says(&url).says(&url.replace("http:", "https:")).says("CMD's curl trusts it");
     }
-    let left = fs::read_dir(std::env::temp_dir()).expect("it can be listed").flatten();
-    let left = left.filter(|entry| {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        name.starts_with("glass-") && name.ends_with("-certificate.pem")
-    });
-    assert_eq!(left.count(), 0, "the files for CMD are gone with it");
+    let line = "echo $SSL_CERT_FILE; test -e $SSL_CERT_FILE";
+    let done = run_over(Family::V4, User::Root, &["--tls"], line).ended_with(0);
+    let out = done.out();
+    assert!(
+        !fs::exists(out.trim()).expect("one can look"),
+        "the file for CMD is gone with it\n{done}"
+    );
 }
 
 #[test]

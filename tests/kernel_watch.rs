@@ -45,12 +45,15 @@ impl Terminal {
         self.tmux(&format!("send-keys {keys}")).ended_with(0);
     }
 
-    /// Looks until all of these are on the screen, and returns it.
+    /// Looks until all of these are on the screen, and returns it. A path that is long may break what
+    /// stands behind it over two lines.
     #[track_caller]
     fn shows(&self, texts: &[&str]) -> String {
         poll(format!("on the screen: {texts:?}"), || {
             let screen = self.tmux("capture-pane -p").out();
-            texts.iter().all(|text| screen.contains(text)).then_some(screen)
+            let unbroken = screen.replace('\n', "");
+            let is_there = |text: &&str| screen.contains(text) || unbroken.contains(text);
+            texts.iter().all(is_there).then_some(screen)
         })
     }
 

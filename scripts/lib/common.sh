@@ -1,6 +1,9 @@
 # What the scripts share: words for people, and what a fresh machine may lack.
 # To be sourced by bash, with the working directory at the top of the project.
 
+# Where a Debian keeps what only root needs as a rule (setcap, mount): not on everybody's path.
+PATH=$PATH:/usr/sbin:/sbin
+
 heading() {
     printf '\n== %s\n' "$*"
 }
@@ -74,6 +77,20 @@ need_cargo() {
         cargo "$component" --version >/dev/null 2>&1 || fail "missing: cargo $component
     rustup component add ${component/fmt/rustfmt}"
     done
+}
+
+# The certificates that a system trusts: curl asks for them, and so does our own client.
+need_certificates() {
+    local bundle=/etc/ssl/certs/ca-certificates.crt
+    [ -e "$bundle" ] && return
+    echo "missing: $bundle"
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "installing: ca-certificates"
+        { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install ca-certificates; } \
+            </dev/null >/dev/null || echo "apt-get has failed"
+    fi
+    [ -e "$bundle" ] || fail "missing: $bundle
+    sudo apt-get update && sudo apt-get install ca-certificates"
 }
 
 # A TUN driver that we may open, and namespaces that we may make. OPTIONS as of unshare.

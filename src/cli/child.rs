@@ -26,8 +26,9 @@ const NOT_EXECUTABLE: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
 /// Files that are written by this process: a `glass get` in CMD would write over them.
-const FILES_OF_OURS: [&str; 6] = [
+const FILES_OF_OURS: [&str; 7] = [
     "GLASS_ACCESS_LOG",
+    "GLASS_CERT_OUT",
     "GLASS_EVENTS",
     "GLASS_LADDER_HTML",
     "GLASS_LADDER_SVG",

@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 #[derive(Args, Debug)]
 #[command(
     after_help = "Exit code: CMD's; 126 or 127 if it cannot be run, 128+N if signal N ended \
-    it; 125, 77 or 69 if glass itself fails.\n\n\
+    it; 125, 77, 69, 65 or 2 if glass itself fails.\n\n\
     Examples:\n  glass run -- curl -sS http://192.0.2.2/hello\n  \
     glass run -- curl -sS 'http://[2001:db8::2]/hello'\n  \
     glass run --close-after 500 -- curl -sS http://192.0.2.2/hello\n  \

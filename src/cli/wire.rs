@@ -41,7 +41,7 @@ const LOOK: Duration = Duration::from_millis(10);
 #[derive(Args, Debug)]
 #[command(
     after_help = "Exit code: CMD's; 126 or 127 if it cannot be run, 128+N if signal N ended \
-    it; 125, 77 or 69 if glass itself fails.\n\n\
+    it; 125, 77, 69, 65 or 2 if glass itself fails.\n\n\
     Examples:\n  glass wire --far 'python3 -m http.server 80' --await 80 --fault 'any 5% drop' \
     --seed 1 -- \\\n      curl -sS http://203.0.113.2/\n  \
     glass wire --delay 10ms --rate 20mbit --far 'glass serve' -- \\\n      \
@@ -67,7 +67,7 @@ pub(super) struct Wire {
     far: Option<OsString>,
     /// Start CMD when the kernel at the far end listens on this port
     #[arg(
-        long = "await", env = "GLASS_AWAIT", value_name = "PORT",
+        long = "await", env = "GLASS_AWAIT", value_name = "PORT", requires = "far",
         value_parser = clap::value_parser!(u16).range(1..)
     )]
     awaited: Option<u16>,

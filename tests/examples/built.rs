@@ -19,7 +19,7 @@ pub fn built(names: &[&str]) -> PathBuf {
             cargo.env_remove(&name);
         }
     }
-    cargo.args(["build", "--quiet", "--offline", "--target-dir"]);
+    cargo.args(["build", "--quiet", "--locked", "--offline", "--target-dir"]);
     cargo.arg(profile.parent().expect("target")).current_dir(env!("CARGO_MANIFEST_DIR"));
     cargo.args(names.iter().flat_map(|name| ["--example", name]));
     if profile.ends_with("release") {

@@ -7,6 +7,7 @@ use super::row::{Direction, Fold, SegmentRow};
 use crate::seq::Seq;
 use crate::tcp::State::{self, CloseWait, Closed, Closing, Established, FinWait1, FinWait2};
 use crate::tcp::State::{LastAck, Listen, SynReceived, SynSent, TimeWait};
+use crate::tcp::{ARROWS, Arrow};
 use crate::trace::Role;
 use crate::wire::Flags;
 
@@ -77,6 +78,12 @@ impl Peer {
     /// Its state now.
     pub fn state(&self) -> Option<State> {
         self.state
+    }
+
+    /// Whether a single step leads from its state to this one.
+    pub fn may_enter(&self, state: State) -> bool {
+        let leads_there = |(from, to, _): &Arrow| (Some(*from), *to) == (self.state, state);
+        self.state.is_none() || ARROWS.iter().any(leads_there)
     }
 
     /// Somebody has looked.

@@ -19,6 +19,16 @@ pub(super) enum Pending {
     Moment(MomentRow),
 }
 
+impl Pending {
+    /// Our state when the row is over.
+    pub fn state_after(&self) -> State {
+        match self {
+            Pending::Segment(row) => row.entered.last().copied().unwrap_or(row.state),
+            Pending::Moment(row) => row.state,
+        }
+    }
+}
+
 /// A segment, before it has the numbers that it is shown with.
 #[derive(Clone, Debug)]
 pub(super) struct PendingSegment {

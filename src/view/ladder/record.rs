@@ -385,6 +385,7 @@ impl Record {
 
     /// Turns what is pending into a row.
     fn settle(&mut self) {
+        let after = self.pending.as_ref().map(Pending::state_after);
         match self.pending.take() {
             Some(Pending::Segment(pending)) => {
                 let row = self.number(pending);
@@ -396,8 +397,9 @@ impl Record {
             }
             Some(Pending::Moment(_)) | None => {}
         }
-        for row in std::mem::take(&mut self.asides) {
+        for mut row in std::mem::take(&mut self.asides) {
             self.last = row.at;
+            row.state = after.unwrap_or(row.state);
             self.rows.push(Row::Moment(row));
         }
     }

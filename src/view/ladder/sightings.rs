@@ -112,6 +112,14 @@ impl Laid {
             }
             return;
         }
+        // It has been there, and there is no way back: whoever looked was late.
+        let mut earlier = self.rows.iter_mut().rev().filter_map(Row::peer_cell);
+        if !self.peer.may_enter(state)
+            && let Some(cell) = earlier.find(|cell| cell.entered.contains(&state))
+        {
+            cell.seen |= cell.entered.last() == Some(&state);
+            return;
+        }
         let before = self.peer.state();
         self.peer.on_seen(state);
         self.rows.push(Row::Moment(MomentRow {

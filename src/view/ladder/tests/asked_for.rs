@@ -67,6 +67,11 @@ fn timers_that_run_follow_what_has_set_them() {
     };
     assert_eq!(at("retransmission timer set: 1.00 s"), at("SYN,ACK") + 1, "{picture}");
     assert_eq!(at("retransmission timer cleared"), at("ESTABLISHED") + 1, "{picture}");
+    let cleared = lines[at("retransmission timer cleared")];
+    assert!(
+        cleared.ends_with("│  ESTABLISHED"),
+        "what follows a change is not before it: {cleared}"
+    );
     assert!(lines[at("ESTABLISHED")].contains("── ACK"), "the change stays with its segment");
 }
 

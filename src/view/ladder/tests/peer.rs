@@ -89,3 +89,16 @@ fn a_state_that_no_packet_explains_has_a_line_of_its_own() {
     let picture = story.picture();
     assert!(!picture.contains("seen in this state"), "{picture}");
 }
+
+/// Seen a moment before the FIN, and told when all of the close is there.
+#[test]
+fn nobody_goes_back_to_a_state_that_was_left() {
+    let mut story = server();
+    story.after(3_000).seen(Established).after(1_000).received(FIN, 1, 1, 0);
+    story.state(CloseWait, Cause::FinArrived).after(10).sent(ACK, 1, 2, 0);
+    story.after(5_000).seen(FinWait2);
+    let picture = story.picture();
+    assert!(!picture.contains("seen in this state"), "{picture}");
+    let last = picture.lines().rfind(|line| line.contains("CLOSE_WAIT")).expect("a row");
+    assert!(last.contains("FIN_WAIT_2  ●"), "{picture}");
+}

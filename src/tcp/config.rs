@@ -79,6 +79,10 @@ pub struct Config {
     pub syn_retries: u32,
     /// R2 for everything else (SHLD-11: at least 100 s). Default 15.
     pub data_retries: u32,
+    /// The same once the application has let go: neither silence nor a window that stays closed, with every
+    /// probe of it answered, may keep what nobody waits for any longer (RFC 6429). Default 8: given up
+    /// after 102 s, when acknowledgments came at once.
+    pub orphan_retries: u32,
     /// Give up when nothing was acknowledged for this long (RFC 9293 3.9.1.1). Default none: R2 decides.
     pub user_timeout: Option<Duration>,
     /// Probe connections that are silent (RFC 9293 3.8.4). Default none (MUST-25).
@@ -186,6 +190,7 @@ impl Default for Config {
             max_rto: Duration::from_mins(1),
             syn_retries: 8,
             data_retries: 15,
+            orphan_retries: 8,
             user_timeout: None,
             keepalive: None,
             orphan_timeout: Duration::from_mins(1),

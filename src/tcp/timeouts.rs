@@ -84,9 +84,17 @@ impl Tcb {
     /// Counts towards R1, which is told (SHLD-9), and R2; gives up beyond that and says `false` (RFC 9293
     /// 3.8.3, MUST-20). SYNs are counted like all else (MUST-22).
     fn count_retry(&mut self, cx: &mut Context<'_>) -> bool {
-        let most = if self.snd.syn { cx.config.syn_retries } else { cx.config.data_retries };
+        let most = match (self.snd.syn, self.reader_gone) {
+            (true, _) => cx.config.syn_retries,
+            (false, true) => cx.config.orphan_retries.min(cx.config.data_retries),
+            (false, false) => cx.config.data_retries,
+        };
         self.retries += 1;
         if self.retries > most {
+            if self.snd.wnd == 0 && self.state.is_synchronized() {
+                // It may well be there, and has the connection still.
+                self.reset_peer();
+            }
             self.give_up(cx);
             return false;
         }

@@ -79,6 +79,11 @@ const LINUX: &[Sysctl] = &[
         Set(1, |to, n| to.settings.tcp.data_retries = clamp(n[0])),
     ),
     entry(
+        "net.ipv4.tcp_orphan_retries",
+        "how often data is sent again once nobody reads",
+        Set(1, |to, n| to.settings.tcp.orphan_retries = clamp(n[0])),
+    ),
+    entry(
         "net.ipv4.tcp_fin_timeout",
         "seconds in FIN_WAIT_2 when nobody reads",
         Set(1, |to, n| to.settings.tcp.orphan_timeout = Duration::from_secs(n[0])),

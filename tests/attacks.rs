@@ -229,6 +229,51 @@ fn what_is_held_out_of_order_has_a_bound_for_all_together() {
     assert!(held < before / 4, "{held} of {before} octets are left");
 }
 
+/// Many that send what nobody reads yet: what their queues hold together has a bound, and whoever is read
+/// gets on.
+#[test]
+fn what_nobody_reads_has_a_bound_for_all_together() {
+    const MOST: usize = 4 << 20;
+    /// What a queue may have when nothing is left, and a segment.
+    const LEAST: usize = (16 << 10) + 1400;
+    let mut p = Prober::with(|config| config.max_queued = MOST);
+    let listener = p.stack.listen(SocketAddr::new(US, 81), 100).expect("it is free");
+    p.listener = Some(listener);
+    let queued = |p: &Prober| -> usize {
+        let all = p.stack.statuses(p.now);
+        all.iter().map(|one| one.status.receive_queue + one.status.send_queue).sum()
+    };
+    let mut last = 0;
+    for port in 1..=60 {
+        p.on_port(port).conn.our_port = 81;
+        p.reach(State::Established);
+        let before = queued(&p);
+        // All of the megabyte that the window has in the beginning.
+        for nth in 0..740 {
+            p.send(octets(1400).seq(1 + nth * 1400));
+        }
+        p.take_sent();
+        last = queued(&p) - before;
+        p.stack.check_invariants();
+    }
+    let held = queued(&p);
+    println!("over {FAMILY}, 60 connections that nobody reads: {held} octets, of at most {MOST}");
+    assert!(held <= MOST + 60 * LEAST && held > MOST / 2, "{held} octets");
+    assert!(last <= LEAST && p.drops(DropReason::NoRoom) > 0, "{last} octets on the last one");
+    // The last one is read, and goes on: what was dropped comes again.
+    let next = u32::try_from(last).expect("few");
+    p.expect_read(pattern(1, last));
+    p.send(octets(1400).seq(1 + next)).expect_read(pattern(1 + next, 1400));
+    // What goes gives back what it held.
+    for port in 1..=60 {
+        p.conn.peer_port = port;
+        p.send(rst().seq(1 + next));
+    }
+    p.stack.unlisten(listener, p.now);
+    p.settle();
+    p.stack.check_invariants();
+}
+
 /// A server under a flood of SYNs from anywhere, and honest clients that do what clients do.
 struct Flood {
     now: Instant,

@@ -22,7 +22,7 @@ use crate::time::Instant;
 use crate::trace::{Event, Mask};
 
 /// The first octets of a recording: a name and a version.
-const MAGIC: &[u8; 8] = b"glassr06";
+const MAGIC: &[u8; 8] = b"glassr07";
 /// No record is longer: a packet or one write of an application, and a little.
 const LONGEST: u32 = 1 << 30;
 

@@ -84,9 +84,9 @@ impl Stack {
     /// Whether SEND would take something or fail.
     #[must_use]
     pub fn is_writable(&self, handle: Handle) -> bool {
-        self.connections
-            .get(handle)
-            .is_none_or(|connection| connection.tcb.is_writable(self.tcp_config(handle.slot)))
+        self.connections.get(handle).is_none_or(|connection| {
+            connection.tcb.is_writable(self.tcp_config(handle.slot), &self.pool)
+        })
     }
 
     /// Whether the next octet to be read is the last of the peer's urgent data (RFC 9293 3.8.5).
@@ -115,6 +115,8 @@ impl Stack {
         let held = self.pool.out_of_order();
         assert_eq!(costs.sum::<usize>(), held, "what is booked as held out of order");
         assert!(held <= self.config.max_out_of_order, "{held} octets out of order in all");
+        let queued = self.connections.iter().map(|(_, connection)| connection.tcb.queued());
+        assert_eq!(queued.sum::<usize>(), self.pool.queued(), "what is booked as queued");
     }
 
     pub(super) fn summary(&self, slot: u32, connection: &Connection, now: Instant) -> Summary {

@@ -19,6 +19,8 @@ pub(super) struct Connection {
     pub(super) tcb: Tcb,
     owner: Owner,
     generation: u32,
+    /// What its queues held when that was booked last.
+    pub(super) booked: usize,
     /// It is in the stack's list of those with something to send.
     pub(super) is_dirty: bool,
     /// It is in the list for the driver.
@@ -102,6 +104,7 @@ impl Connections {
             tcb,
             owner,
             generation,
+            booked: 0,
             is_dirty: false,
             is_ready_noted: false,
             is_mapped: true,

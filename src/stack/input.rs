@@ -355,6 +355,7 @@ impl Stack {
         }
     }
 
+    /// Something has happened to a connection: what it holds is booked, and what it says is asked for.
     pub(super) fn mark_dirty(&mut self, slot: u32) {
         let connection = self.connections.at(slot);
         if connection.tcb.state() == State::Closed {
@@ -362,6 +363,8 @@ impl Stack {
             self.connections.unmap(slot);
         }
         let connection = self.connections.at(slot);
+        let queued = connection.tcb.queued();
+        self.pool.book_queues(std::mem::replace(&mut connection.booked, queued), queued);
         if !std::mem::replace(&mut connection.is_dirty, true) {
             self.dirty.push_back(slot);
         }

@@ -80,6 +80,10 @@ pub struct Config {
     pub max_time_waits: usize,
     /// Octets that all connections together hold out of order, with what they cost besides. Default 64 MiB.
     pub max_out_of_order: usize,
+    /// Octets in the queues of all connections together, written and not acknowledged or come and not read,
+    /// that it steers for: no queue grows longer than an eighth of what is left, and windows are as small. Where
+    /// nothing is left, a queue may have 16 KiB. Default 256 MiB.
+    pub max_queued: usize,
     /// Connections whose handshake is under way that are kept whole: beyond that they take some 260 octets each,
     /// and a little more work. Default 64.
     pub whole_handshakes: usize,
@@ -106,6 +110,7 @@ impl Default for Config {
             max_connections: 1_000_000,
             max_time_waits: 1 << 18,
             max_out_of_order: 64 << 20,
+            max_queued: 256 << 20,
             whole_handshakes: 64,
             syn_cookies: true,
             place: Place::default(),
@@ -277,7 +282,7 @@ impl Stack {
         config.tcp.burst = if config.features.segmentation { MOST_DATA } else { 0 };
         Stack {
             tracer: Tracer::new(config.events),
-            pool: tcp::Pool::with_out_of_order(config.max_out_of_order),
+            pool: tcp::Pool::with_bounds(config.max_out_of_order, config.max_queued),
             own_addrs: config.addrs.iter().copied().collect(),
             config,
             secret,

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::config::{Config, Keepalive};
 use super::congestion::{Algorithm, Control};
 use super::context::Context;
+use super::pool::Pool;
 use super::state::{Cause, State};
 use super::tcb::Tcb;
 use super::timers::Timer;
@@ -75,8 +76,9 @@ impl Tcb {
 impl Tcb {
     /// Octets that SEND would take now.
     #[must_use]
-    pub fn send_room(&self, config: &Config) -> usize {
-        self.send_buffer(config).saturating_sub(self.snd.queue.len())
+    pub fn send_room(&self, config: &Config, pool: &Pool) -> usize {
+        let most = self.send_buffer(config).min(pool.queues.longest_queue());
+        most.saturating_sub(self.snd.queue.len())
     }
 
     /// Copies as much of `data` into the send queue as there is room for, and says how much.
@@ -85,7 +87,7 @@ impl Tcb {
     ///
     /// We have closed, or the connection does not exist (any more).
     pub fn send(&mut self, data: &[u8], cx: &mut Context<'_>) -> Result<usize, Error> {
-        let octets = self.may_send().map(|()| data.len().min(self.send_room(cx.config)));
+        let octets = self.may_send().map(|()| data.len().min(self.send_room(cx.config, cx.pool)));
         if let Ok(octets) = octets {
             self.snd.queue.copy_in(&data[..octets], cx.pool);
         }
@@ -99,7 +101,7 @@ impl Tcb {
     ///
     /// As [`Tcb::send`].
     pub fn send_bytes(&mut self, data: Bytes, cx: &mut Context<'_>) -> Result<usize, Error> {
-        let room = self.send_room(cx.config);
+        let room = self.send_room(cx.config, cx.pool);
         let octets = self.may_send().map(|()| if room > 0 { data.len() } else { 0 });
         if octets.is_ok_and(|octets| octets > 0) {
             self.snd.queue.push(data, cx.pool);
@@ -171,7 +173,7 @@ impl Tcb {
 
     /// Whether SEND would take anything, or fail.
     #[must_use]
-    pub fn is_writable(&self, config: &Config) -> bool {
+    pub fn is_writable(&self, config: &Config, pool: &Pool) -> bool {
         match self.state {
             State::Listen | State::SynSent | State::SynReceived => false,
             State::Established
@@ -181,7 +183,7 @@ impl Tcb {
             | State::Closing
             | State::LastAck
             | State::TimeWait
-            | State::Closed => self.may_send().is_err() || self.send_room(config) > 0,
+            | State::Closed => self.may_send().is_err() || self.send_room(config, pool) > 0,
         }
     }
 
@@ -209,7 +211,7 @@ impl Tcb {
         cx.raise(Mask::CALLS, || What::Call { call: Call::Receive { octets }, error: None });
         self.forget_mark_once_read();
         self.grow_receive_buffer(cx.now, cx.config);
-        if self.window_update_is_due(cx.config) {
+        if self.window_update_is_due(cx.config, cx.pool) {
             self.acks.now = true;
         }
     }

@@ -39,6 +39,13 @@ impl Tcb {
             self.acks.duplicate();
             return;
         }
+        // A window that was offered while there was room for it may be more than there is now.
+        let ready = self.rcv.queue.ready_len();
+        if ready > 0 && ready + payload.len() > cx.pool.queues.longest_queue() {
+            cx.dropped(DropReason::NoRoom);
+            self.acks.duplicate();
+            return;
+        }
         let had_gap = self.rcv.queue.out_of_order_len() > 0;
         let mut octets = u32::try_from(payload.len()).expect("an IP packet is below 2^16 octets");
         self.deliver(octets);

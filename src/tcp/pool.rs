@@ -33,6 +33,8 @@ pub struct Pool {
     ready: Vec<Box<Ready>>,
     /// Not a buffer, but shared like them: what is held beyond gaps.
     pub(super) out_of_order: Budget,
+    /// And what is in their queues.
+    pub(super) queues: Budget,
 }
 
 /// Spare lists of one kind, all empty.
@@ -72,13 +74,29 @@ impl Pool {
         Pool::default()
     }
 
-    /// As [`Pool::new`]; connections hold no more than so many octets out of order, in all.
+    /// As [`Pool::new`]; connections hold no more than so many octets out of order, in all, and their queues
+    /// grow short when they come to hold so many octets.
     #[must_use]
-    pub fn with_out_of_order(most: usize) -> Self {
-        Pool { out_of_order: Budget::new(most), ..Pool::default() }
+    pub fn with_bounds(out_of_order: usize, queues: usize) -> Self {
+        Pool {
+            out_of_order: Budget::new(out_of_order),
+            queues: Budget::new(queues),
+            ..Pool::default()
+        }
     }
 
-    /// What they hold, and what that costs besides.
+    /// A connection whose queues held `before` octets has `after` in them ([`Tcb::queued`](super::Tcb::queued)).
+    pub fn book_queues(&mut self, before: usize, after: usize) {
+        self.queues.book(before, after);
+    }
+
+    /// What is in all queues.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.queues.held()
+    }
+
+    /// What they hold out of order, and what that costs besides.
     #[must_use]
     pub fn out_of_order(&self) -> usize {
         self.out_of_order.held()
@@ -86,7 +104,8 @@ impl Pool {
 
     /// Gives back all that is kept, for a crowd has gone whose needs say nothing about the next.
     pub fn shrink(&mut self) {
-        *self = Pool { out_of_order: self.out_of_order, ..Pool::default() };
+        let (out_of_order, queues) = (self.out_of_order, self.queues);
+        *self = Pool { out_of_order, queues, ..Pool::default() };
     }
 
     /// Room for what is in flight: empty.

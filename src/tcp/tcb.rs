@@ -201,6 +201,12 @@ impl Tcb {
         self.rcv.queue.clear(&mut pool.out_of_order);
     }
 
+    /// Octets in its queues: written and not acknowledged, come and not read.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.snd.queue.len() + self.rcv.queue.ready_len()
+    }
+
     /// What it takes of what all connections may hold out of order ([`Pool::out_of_order`]).
     #[must_use]
     pub fn out_of_order_cost(&self) -> usize {

@@ -3,14 +3,17 @@
 
 use super::config::Config;
 use super::context::Context;
+use super::pool::Pool;
 use super::state::State;
 use super::tcb::Tcb;
 
 impl Tcb {
-    /// What the whole receive buffer has free, as far as it can be said in units of the scale.
-    fn free_window(&self, config: &Config) -> u32 {
+    /// What the receive buffer has free, of what others leave of it, as far as it can be said in units of the
+    /// scale.
+    fn free_window(&self, config: &Config, pool: &Pool) -> u32 {
         let ready = u32::try_from(self.rcv.queue.ready_len()).unwrap_or(u32::MAX);
-        let free = self.receive_buffer(config).saturating_sub(ready);
+        let left = u32::try_from(pool.queues.longest_queue()).unwrap_or(u32::MAX);
+        let free = self.receive_buffer(config).min(left).saturating_sub(ready);
         let shift = self.negotiated.rcv_shift.unwrap_or(0);
         (free >> shift).min(0xffff) << shift
     }
@@ -23,7 +26,7 @@ impl Tcb {
             self.rcv.wnd = self.rcv.wnd.min(0xffff);
             return u16::try_from(self.rcv.wnd).unwrap_or(u16::MAX);
         }
-        let free = self.free_window(cx.config);
+        let free = self.free_window(cx.config, cx.pool);
         let step = (cx.config.receive_buffer / 2).min(u32::from(self.own_mss(cx.config)));
         let step = if cx.config.small_window_steps && free >= step { 0 } else { step };
         if free >= self.rcv.wnd.saturating_add(step) {
@@ -34,7 +37,7 @@ impl Tcb {
     }
 
     /// Whether reading has made so much room that the peer should be told at once.
-    pub(super) fn window_update_is_due(&self, config: &Config) -> bool {
+    pub(super) fn window_update_is_due(&self, config: &Config, pool: &Pool) -> bool {
         let can_receive = match self.state {
             State::Established | State::FinWait1 | State::FinWait2 => true,
             State::Closed
@@ -46,7 +49,7 @@ impl Tcb {
             | State::LastAck
             | State::TimeWait => false,
         };
-        let free = self.free_window(config);
+        let free = self.free_window(config, pool);
         let step = (config.receive_buffer / 2).min(2 * u32::from(self.own_mss(config)));
         can_receive && free >= self.rcv.wnd.saturating_add(step) && free / 2 >= self.rcv.wnd
     }

@@ -127,6 +127,7 @@ impl<C: Choices> Harness<C> {
             max_connections: MOST_CONNECTIONS,
             max_time_waits: choices.pick(&[0, 2, MOST_CONNECTIONS]),
             max_out_of_order: choices.pick(&[0, 3_000, 1 << 20]),
+            max_queued: choices.pick(&[0, 1 << 20, 256 << 20]),
             whole_handshakes: choices.pick(&[0, 2, MOST_CONNECTIONS]),
             syn_cookies: !choices.once_in(4),
             place: Place::default(),

@@ -11,6 +11,7 @@ use super::Failure;
 use super::capture_options::CaptureOptions;
 use super::engine::EngineKind;
 use super::options::seconds;
+use super::quantity::octets;
 use crate::device::fault::{self, Faults, Rule, Tally};
 use crate::stack;
 use crate::tcp::{Algorithm, EcnMode, MtuProbing};
@@ -47,6 +48,13 @@ pub(super) struct TcpOptions {
     /// to vanish without an ICMP error; always, segments begin small [default: black-hole]
     #[arg(long, value_enum, env = "GLASS_MTU_PROBING", value_name = "WHEN")]
     pub(super) mtu_probing: Option<Probing>,
+    /// What the queues of all connections may come to hold, written and not acknowledged or come and not
+    /// read: as it fills they grow short, to 16 KiB each at last
+    #[arg(
+        long, env = "GLASS_MAX_QUEUED", default_value = "256mib", value_name = "OCTETS",
+        value_parser = octets
+    )]
+    max_queued: u64,
     /// Write every event to this file, one JSON object a line
     #[arg(long, env = "GLASS_EVENTS", value_name = "FILE")]
     pub(super) events: Option<PathBuf>,
@@ -115,6 +123,7 @@ impl TcpOptions {
     pub(super) fn stack(&self, addrs: Vec<IpAddr>) -> stack::Config {
         let mut config =
             stack::Config { addrs, mtu: usize::from(self.mtu), ..stack::Config::default() };
+        config.max_queued = usize::try_from(self.max_queued).unwrap_or(usize::MAX);
         config.tcp.msl = self.msl;
         config.tcp.congestion = self.cc.unwrap_or_default();
         let by_time = match self.loss_detection {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use glasstack::stack::{Bookmark, Config, Handle, ListenerId, Secret, Stack};
+use glasstack::stack::{Bookmark, Config, Handle, ListenerId, Secret, Stack, Summary};
 use glasstack::tcp::State;
 use glasstack::time::Instant;
 use glasstack::trace::{ConnId, Mask, What};
@@ -127,6 +127,14 @@ fn each_connection_stands_in_one_page() {
         let once: BTreeMap<_, _> = all.iter().map(|(id, state)| (*id, (*state, 1))).collect();
         assert_eq!(seen, once, "with {most} to a page");
     }
+    assert_eq!(pair.pages(0), BTreeMap::new(), "whoever wants none is not sent round");
+    let page = pair.server.page(Bookmark::BEHIND_HANDSHAKES, 1_000, pair.now);
+    let handshakes = |one: &&Summary| one.status.state == State::SynReceived;
+    // Three of them are whole.
+    assert_eq!(
+        (page.connections.len(), page.connections.iter().filter(handshakes).count()),
+        (28, 3)
+    );
     let [listener] = pair.server.listeners()[..] else { panic!("one listener") };
     assert_eq!((listener.half_open, listener.accept_queue, listener.backlog), (10, 0, 100));
     let counters = pair.server.counters();

@@ -16,7 +16,8 @@ use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::{VERSION, place};
+use super::{PAGE, VERSION, place};
+use crate::tcp::{State, names};
 
 /// How long an answer may take: a program that is stopped (Ctrl-Z) takes connections and says nothing.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -162,7 +163,8 @@ impl Client {
         within(read).await
     }
 
-    /// At most about `most` connections, and whether there are more.
+    /// At most about `most` connections, and whether there are more. Those whose handshake is under way come
+    /// last: a flood of SYNs hides nobody.
     ///
     /// # Errors
     ///
@@ -171,15 +173,36 @@ impl Client {
         &mut self,
         most: usize,
     ) -> io::Result<(Vec<T>, bool)> {
+        let others = State::ALL.into_iter().filter(|state| *state != State::SynReceived);
+        let others: Vec<_> = others.map(names::course).collect();
         let mut all = Vec::new();
+        for states in [others.join(","), names::course(State::SynReceived).to_owned()] {
+            if self.some_in(&states, most, &mut all).await? {
+                return Ok((all, true));
+            }
+        }
+        Ok((all, false))
+    }
+
+    /// Adds connections in these states to `all` until there are about `most`. Says whether there may be more.
+    async fn some_in<T: DeserializeOwned>(
+        &mut self,
+        states: &str,
+        most: usize,
+        all: &mut Vec<T>,
+    ) -> io::Result<bool> {
         let mut from = String::new();
         loop {
-            let path = format!("/v1/connections?limit={most}{from}");
+            if all.len() >= most {
+                return Ok(true);
+            }
+            let limit = most.min(PAGE);
+            let path = format!("/v1/connections?limit={limit}&states={states}{from}");
             let page: Page<T> = self.json(&path).await?;
             all.extend(page.connections);
             match page.next {
-                Some(next) if all.len() < most => from = format!("&from={next}"),
-                next => return Ok((all, next.is_some())),
+                Some(next) => from = format!("&from={next}"),
+                None => return Ok(false),
             }
         }
     }
@@ -237,4 +260,70 @@ async fn within<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     let late =
         || io::Error::new(io::ErrorKind::TimedOut, "the program does not answer; is it stopped?");
     timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(late()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, SocketAddr};
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::control::{Feed, Server, Socket, Source};
+    use crate::device::pipe;
+    use crate::runtime::Net;
+    use crate::stack::{Config, Secret, Stack};
+    use crate::time::Instant;
+    use crate::wire::{Flags, Options, Segment, tcp};
+
+    /// A stack that calls three others, in the midst of a flood of SYNs.
+    fn flooded() -> Stack {
+        let (ours, theirs): (IpAddr, IpAddr) =
+            ("192.0.2.2".parse().unwrap(), "192.0.2.1".parse().unwrap());
+        let config = Config { addrs: vec![ours], ..Config::default() };
+        let mut stack = Stack::new(config, Secret([7; 32]));
+        stack.listen(SocketAddr::new(ours, 80), 4_000).expect("the port is free");
+        for src in 1_000..3_000 {
+            let options = Options { mss: Some(1460), ..Options::default() };
+            let syn = Segment { flags: Flags::SYN, wnd: 9_999, options, ..Segment::default() };
+            let packet = tcp::emit(tcp::Ports { src, dst: 80 }, theirs, ours, syn).to_bytes();
+            stack.on_packet(&packet, Instant::ZERO);
+        }
+        for port in [1, 2, 3] {
+            stack
+                .connect(None, SocketAddr::new(theirs, port), Instant::ZERO)
+                .expect("there is room");
+        }
+        stack
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_syns_hides_nobody() {
+        let path =
+            std::env::temp_dir().join(format!("glasstack-flood-{}.sock", std::process::id()));
+        let socket = Socket::at(&path).expect("nothing is there");
+        let (device, _other) = pipe(1_500);
+        let (net, _driver) = Net::new(Box::new(flooded()), Box::new(device), vec![]).unwrap();
+        let source = Source { device: "t0".to_owned(), nets: vec![net], feed: Feed::default() };
+        let _server = Server::start(socket, source);
+        let mut client = Client::connect(&path).await.expect("it answers");
+        for most in [10, 300] {
+            let (some, more) = client.some_connections::<Value>(most).await.expect("an answer");
+            let is_there = |state: &str| some.iter().filter(|one| one["state"] == state).count();
+            assert_eq!(is_there("SYN_SEND"), 3, "of {most}");
+            assert_eq!((is_there("SYN_RCVD") + 3 >= most, more), (true, true), "of {most}");
+            assert!(some.len() <= 2 * most, "{}", some.len());
+        }
+        let (all, more) = client.some_connections::<Value>(5_000).await.expect("an answer");
+        assert_eq!((all.len(), more), (2_003, false));
+        // The ladders of those, too, begin when somebody reads events.
+        let ids = all.iter().filter(|one| one["state"] == "SYN_SEND").map(|one| one["id"].clone());
+        let ids: Vec<_> = ids.collect();
+        let reading = Client::connect(&path).await.expect("it answers");
+        let _events = reading.stream("/v1/events?kinds=none").await.expect("an answer");
+        for id in ids {
+            let ladder = client.text(&format!("/v1/ladders/{id}")).await.expect("it is known");
+            assert!(ladder.contains("(we opened)"), "{ladder}");
+        }
+    }
 }

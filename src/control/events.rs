@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::Source;
 use super::feed::Watcher;
-use super::query::pairs;
+use super::query::{pairs, unknown};
 use super::server::{refused, text};
 use crate::trace::{ConnId, Event, Mask};
 use crate::view::Style;
@@ -23,24 +23,29 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 /// Octets that go together, if there are as many.
 const CHUNK: usize = 32 << 10;
 
-/// `GET /v1/events?kinds=states,segments`. While anybody reads it, ladders are recorded.
+/// Packets, whole, belong into a capture.
+const OFFERED: Mask = Mask::all().difference(Mask::PACKETS);
+
+/// `GET /v1/events?kinds=states,segments`: all kinds unless told otherwise. While anybody reads it, ladders are
+/// recorded.
 pub(super) async fn events(
     State(source): State<Arc<Source>>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let mut kinds = Mask::all();
+    let mut kinds = OFFERED;
     for (name, value) in pairs(query.as_deref()) {
-        if name == "kinds" {
-            match self::kinds(&value) {
-                Ok(named) => kinds = named,
-                Err(why) => return refused(&why),
-            }
+        let named = match name.as_str() {
+            "kinds" => self::kinds(&value),
+            _ => Err(unknown(&name, "kinds")),
+        };
+        match named {
+            Ok(named) => kinds = named,
+            Err(why) => return refused(&why),
         }
     }
-    let watcher = source.feed.watch(kinds);
-    let lines = unfold((watcher, kinds), |(mut watcher, kinds)| async move {
-        let chunk = next_chunk(&mut watcher, kinds).await;
-        Some((Ok::<_, std::convert::Infallible>(chunk), (watcher, kinds)))
+    let lines = unfold(source.feed.watch(kinds), |mut watcher| async move {
+        let chunk = next_chunk(&mut watcher).await;
+        Some((Ok::<_, std::convert::Infallible>(chunk), watcher))
     });
     let kind = [(header::CONTENT_TYPE, "application/jsonl")];
     (kind, Body::from_stream(lines)).into_response()
@@ -67,7 +72,7 @@ pub(super) async fn ladder(
             ("width" | "utf8" | "format", _, _) => {
                 return refused(&format!("{name}={value} cannot be"));
             }
-            _ => {}
+            _ => return refused(&unknown(&name, "width, utf8, format")),
         }
     }
     let svg = [(header::CONTENT_TYPE, "image/svg+xml")];
@@ -87,10 +92,11 @@ fn kinds(list: &str) -> Result<Mask, String> {
     let mut kinds = Mask::empty();
     for name in list.split(',').filter(|name| !matches!(*name, "" | "none")) {
         match Mask::from_name(&name.to_uppercase()) {
-            Some(kind) => kinds |= kind,
+            Some(kind) if OFFERED.contains(kind) => kinds |= kind,
+            Some(_) => return Err(format!("{name} are not told here: --pcap captures them")),
             None => {
                 let all: Vec<_> =
-                    Mask::all().iter_names().map(|(name, _)| name.to_lowercase()).collect();
+                    OFFERED.iter_names().map(|(name, _)| name.to_lowercase()).collect();
                 return Err(format!("{name} is no kind; there are {}", all.join(", ")));
             }
         }
@@ -99,16 +105,14 @@ fn kinds(list: &str) -> Result<Mask, String> {
 }
 
 /// Lines of what has happened, or an empty one.
-async fn next_chunk(watcher: &mut Watcher, kinds: Mask) -> String {
+async fn next_chunk(watcher: &mut Watcher) -> String {
     let mut chunk = String::new();
     let some = async {
-        while chunk.is_empty() {
-            line(&mut chunk, &watcher.next().await, kinds);
-        }
+        line(&mut chunk, &watcher.next().await);
         while chunk.len() < CHUNK
             && let Some(another) = watcher.ready()
         {
-            line(&mut chunk, &another, kinds);
+            line(&mut chunk, &another);
         }
     };
     if timeout(HEARTBEAT, some).await.is_err() {
@@ -117,13 +121,12 @@ async fn next_chunk(watcher: &mut Watcher, kinds: Mask) -> String {
     chunk
 }
 
-fn line(chunk: &mut String, told: &Result<Event, u64>, kinds: Mask) {
+fn line(chunk: &mut String, told: &Result<Arc<Event>, u64>) {
     match told {
-        Ok(event) if kinds.intersects(event.what.kind()) => {
-            chunk.push_str(&serde_json::to_string(event).expect("events are data"));
+        Ok(event) => {
+            chunk.push_str(&serde_json::to_string(&**event).expect("events are data"));
             chunk.push('\n');
         }
-        Ok(_) => {}
         // Whoever reads too slowly misses some: the stack does not wait.
         Err(missed) => {
             let _ = writeln!(chunk, r#"{{"event":"missed","count":{missed}}}"#);
@@ -139,6 +142,9 @@ mod tests {
     fn kinds_by_their_names() {
         assert_eq!(kinds("states,segments"), Ok(Mask::STATES | Mask::SEGMENTS));
         assert_eq!(kinds("none"), Ok(Mask::empty()));
-        assert!(kinds("moods").unwrap_err().contains("windows"));
+        let wrong = kinds("moods").unwrap_err();
+        assert!(wrong.contains("windows") && !wrong.contains("packets"), "{wrong}");
+        assert!(kinds("states,packets").unwrap_err().contains("--pcap"));
+        assert!(!OFFERED.intersects(Mask::PACKETS) && OFFERED.contains(Mask::DATA));
     }
 }

@@ -1,11 +1,11 @@
-//! Events for those who look on, while they do: a stream with a bound, and the ladders of the latest
-//! connections. With nobody looking on nothing is kept, and no event is raised for us.
+//! Events for those who look on, while they do: of each kind to those who want it, with a bound; and the ladders
+//! of the latest connections. With nobody looking on nothing is kept, and no event is raised for us.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::broadcast;
+use tokio::sync::Notify;
 
 use crate::runtime::Net;
 use crate::stack::{Bookmark, Summary};
@@ -18,6 +18,8 @@ use crate::view::{Ladder, Limits, PictureStyle, Style};
 const BEHIND: usize = 4096;
 /// Connections whose ladders are kept.
 const LADDERS: usize = 256;
+/// Of these, so many that were asked for last are kept whatever comes: somebody is looking at them.
+const LOOKED_AT: usize = 32;
 
 /// One end is a sink of every shard, the other is asked for what there is to see.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +27,9 @@ pub struct Feed(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
+    /// The stacks. Who comes and who goes do so one after the other, under this lock, so that what is raised
+    /// in the end is what those want who are there. No driver ever takes it.
+    nets: Mutex<Vec<Net>>,
     /// So that a sink need not lock to know that nobody looks.
     is_watched: AtomicBool,
     watching: Mutex<Watching>,
@@ -32,20 +37,31 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Watching {
-    nets: Vec<Net>,
-    /// What each watcher wants, by a number of its own.
-    wanted: BTreeMap<u64, Mask>,
+    /// Those who look on, each by a number of their own.
+    inboxes: BTreeMap<u64, Inbox>,
     numbered: u64,
     /// While somebody watches.
     record: Option<Record>,
 }
 
+/// What somebody who looks on has not read yet.
+#[derive(Debug)]
+struct Inbox {
+    wanted: Mask,
+    events: VecDeque<Arc<Event>>,
+    /// Events that there was no room for since they were last told.
+    missed: u64,
+    news: Arc<Notify>,
+}
+
+/// The ladders.
 #[derive(Debug)]
 struct Record {
-    events: broadcast::Sender<Event>,
     ladder: Ladder,
     /// Those that are over, the first to go first.
     over: VecDeque<ConnId>,
+    /// Those that were asked for, the last one last.
+    looked_at: VecDeque<ConnId>,
 }
 
 /// Somebody who looks on. Dropped, they look away.
@@ -53,61 +69,65 @@ struct Record {
 pub struct Watcher {
     feed: Feed,
     number: u64,
-    events: broadcast::Receiver<Event>,
+    news: Arc<Notify>,
 }
 
 impl Feed {
     /// The stacks whose sinks are clones of this.
     pub(super) fn watch_over(&self, nets: Vec<Net>) {
-        self.lock().nets = nets;
+        *self.nets() = nets;
     }
 
     /// Somebody looks on from now on, and wants to see events of these kinds.
     #[must_use]
     pub(super) fn watch(&self, kinds: Mask) -> Watcher {
-        let (nets, is_first) = {
-            let watching = self.lock();
-            (watching.nets.clone(), watching.record.is_none())
-        };
-        // Not under our lock, which the drivers take after theirs.
-        let known = if is_first { known(&nets) } else { Vec::new() };
+        let nets = self.nets();
+        // Not under the other lock, for which drivers wait.
+        let known = if self.lock().record.is_none() { known(&nets) } else { Vec::new() };
         let mut watching = self.lock();
         watching.numbered += 1;
-        let number = watching.numbered;
-        watching.wanted.insert(number, kinds | Ladder::new().wanted());
-        let record = watching.record.get_or_insert_with(|| Record::of(&known));
-        let events = record.events.subscribe();
+        let (number, news) = (watching.numbered, Arc::new(Notify::new()));
+        let inbox =
+            Inbox { wanted: kinds, events: VecDeque::new(), missed: 0, news: Arc::clone(&news) };
+        watching.inboxes.insert(number, inbox);
+        watching.record.get_or_insert_with(|| Record::of(&known));
         self.0.is_watched.store(true, Ordering::Relaxed);
         let wanted = watching.all_wanted();
         drop(watching);
         nets.iter().for_each(|net| net.raise_also(wanted));
-        Watcher { feed: self.clone(), number, events }
+        Watcher { feed: self.clone(), number, news }
     }
 
     /// The ladder of a connection, if somebody watches and there was something to see of it.
     pub(super) fn ladder(&self, id: ConnId, style: &Style) -> Option<String> {
-        // Drawn without the lock: it takes a while.
-        let ladder = self.lock().record.as_ref()?.ladder.only(id)?;
-        ladder.render_one(id, style)
+        self.copy(id)?.render_one(id, style)
     }
 
     /// The same as a picture, an SVG document.
     pub(super) fn picture(&self, id: ConnId) -> Option<String> {
-        let ladder = self.lock().record.as_ref()?.ladder.only(id)?;
-        ladder.svg(id, &PictureStyle::default())
+        self.copy(id)?.svg(id, &PictureStyle::default())
+    }
+
+    /// A ladder is drawn without the lock: it takes a while.
+    fn copy(&self, id: ConnId) -> Option<Ladder> {
+        self.lock().record.as_mut()?.look_at(id)
     }
 
     fn look_away(&self, number: u64) {
+        let nets = self.nets();
         let mut watching = self.lock();
-        watching.wanted.remove(&number);
-        let wanted = watching.all_wanted();
-        if watching.wanted.is_empty() {
+        watching.inboxes.remove(&number);
+        if watching.inboxes.is_empty() {
             watching.record = None;
             self.0.is_watched.store(false, Ordering::Relaxed);
         }
-        let nets = watching.nets.clone();
+        let wanted = watching.all_wanted();
         drop(watching);
         nets.iter().for_each(|net| net.raise_also(wanted));
+    }
+
+    fn nets(&self) -> MutexGuard<'_, Vec<Net>> {
+        self.0.nets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Watching> {
@@ -116,8 +136,40 @@ impl Feed {
 }
 
 impl Watching {
+    /// What those want who are there, and the ladders that are recorded for them.
     fn all_wanted(&self) -> Mask {
-        self.wanted.values().fold(Mask::empty(), |all, kinds| all | *kinds)
+        let ladders = self.record.as_ref().map_or(Mask::empty(), |record| record.ladder.wanted());
+        self.inboxes.values().fold(ladders, |all, inbox| all | inbox.wanted)
+    }
+
+    fn take(&mut self, event: &Event) {
+        if let Some(record) = &mut self.record {
+            record.draw(event);
+        }
+        let kind = event.what.kind();
+        let mut shared = None;
+        for inbox in self.inboxes.values_mut().filter(|inbox| inbox.wanted.intersects(kind)) {
+            inbox.put(Arc::clone(shared.get_or_insert_with(|| Arc::new(event.clone()))));
+        }
+    }
+}
+
+impl Inbox {
+    fn put(&mut self, event: Arc<Event>) {
+        if self.events.len() >= BEHIND {
+            self.events.pop_front();
+            self.missed += 1;
+        }
+        self.events.push_back(event);
+        self.news.notify_one();
+    }
+
+    /// How many were missed stands where they would have stood.
+    fn pop(&mut self) -> Option<Result<Arc<Event>, u64>> {
+        match std::mem::take(&mut self.missed) {
+            0 => self.events.pop_front().map(Ok),
+            missed => Some(Err(missed)),
+        }
     }
 }
 
@@ -128,11 +180,8 @@ impl Sink for Feed {
     }
 
     fn record(&mut self, event: &Event) {
-        if !self.0.is_watched.load(Ordering::Relaxed) {
-            return;
-        }
-        if let Some(record) = &mut self.lock().record {
-            record.take(event);
+        if self.0.is_watched.load(Ordering::Relaxed) {
+            self.lock().take(event);
         }
     }
 }
@@ -140,20 +189,13 @@ impl Sink for Feed {
 impl Record {
     /// Begins with what is known of the connections that are there.
     fn of(known: &[Summary]) -> Record {
-        let (events, _) = broadcast::channel(BEHIND);
         let limits = Limits { connections: LADDERS + 1, peer: true, ..Limits::default() };
-        let mut record =
-            Record { events, ladder: Ladder::with_limits(limits), over: VecDeque::new() };
+        let ladder = Ladder::with_limits(limits);
+        let mut record = Record { ladder, over: VecDeque::new(), looked_at: VecDeque::new() };
         for summary in known {
             history(summary, |event| record.draw(event));
         }
         record
-    }
-
-    fn take(&mut self, event: &Event) {
-        self.draw(event);
-        // With nobody there at the moment it goes nowhere.
-        let _ = self.events.send(event.clone());
     }
 
     fn draw(&mut self, event: &Event) {
@@ -162,22 +204,50 @@ impl Record {
             self.over.push_back(id);
         }
         while self.ladder.len() > LADDERS {
-            let first = self.over.pop_front().or_else(|| self.ladder.ids().next());
-            self.ladder.forget(first.expect("there are more than none"));
+            let id = self.first_to_go();
+            self.ladder.forget(id);
         }
         // Some are forgotten without having been there.
         if self.over.len() > LADDERS {
             self.over.pop_front();
         }
     }
+
+    /// The first that is over, or else the oldest; never one that somebody looks at.
+    fn first_to_go(&mut self) -> ConnId {
+        let may_go = |id: &ConnId| !self.looked_at.contains(id);
+        if let Some(place) = self.over.iter().position(may_go) {
+            return self.over.remove(place).expect("it was found there");
+        }
+        self.ladder.ids().find(may_go).expect("fewer are looked at than kept")
+    }
+
+    /// A copy of this ladder alone, for somebody who will want to see it again in a moment.
+    fn look_at(&mut self, id: ConnId) -> Option<Ladder> {
+        let copy = self.ladder.only(id)?;
+        self.looked_at.retain(|known| *known != id);
+        self.looked_at.push_back(id);
+        if self.looked_at.len() > LOOKED_AT {
+            self.looked_at.pop_front();
+        }
+        Some(copy)
+    }
 }
 
-/// Some of the connections that are there, as many as get a ladder.
+/// Some of the connections that are there, as many as get a ladder. Those that live come first; those whose
+/// handshake is under way last, for in a flood of SYNs there are more of them than of all others.
 fn known(nets: &[Net]) -> Vec<Summary> {
-    let pages = nets.iter().map(|net| net.page(Bookmark::default(), LADDERS));
-    let mut known: Vec<_> = pages.flat_map(|page| page.connections).collect();
-    known.sort_by_key(|summary| summary.id);
+    let places = [Bookmark::default(), Bookmark::BEHIND_HANDSHAKES];
+    let pages = nets.iter().flat_map(|net| places.map(|from| net.page(from, LADDERS)));
+    let each = pages.flat_map(|page| page.connections).map(|summary| (summary.id, summary));
+    let mut known: Vec<_> = each.collect::<BTreeMap<_, _>>().into_values().collect();
+    known.sort_by_key(|summary| match summary.status.state {
+        State::SynReceived => 2,
+        State::TimeWait => 1,
+        _ => 0,
+    });
     known.truncate(LADDERS);
+    known.sort_by_key(|summary| summary.id);
     known
 }
 
@@ -195,29 +265,22 @@ fn history(summary: &Summary, mut tell: impl FnMut(&Event)) {
         let (from, to, cause) = (step.from, step.to, step.cause);
         tell(&Event { at: step.at, conn, what: What::State { from, to, cause, section } });
     }
-    debug_assert!(summary.status.state != State::Closed || !transitions.is_empty());
 }
 
 impl Watcher {
     /// The next event, or how many were missed. Cancel safe.
-    pub(super) async fn next(&mut self) -> Result<Event, u64> {
-        match self.events.recv().await {
-            Ok(event) => Ok(event),
-            Err(broadcast::error::RecvError::Lagged(missed)) => Err(missed),
-            // The sender lives as long as anybody watches.
-            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+    pub(super) async fn next(&mut self) -> Result<Arc<Event>, u64> {
+        loop {
+            if let Some(next) = self.ready() {
+                return next;
+            }
+            self.news.notified().await;
         }
     }
-}
 
-impl Watcher {
     /// The next event, if it is there already.
-    pub(super) fn ready(&mut self) -> Option<Result<Event, u64>> {
-        match self.events.try_recv() {
-            Ok(event) => Some(Ok(event)),
-            Err(broadcast::error::TryRecvError::Lagged(missed)) => Some(Err(missed)),
-            Err(_) => None,
-        }
+    pub(super) fn ready(&mut self) -> Option<Result<Arc<Event>, u64>> {
+        self.feed.lock().inboxes.get_mut(&self.number)?.pop()
     }
 }
 
@@ -251,16 +314,50 @@ mod tests {
         let most = u64::try_from(BEHIND).unwrap();
         (1..=most + 10).for_each(|number| sink.record(&opened(number)));
         assert_eq!(watcher.next().await, Err(10));
-        assert_eq!(watcher.next().await, Ok(opened(11)));
+        assert_eq!(watcher.next().await, Ok(Arc::new(opened(11))));
         let rest = std::iter::from_fn(|| watcher.ready()).count();
         assert_eq!(rest, BEHIND - 1);
+    }
+
+    #[tokio::test]
+    async fn each_watcher_gets_what_it_wants_whatever_others_want() {
+        let feed = Feed::default();
+        let mut sink = feed.clone();
+        let mut few = feed.watch(Mask::CONNECTIONS);
+        let mut many = feed.watch(Mask::CONNECTIONS | Mask::DATA);
+        sink.record(&opened(1));
+        let data = Event { what: What::Acknowledged { octets: 1 }, ..opened(1) };
+        (0..2 * BEHIND).for_each(|_| sink.record(&data));
+        assert_eq!(few.ready(), Some(Ok(Arc::new(opened(1)))), "data do not push it out");
+        assert_eq!(few.ready(), None);
+        assert_eq!(many.ready(), Some(Err(BEHIND as u64 + 1)));
+        assert_eq!(many.ready(), Some(Ok(Arc::new(data))));
+    }
+
+    #[test]
+    fn what_is_raised_is_what_those_want_who_are_there() {
+        let feed = Feed::default();
+        let wanted = || feed.lock().all_wanted();
+        assert_eq!(wanted(), Mask::empty());
+        let first = feed.watch(Mask::empty());
+        let ladders = wanted();
+        assert!(ladders.contains(Mask::SEGMENTS) && !ladders.contains(Mask::PACKETS | Mask::DATA));
+        let second = feed.watch(Mask::DATA);
+        assert_eq!(wanted(), ladders | Mask::DATA);
+        drop(second);
+        assert_eq!(wanted(), ladders);
+        drop(first);
+        assert_eq!(wanted(), Mask::empty());
     }
 
     #[test]
     fn ladders_are_kept_while_somebody_watches_and_so_many() {
         let feed = Feed::default();
         let mut sink = feed.clone();
-        let has = |number| feed.ladder(ConnId(number), &Style::default()).is_some();
+        let has = |number| {
+            let watching = feed.lock();
+            watching.record.as_ref().is_some_and(|it| it.ladder.only(ConnId(number)).is_some())
+        };
         sink.record(&opened(1));
         assert!(!has(1), "nobody has asked");
         let (first, second) = (feed.watch(Mask::empty()), feed.watch(Mask::empty()));
@@ -276,6 +373,25 @@ mod tests {
         assert!(has(2), "one still watches");
         drop(second);
         assert!(!has(2));
+    }
+
+    #[test]
+    fn what_somebody_looks_at_stays_whatever_comes() {
+        let feed = Feed::default();
+        let mut sink = feed.clone();
+        let _watcher = feed.watch(Mask::empty());
+        let sees = |number| feed.ladder(ConnId(number), &Style::default()).is_some();
+        (1..=5).for_each(|number| sink.record(&opened(number)));
+        assert!(sees(2) && sees(4));
+        sink.record(&over(4));
+        // As in a flood of SYNs.
+        (6..=2_000).for_each(|number| sink.record(&opened(number)));
+        assert!(sees(2) && sees(4) && !sees(3) && sees(2_000));
+        assert_eq!(feed.lock().record.as_ref().unwrap().ladder.len(), LADDERS);
+        // Whoever asks for all of them keeps only the last.
+        (1_800..=2_000).for_each(|number| assert!(sees(number)));
+        (2_001..=4_000).for_each(|number| sink.record(&opened(number)));
+        assert!(!sees(2) && !sees(1_800) && sees(2_000));
     }
 
     #[test]

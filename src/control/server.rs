@@ -192,7 +192,7 @@ async fn connections(State(source): State<Arc<Source>>, RawQuery(query): RawQuer
     let Some(net) = source.nets.get(shard) else {
         return refused("there is no such shard");
     };
-    let page = net.page(from, query.limit);
+    let page = net.page(query.skip(from), query.limit);
     let more = |at| query::written(shard, at);
     let another = || {
         let is_there = shard + 1 < source.nets.len();

@@ -25,6 +25,12 @@ pub struct Bookmark {
     pub place: u32,
 }
 
+impl Bookmark {
+    /// Behind all half-open connections, of which a flood of SYNs makes as many as there is room for. A few
+    /// handshakes are in slots, too.
+    pub const BEHIND_HANDSHAKES: Bookmark = Bookmark { table: 1, place: 0 };
+}
+
 /// Part of a list.
 #[derive(Clone, Debug)]
 pub struct Page<T = Summary> {
@@ -56,7 +62,7 @@ pub struct ListenerSummary {
 
 impl Stack {
     /// STATUS of at most `most` connections, from `from` on. All pages together have every connection that is
-    /// there all the while.
+    /// there all the while; a page of none is the last.
     #[must_use]
     pub fn page(&self, from: Bookmark, most: usize, now: Instant) -> Page {
         self.walk(from, most, |place| match place {
@@ -84,6 +90,9 @@ impl Stack {
 
     fn walk<T>(&self, from: Bookmark, most: usize, tell: impl Fn(Found<'_>) -> T) -> Page<T> {
         let mut connections = Vec::new();
+        if most == 0 {
+            return Page { connections, next: None };
+        }
         let mut looks = most.saturating_mul(LOOKS);
         let mut at = from;
         while at.table < TABLES {

@@ -1,5 +1,6 @@
 //! `glass replay`: feeds a recording to the stack again, without a network and in no time.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::UNIX_EPOCH;
@@ -10,9 +11,9 @@ use super::capture_options::CaptureOptions;
 use super::ladder_options::LadderOptions;
 use super::options::Output;
 use super::{Failure, exit};
-use crate::engine::recording;
+use crate::engine::recording::{self, Told};
 use crate::trace::{Mask, Sink};
-use crate::view::{CaptureSettings, CaptureSink, JsonLines, Ladder, LogLines, Origin};
+use crate::view::{Capture, CaptureSettings, CaptureSink, JsonLines, Ladder, LogLines, Origin};
 
 /// Replay what --record wrote: the same packets, byte for byte, and the ladder of each connection
 ///
@@ -53,26 +54,27 @@ impl Replay {
             })?),
             None => None,
         };
-        let mut capture = self.capture()?;
+        let mut captures = self.captures()?;
         let wanted = events.as_ref().map_or(Mask::empty(), Sink::wanted)
-            | capture.as_ref().map_or(Mask::empty(), Sink::wanted)
+            | captures.as_ref().map_or(Mask::empty(), |captures| captures.first.wanted())
             | ladder.wanted()
             | log.wanted();
         let replay = recording::Replay::open(&self.file, wanted).map_err(bad)?;
         let outcome = replay
-            .run(|event| {
+            .run_by_rounds(|of, told| {
+                if let Some(captures) = &mut captures {
+                    captures.take(of, told);
+                }
+                let Told::Event(event) = told else { return };
                 ladder.record(event);
                 log.record(event);
                 if let Some(events) = &mut events {
                     events.record(event);
                 }
-                if let Some(capture) = &mut capture {
-                    capture.record(event);
-                }
             })
             .map_err(bad)?;
-        // It is complete when this is gone.
-        drop(capture);
+        // They are complete when these are gone.
+        drop(captures);
         let text = ladder.render(&self.ladder.style(output.style()));
         let _ = write!(io::stdout(), "{text}");
         files.write(&ladder, &format!("glass replay {name}"), exit::FAILURE)?;
@@ -99,7 +101,7 @@ impl Replay {
 
     /// What captures, if anything does. A recording does not keep the time of day: its capture begins with
     /// that of computers, so that the same recording makes the same file.
-    fn capture(&self) -> Result<Option<CaptureSink>, Failure> {
+    fn captures(&self) -> Result<Option<Captures>, Failure> {
         self.capture.open()?;
         let settings = CaptureSettings {
             interface: "replay".to_owned(),
@@ -107,6 +109,30 @@ impl Replay {
             is_complete: true,
             ..CaptureSettings::default()
         };
-        Ok(self.capture.start(settings)?.map(|capture| capture.sink()))
+        Ok(self.capture.start(settings)?.map(|capture| {
+            let first = capture.sink();
+            Captures { capture, first, others: BTreeMap::new() }
+        }))
+    }
+}
+
+/// A capture of all stacks of a recording: each has a sink of its own.
+struct Captures {
+    capture: Capture,
+    /// Of the stack in the first place. Most are alone.
+    first: CaptureSink,
+    others: BTreeMap<u32, CaptureSink>,
+}
+
+impl Captures {
+    fn take(&mut self, of: u32, told: Told<'_>) {
+        let sink = match of {
+            0 => &mut self.first,
+            _ => self.others.entry(of).or_insert_with(|| self.capture.sink()),
+        };
+        match told {
+            Told::Event(event) => sink.record(event),
+            Told::RoundIsOver => sink.settle(),
+        }
     }
 }

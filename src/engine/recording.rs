@@ -158,8 +158,25 @@ pub struct Replay<R> {
     input: R,
     events: Mask,
     /// By their places.
-    stacks: BTreeMap<u32, Stack>,
+    stacks: BTreeMap<u32, Replayed>,
     inputs: u64,
+}
+
+/// A stack that is fed again.
+#[derive(Debug)]
+struct Replayed {
+    stack: Stack,
+    /// When a packet, or the time, last came to it.
+    fed: Instant,
+}
+
+/// What a replay tells of one of its stacks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Told<'a> {
+    /// Something happened.
+    Event(&'a Event),
+    /// A round of its driver is over, as far as the inputs let one know: see [`crate::trace::Sink::settle`].
+    RoundIsOver,
 }
 
 /// What a replay came to.
@@ -222,18 +239,40 @@ impl<R: Read> Replay<R> {
     /// # Errors
     ///
     /// The file cannot be read, or a record makes no sense.
-    pub fn run(mut self, mut on_event: impl FnMut(&Event)) -> io::Result<Outcome> {
+    pub fn run(self, mut on_event: impl FnMut(&Event)) -> io::Result<Outcome> {
+        self.run_by_rounds(|_, told| {
+            if let Told::Event(event) = told {
+                on_event(event);
+            }
+        })
+    }
+
+    /// As [`Replay::run`], and says in which place the stack is that an event is of, and when a round is over.
+    ///
+    /// # Errors
+    ///
+    /// As [`Replay::run`].
+    pub fn run_by_rounds(mut self, mut tell: impl FnMut(u32, Told<'_>)) -> io::Result<Outcome> {
         let mut outcome = Outcome::default();
         loop {
             match self.next() {
                 Ok(Some((of, Record::Start(start)))) => self.start(of, *start),
                 Ok(Some((of, Record::Entry(entry)))) => {
-                    let stack = self.stacks.get_mut(&of);
-                    let stack = stack.ok_or_else(|| invalid("an input of an unknown stack"))?;
+                    let replayed = self.stacks.get_mut(&of);
+                    let replayed =
+                        replayed.ok_or_else(|| invalid("an input of an unknown stack"))?;
                     self.inputs += 1;
+                    if replayed.begins_a_round_with(&entry) {
+                        tell(of, Told::RoundIsOver);
+                    }
+                    let is_drained = matches!(entry.input, Input::Drain(_));
+                    let stack = &mut replayed.stack;
                     step(stack, self.inputs, entry, &mut outcome);
                     stack.take_ready();
-                    stack.take_events().iter().for_each(&mut on_event);
+                    stack.take_events().iter().for_each(|event| tell(of, Told::Event(event)));
+                    if is_drained && !stack.has_output() {
+                        tell(of, Told::RoundIsOver);
+                    }
                 }
                 Ok(None) => break,
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -249,11 +288,21 @@ impl<R: Read> Replay<R> {
 
     fn start(&mut self, of: u32, Start { mut config, secret }: Start) {
         config.events = self.events;
-        self.stacks.insert(of, Stack::new(config, secret));
+        let stack = Stack::new(config, secret);
+        self.stacks.insert(of, Replayed { stack, fed: Instant::ZERO });
     }
 
     fn next(&mut self) -> io::Result<Option<(u32, Record)>> {
         read_record(&mut self.input)
+    }
+}
+
+impl Replayed {
+    /// Whether a driver does this at the beginning of a round, and has not begun it before: what is fed
+    /// together is fed at one instant.
+    fn begins_a_round_with(&mut self, entry: &Entry) -> bool {
+        let is_fed = matches!(entry.input, Input::Packet(_) | Input::Timeout);
+        is_fed && std::mem::replace(&mut self.fed, entry.at) != entry.at
     }
 }
 
@@ -311,6 +360,7 @@ mod tests {
     use super::*;
     use crate::stack::Place;
     use crate::tcp::{Algorithm, EcnMode, Received};
+    use crate::trace::{Passage, What};
 
     #[derive(Clone, Default)]
     struct Shared(Arc<Mutex<Vec<u8>>>);
@@ -405,6 +455,34 @@ mod tests {
         assert_eq!(outcome.difference, None);
         assert!(outcome.same > 30 && !outcome.cut_off, "{outcome:?}");
         assert_eq!(replayed, events);
+    }
+
+    #[test]
+    fn a_replay_tells_when_a_round_is_over() {
+        let (recording, events) = recorded_session();
+        let (mut rounds, mut round) = (Vec::new(), Vec::new());
+        let replay = Replay::new(&recording[..], Mask::all()).unwrap();
+        let told = replay.run_by_rounds(|of, told| match told {
+            Told::Event(event) => round.push(event.clone()),
+            Told::RoundIsOver => {
+                assert_eq!(of, 0, "there is one stack");
+                rounds.push(std::mem::take(&mut round));
+            }
+        });
+        told.unwrap();
+        let passages = |round: &Vec<Event>| {
+            let passes = |event: &Event| match &event.what {
+                What::Packet(passage) => Some((event.at, matches!(**passage, Passage::Leaves(_)))),
+                _ => None,
+            };
+            round.iter().filter_map(passes).collect::<Vec<_>>()
+        };
+        let rounds: Vec<_> = rounds.iter().map(passages).filter(|one| !one.is_empty()).collect();
+        // It has sent all that it had to say in each of them, and nothing came afterwards.
+        assert!(rounds.len() > 10, "{rounds:?}");
+        assert!(rounds.iter().all(|one| one.is_sorted() && one[0].0 == one[one.len() - 1].0));
+        let count = rounds.iter().map(Vec::len).sum::<usize>();
+        assert_eq!(count, passages(&events).len(), "the last is over, too");
     }
 
     #[test]

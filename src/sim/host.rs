@@ -10,7 +10,7 @@ use crate::device::fault::Faults;
 use crate::engine::Engine;
 use crate::stack::{FourTuple, Handle, ListenerId, Ready};
 use crate::time::Instant;
-use crate::trace::{Event, Sink, Strike, Way, What};
+use crate::trace::{Event, Fate, Passage, Sink, Strike, Way, What};
 use crate::wire::Frame;
 
 /// Names a host of a world: 0, 1, 2 ... in the order in which they were added.
@@ -155,10 +155,19 @@ impl Host {
         self.engine.next_deadline().into_iter().chain(faults).min()
     }
 
-    /// Hands what happened to whoever looks at it. What struck a segment stands behind it.
+    /// Hands what happened to whoever looks at it: what became of packets before they came here, what the
+    /// engine did, and what became of packets that it sent. What struck a segment stands behind it.
     pub(super) fn report(&mut self, now: Instant) {
         let events = self.engine.take_events();
         let strikes = self.faults.as_mut().map(Faults::take_strikes).unwrap_or_default();
+        let fates = self.faults.as_mut().map(Faults::take_fates).unwrap_or_default();
+        let (came, left): (Vec<_>, Vec<_>) =
+            fates.into_iter().partition(|fate| fate.way == Way::Rx);
+        let met =
+            |fates: Vec<Fate>| fates.into_iter().map(|fate| met(fate, now)).collect::<Vec<_>>();
+        self.tell(&met(came));
+        self.tell(&events);
+        self.tell(&met(left));
         let id_of = |strike: &Strike| {
             let (local, remote) = strike.local.zip(strike.remote)?;
             self.engine.id_of(&FourTuple { local, remote })
@@ -168,8 +177,21 @@ impl Host {
             conn: id_of(&strike),
             what: What::Fault(strike),
         });
-        for event in events.into_iter().chain(strikes.collect::<Vec<_>>()) {
-            self.sinks.iter_mut().for_each(|sink| sink.record(&event));
+        let strikes: Vec<_> = strikes.collect();
+        self.tell(&strikes);
+    }
+
+    /// As a driver tells its sinks.
+    fn tell(&mut self, events: &[Event]) {
+        for event in events {
+            self.sinks.iter_mut().for_each(|sink| sink.record(event));
+        }
+        if !events.is_empty() {
+            self.sinks.iter_mut().for_each(|sink| sink.settle());
         }
     }
+}
+
+fn met(fate: Fate, at: Instant) -> Event {
+    Event { at, conn: None, what: What::Packet(Box::new(Passage::Met(fate))) }
 }

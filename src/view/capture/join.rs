@@ -15,8 +15,8 @@ use super::writer::{Record, Writer};
 use crate::tcp::{Cause, State};
 use crate::time::Instant;
 use crate::trace::{
-    Call, ConnId, Event, Fate, Harm, Passage, Retransmission, SegmentSummary, TimerChange, Way,
-    What,
+    Call, ConnId, DropReason, Event, Fate, Harm, Passage, Retransmission, SegmentSummary,
+    TimerChange, Way, What,
 };
 use crate::wire::{Flags, Packet};
 
@@ -45,8 +45,8 @@ pub(super) struct Join {
     leaving: Option<(ConnId, Notes)>,
     /// Packets that left.
     sent: u64,
-    /// Those of which it is not known yet what becomes of them, with their numbers.
-    undecided: VecDeque<(u64, Entry)>,
+    /// Those of which it is not known yet what becomes of them, by their numbers.
+    undecided: BTreeMap<u64, Entry>,
     /// What struck packets that the stack gets next.
     struck: VecDeque<Fate>,
 }
@@ -73,7 +73,7 @@ impl Join {
             arriving: None,
             leaving: None,
             sent: 0,
-            undecided: VecDeque::new(),
+            undecided: BTreeMap::new(),
             struck: VecDeque::new(),
         }
     }
@@ -101,7 +101,7 @@ impl Join {
             if entry.way == Way::Tx {
                 self.sent += 1;
                 if self.has_faults && self.undecided.len() < MOST_UNDECIDED {
-                    self.undecided.push_back((self.sent, entry));
+                    self.undecided.insert(self.sent, entry);
                     continue;
                 }
             }
@@ -242,8 +242,15 @@ impl Join {
         self.leaving = Some((id, notes));
     }
 
-    /// What is of no connection is of the packet that came last.
+    /// What is of no connection is of the packet that came last, unless it is about fragments that had come
+    /// before.
     fn on_event_of_none(&mut self, what: &What) {
+        if let What::Dropped {
+            why: DropReason::FragmentTimeout | DropReason::FragmentsFull, ..
+        } = what
+        {
+            return;
+        }
         if let (What::Dropped { why, .. }, Some(at)) = (what, self.arriving) {
             let text = format!("not acted on: {}", words::dropped(*why));
             self.round[at].remarks.push(text);
@@ -305,15 +312,13 @@ impl Join {
     fn on_fate(&mut self, at: Instant, fate: &Fate, writer: &Writer) {
         match fate.way {
             Way::Tx => {
-                let is_it = |(number, _): &(u64, Entry)| *number == fate.number;
-                let Some(place) = self.undecided.iter().position(is_it) else { return };
-                let is_first_copy = self.undecided[place].1.fate.is_none();
+                let Some(entry) = self.undecided.get_mut(&fate.number) else { return };
                 let goes_twice = matches!(fate.struck, Some((_, Harm::Duplicated)));
-                let entry = &mut self.undecided[place].1;
+                let another_comes = goes_twice && entry.fate.is_none();
                 entry.fate = Some(fate.clone());
                 let record = Record { at, ..entry.to_record() };
-                if !(goes_twice && is_first_copy) {
-                    self.undecided.remove(place);
+                if !another_comes {
+                    self.undecided.remove(&fate.number);
                 }
                 writer.write(record);
             }

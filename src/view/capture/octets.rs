@@ -6,12 +6,15 @@ use bytes::{Bytes, BytesMut};
 use etherparse::ip_number;
 
 use crate::trace::Way;
-use crate::wire::{Checksum, Flags, Frame, Packet, ip, tcp};
+use crate::wire::{Checksum, Flags, Frame, Packet, SHARED_BELOW, ip, tcp};
 
 /// Where the checksum stands in a TCP header.
 const CHECKSUM: usize = 16;
 /// Octets of the longest TCP header.
 const LONGEST_HEADER: usize = 60;
+
+/// Octets of the longest packet.
+const LONGEST_PACKET: usize = 65_535;
 
 /// A packet on its way into the file.
 #[derive(Clone, Debug)]
@@ -30,6 +33,14 @@ impl Octets {
             Octets::Received(packet) => packet.octets.len(),
             Octets::Sent(frame) => frame.len(),
             Octets::Plain(octets) => octets.len(),
+        }
+    }
+
+    /// Octets of memory that are kept for it. A long packet has a buffer for itself, which may be longer.
+    pub fn kept(&self) -> usize {
+        match self {
+            Octets::Received(packet) if packet.octets.len() >= SHARED_BELOW => LONGEST_PACKET,
+            Octets::Received(_) | Octets::Sent(_) | Octets::Plain(_) => self.len(),
         }
     }
 

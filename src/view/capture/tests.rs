@@ -13,10 +13,11 @@ use pcap_file::pcapng::{Block, PcapNgReader};
 
 use super::*;
 use crate::device::fault::{Faults, parse_list};
+use crate::sim;
 use crate::stack::{Config, Handle, Secret, Stack};
 use crate::tcp::{Algorithm, Received};
 use crate::time::Instant;
-use crate::trace::{Passage, Way, What};
+use crate::trace::{DropReason, Passage, Way, What};
 use crate::wire::{Features, Frame, ip, tcp};
 
 /// A file that can be read while somebody writes it.
@@ -508,7 +509,10 @@ impl Write for Stuck {
 
 /// Packets of no meaning, so many.
 fn flood(sink: &mut CaptureSink, packets: usize) {
-    let packet = Bytes::from(vec![0x45; 1_500]);
+    flood_with(sink, packets, &Bytes::from(vec![0x45; 1_500]));
+}
+
+fn flood_with(sink: &mut CaptureSink, packets: usize, packet: &Bytes) {
     for _ in 0..packets {
         let passage = Passage::Arrives(packet.clone().into());
         let what = What::Packet(Box::new(passage));
@@ -523,10 +527,84 @@ fn neither_a_full_disk_nor_a_slow_reader_holds_anything_up() {
     flood(&mut capture.sink(), 100_000);
     drop(capture);
 
-    let (release, stuck) = std::sync::mpsc::channel();
-    let capture = Capture::start(Stuck(stuck), CaptureSettings::default()).expect("a thread");
-    flood(&mut capture.sink(), 100_000);
-    drop(release);
+    // Short ones are bounded by their number, long ones by the memory that they take.
+    let most = u64::try_from(writer::MOST_WAITING).unwrap();
+    for (len, waiting) in [(1_500, most), (20_000, 1_024)] {
+        let (release, stuck) = std::sync::mpsc::channel();
+        let capture = Capture::start(Stuck(stuck), CaptureSettings::default()).expect("a thread");
+        let packet = Bytes::from(vec![0x45; len]);
+        flood_with(&mut capture.sink(), 100_000, &packet);
+        let (octets, left_out) = capture.0.waiting();
+        assert_eq!(100_000 - left_out, waiting, "packets of {len} octets that wait");
+        assert!((20_000_000..=writer::MOST_OCTETS).contains(&octets), "{octets}");
+        drop(release);
+    }
+}
+
+#[test]
+fn a_long_packet_counts_with_all_of_its_buffer() {
+    let kept = |len| octets::Octets::Received(Bytes::from(vec![0x45; len]).into()).kept();
+    assert_eq!(kept(1_500), 1_500, "it shares one");
+    assert_eq!(kept(20_000), 65_535);
+}
+
+#[test]
+fn fragments_that_are_given_up_are_not_the_packet_that_came_last() {
+    let file = Shared::default();
+    let capture = Capture::start(file.clone(), CaptureSettings::default()).expect("a thread");
+    let mut sink = capture.sink();
+    for why in [DropReason::FragmentTimeout, DropReason::FragmentsFull, DropReason::Fragment] {
+        let passage = Passage::Arrives(Bytes::from_static(b"E").into());
+        for what in [What::Packet(Box::new(passage)), What::Dropped { why, from: None }] {
+            sink.record(&Event { at: Instant::ZERO, conn: None, what });
+        }
+        sink.settle();
+    }
+    drop((sink, capture));
+    let comments: Vec<_> = read(&file.octets()).packets.into_iter().map(|p| p.comment).collect();
+    assert!(comments[..2].iter().all(String::is_empty), "{comments:?}");
+    assert!(comments[2].starts_with("not acted on: "), "{comments:?}");
+}
+
+#[test]
+fn a_simulated_host_is_captured_moment_by_moment() {
+    let [client, server]: [IpAddr; 2] =
+        ["192.0.2.1", "192.0.2.2"].map(|addr| addr.parse().expect("an address"));
+    let file = Shared::default();
+    let settings = CaptureSettings {
+        origin: Origin::At(UNIX_EPOCH),
+        is_complete: true,
+        has_faults: true,
+        ..CaptureSettings::default()
+    };
+    let capture = Capture::start(file.clone(), settings).expect("a thread");
+    let mut world = sim::World::new(1);
+    let hosts = [(client, "client", 1), (server, "server", 2)].map(|(addr, name, secret)| {
+        let stack = stack(&addr.to_string(), secret, Features::default());
+        world.add_host(name, addr, Box::new(stack))
+    });
+    let wire = sim::Wire { delay: Duration::from_millis(10), ..sim::Wire::default() };
+    world.link(hosts[0], hosts[1], wire.clone(), wire);
+    let rules = parse_list("tx FIN#1 drop; rx data#1 delay 40ms").expect("good rules");
+    world.set_faults(hosts[1], Faults::new(rules, 1).telling_fates());
+    world.add_sink(hosts[1], Box::new(capture.sink()));
+    let plan = sim::Plan { octets: 100, expected: 100, ..sim::Plan::default() };
+    let address = SocketAddr::new(server, PORT);
+    let transfer = move || Box::new(sim::Transfer::new(plan.clone())) as Box<dyn sim::App>;
+    world.listen(hosts[1], address, 8, transfer.clone()).expect("a free port");
+    world.connect(hosts[0], address, transfer()).expect("a free port");
+    assert_eq!(world.run(Duration::from_hours(1)), sim::Ended::Quiet);
+    drop((world, capture));
+    let read = read(&file.octets());
+    let lost: Vec<_> = read.packets.iter().filter(|packet| packet.interface == 1).collect();
+    let [fin] = lost[..] else { panic!("{:#?}", story(&read)) };
+    assert!(fin.comment.starts_with("dropped by 'tx FIN#1 drop' | #1 "), "{fin:?}");
+    let late: Vec<_> =
+        read.packets.iter().filter(|packet| packet.comment.contains("40.0 ms late")).collect();
+    assert_eq!(late.len(), 1, "{:#?}", story(&read));
+    assert!(late[0].flags == IN && late[0].comment.contains(" | #1 "), "{late:?}");
+    assert!(read.packets.is_sorted_by_key(|packet| packet.time));
+    read.packets.iter().for_each(check);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,9 +16,9 @@ use crate::runtime::clock::time_of_day;
 use crate::time::Instant;
 use crate::trace::Way;
 
-/// Records that may wait to be written, and the octets in them.
-const MOST_WAITING: usize = 16 * 1024;
-const MOST_OCTETS: usize = 64 << 20;
+/// Records that may wait to be written, and the octets of memory that are kept for them.
+pub(super) const MOST_WAITING: usize = 16 * 1024;
+pub(super) const MOST_OCTETS: usize = 64 << 20;
 
 /// How long a record waits for an earlier one of another shard, whose thread may not have its turn at once. As
 /// soon as nothing has come for so long all is written. One shard alone tells of everything in order.
@@ -34,13 +34,20 @@ pub(super) struct Record {
     pub comment: String,
 }
 
+impl Record {
+    /// Octets of memory that are kept for it.
+    fn kept(&self) -> usize {
+        self.octets.kept() + self.comment.len()
+    }
+}
+
 /// The hands that write. Dropping it waits until all is written.
 pub(super) struct Writer {
     settings: CaptureSettings,
     shared: Arc<Shared>,
     /// `None` when nothing comes any more.
-    sender: Mutex<Option<SyncSender<Message>>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    sender: Option<SyncSender<Message>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 /// What both sides look at.
@@ -85,12 +92,7 @@ impl Writer {
         let thread = thread::Builder::new()
             .name("capture".to_owned())
             .spawn(move || work.run(BufWriter::new(out), &receiver))?;
-        Ok(Writer {
-            settings,
-            shared,
-            sender: Mutex::new(Some(sender)),
-            thread: Mutex::new(Some(thread)),
-        })
+        Ok(Writer { settings, shared, sender: Some(sender), thread: Some(thread) })
     }
 
     pub fn settings(&self) -> &CaptureSettings {
@@ -107,6 +109,13 @@ impl Writer {
         !self.shared.is_over.load(Ordering::Relaxed)
     }
 
+    /// Octets of memory that are kept for what waits, and how many packets were left out.
+    #[cfg(test)]
+    pub fn waiting(&self) -> (usize, u64) {
+        let Shared { waiting_octets, left_out, .. } = &*self.shared;
+        (waiting_octets.load(Ordering::Relaxed), left_out.load(Ordering::Relaxed))
+    }
+
     pub fn write(&self, record: Record) {
         let record = Box::new(record);
         if !self.is_open() {
@@ -117,9 +126,8 @@ impl Writer {
             Origin::Now => time_of_day() - record.at.since(Instant::ZERO),
             Origin::At(time) => time,
         });
-        let octets = record.octets.len();
-        let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(sender) = sender.as_ref() else { return };
+        let octets = record.kept();
+        let Some(sender) = &self.sender else { return };
         let is_full = waiting_octets.load(Ordering::Relaxed) + octets > MOST_OCTETS;
         waiting_octets.fetch_add(octets, Ordering::Relaxed);
         let is_taken = if self.settings.is_complete {
@@ -137,9 +145,8 @@ impl Writer {
 
     pub fn secrets(&self, line: &str) {
         let line = [line.trim_end().as_bytes(), b"\n"].concat();
-        let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
         let is_taken = |sender: &SyncSender<_>| sender.try_send(Message::Secrets(line)).is_ok();
-        if !sender.as_ref().is_some_and(is_taken) && self.is_open() {
+        if !self.sender.as_ref().is_some_and(is_taken) && self.is_open() {
             log::warn!("the capture is written too slowly: secrets of TLS are not in it");
         }
     }
@@ -147,8 +154,8 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        self.sender = None;
+        if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
@@ -206,7 +213,8 @@ impl Work {
                 Err(TryRecvError::Empty) => {
                     self.write_settled(&mut file)?;
                     file.flush()?;
-                    if self.held.is_empty() {
+                    // What does not happen now need not be seen soon.
+                    if self.held.is_empty() || self.settings.is_complete {
                         receiver.recv().map_err(|_| RecvTimeoutError::Disconnected)
                     } else {
                         receiver.recv_timeout(self.hold_time())
@@ -222,9 +230,9 @@ impl Work {
     }
 
     fn hold(&mut self, record: Box<Record>) {
-        self.shared.waiting_octets.fetch_sub(record.octets.len(), Ordering::Relaxed);
+        self.shared.waiting_octets.fetch_sub(record.kept(), Ordering::Relaxed);
         self.newest = self.newest.max(record.at);
-        self.held_octets += record.octets.len();
+        self.held_octets += record.kept();
         self.serial += 1;
         self.held.insert((record.at, self.serial), record);
     }
@@ -250,7 +258,7 @@ impl Work {
 
     fn write_first(&mut self, file: &mut Blocks<impl Write>) -> io::Result<()> {
         let Some((_, record)) = self.held.pop_first() else { return Ok(()) };
-        self.held_octets -= record.octets.len();
+        self.held_octets -= record.kept();
         // Beyond the limit nothing is.
         if self.remark.is_none() { self.write(file, *record) } else { Ok(()) }
     }

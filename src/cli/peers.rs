@@ -28,6 +28,9 @@ const MOST: usize = 1_000;
 /// Looks at one connection; so that one that lives for hours costs nothing for ever.
 const MOST_LOOKS: u32 = 1_000;
 
+/// Looks at one of which nothing is left at our end: enough to see what our last segment has done to it.
+const LAST_LOOKS: u32 = 10;
+
 /// The sink that says when to look.
 #[derive(Clone)]
 pub(super) struct Peers {
@@ -46,6 +49,10 @@ enum Told {
         conn: ConnId,
         moment: (Instant, Instant),
     },
+    /// Nothing is left of it at our end.
+    Removed {
+        conn: ConnId,
+    },
     Finish(SyncSender<()>),
 }
 
@@ -57,7 +64,7 @@ impl Peers {
             .ok()?;
         let (sender, told) = sync_channel(QUEUE);
         let clock = Clock::start();
-        let watcher = Watcher { kernel, told, sinks, ends: BTreeMap::new(), clock, ahead: None };
+        let watcher = Watcher::new(kernel, told, sinks, clock);
         let spawned = thread::Builder::new().name("peers".to_owned()).spawn(|| watcher.run());
         spawned.inspect_err(|error| log::info!("nobody can look at the peers: {error}")).ok()?;
         Some(Peers { told: sender, clock })
@@ -86,6 +93,7 @@ impl Sink for Peers {
             What::Received { .. } | What::Sent { .. } => {
                 Told::Passed { conn, moment: (event.at, self.clock.now()) }
             }
+            What::Removed => Told::Removed { conn },
             _ => return,
         };
         // Whoever is too busy to be looked at is not looked at.
@@ -109,12 +117,22 @@ struct Ends {
     theirs: SocketAddr,
     /// What was told last.
     last: Option<State>,
-    looks: u32,
+    /// How many more looks it is worth.
+    looks_left: u32,
     /// Something has passed since the last look.
     is_due: bool,
 }
 
 impl Watcher {
+    fn new(
+        kernel: KernelSockets,
+        told: Receiver<Told>,
+        sinks: Vec<Box<dyn Sink>>,
+        clock: Clock,
+    ) -> Self {
+        Watcher { kernel, told, sinks, ends: BTreeMap::new(), clock, ahead: None }
+    }
+
     fn run(mut self) {
         loop {
             let mut waiting = None;
@@ -141,8 +159,11 @@ impl Watcher {
     fn take(&mut self, told: Told, waiting: &mut Option<SyncSender<()>>) {
         match told {
             Told::Opened { conn, ours, theirs } => {
+                // What the kernel has between these ends is this one from now on.
+                self.ends.retain(|_, ends| (ends.ours, ends.theirs) != (ours, theirs));
                 if self.ends.len() < MOST {
-                    let ends = Ends { ours, theirs, last: None, looks: 0, is_due: true };
+                    let looks_left = MOST_LOOKS;
+                    let ends = Ends { ours, theirs, last: None, looks_left, is_due: true };
                     self.ends.insert(conn, ends);
                 }
             }
@@ -151,6 +172,12 @@ impl Watcher {
                 self.ahead = self.ahead.max(Some(ahead));
                 if let Some(ends) = self.ends.get_mut(&conn) {
                     ends.is_due = true;
+                }
+            }
+            Told::Removed { conn } => {
+                if let Some(ends) = self.ends.get_mut(&conn) {
+                    ends.is_due = true;
+                    ends.looks_left = ends.looks_left.min(LAST_LOOKS);
                 }
             }
             Told::Finish(sender) => {
@@ -168,13 +195,13 @@ impl Watcher {
             if !std::mem::take(&mut ends.is_due) {
                 return true;
             }
-            ends.looks += 1;
+            ends.looks_left = ends.looks_left.saturating_sub(1);
             let at = u64::try_from(i128::from(clock.now().as_nanos()) + ahead).unwrap_or(0);
             let at = Instant::from_nanos(at);
             let Ok(state) = kernel.state(ends.theirs, ends.ours) else { return false };
             // Before the first look there may have been nothing, and a peer elsewhere is never there.
             let seen = match (state, ends.last) {
-                (None, None) => return ends.looks < MOST_LOOKS,
+                (None, None) => return ends.looks_left > 0,
                 (state, _) => state.unwrap_or(State::Closed),
             };
             if ends.last.replace(seen) != Some(seen) {
@@ -182,7 +209,50 @@ impl Watcher {
                     Event { at, conn: Some(*conn), what: What::PeerObserved { state: seen } };
                 sinks.iter_mut().for_each(|sink| sink.record(&event));
             }
-            seen != State::Closed && ends.looks < MOST_LOOKS
+            seen != State::Closed && ends.looks_left > 0
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn who_is_gone_at_our_end_is_looked_at_for_a_moment_and_no_longer() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let ours = listener.local_addr().expect("an address");
+        // It stays for as long as we let it.
+        let client = TcpStream::connect(ours).expect("it listens");
+        let theirs = client.local_addr().expect("an address");
+        let (sender, told) = sync_channel(1);
+        let kernel = KernelSockets::open().expect("sock_diag");
+        let clock = Clock::start();
+        let mut sink = Peers { told: sender, clock };
+        let mut watcher = Watcher::new(kernel, told, Vec::new(), clock);
+        let conn = ConnId(1);
+        // What was seen last, if it is still looked at.
+        let mut tell = |told: Option<Told>, what: Option<What>| {
+            if let Some(what) = what {
+                sink.record(&Event { at: Instant::ZERO, conn: Some(conn), what });
+            }
+            let told = told.unwrap_or_else(|| watcher.told.try_recv().expect("it is passed on"));
+            watcher.take(told, &mut None);
+            watcher.look();
+            watcher.ends.get(&conn).map(|ends| ends.last)
+        };
+        let passed = || Some(Told::Passed { conn, moment: (Instant::ZERO, Instant::ZERO) });
+        tell(Some(Told::Opened { conn, ours, theirs }), None);
+        for _ in 0..2 * LAST_LOOKS {
+            assert_eq!(tell(passed(), None), Some(Some(State::Established)));
+        }
+        assert_eq!(tell(None, Some(What::Removed)), Some(Some(State::Established)), "once more");
+        let looks = (0..100).take_while(|_| tell(passed(), None).is_some()).count();
+        assert_eq!(looks, LAST_LOOKS as usize - 2, "and a few times after that");
+        // The next between the same ends is another.
+        assert!(tell(Some(Told::Opened { conn, ours, theirs }), None).is_some());
+        assert!(tell(Some(Told::Opened { conn: ConnId(2), ours, theirs }), None).is_none());
     }
 }

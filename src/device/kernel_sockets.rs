@@ -18,6 +18,8 @@ use crate::tcp::State;
 pub struct KernelSockets {
     socket: Socket,
     buffer: Vec<u8>,
+    /// The number of the last question.
+    asked: u32,
 }
 
 /// An answer about one socket is a few hundred octets.
@@ -32,7 +34,7 @@ impl KernelSockets {
     pub fn open() -> io::Result<Self> {
         let socket = Socket::new(NETLINK_SOCK_DIAG)?;
         socket.connect(&NetlinkAddr::new(0, 0))?;
-        Ok(KernelSockets { socket, buffer: Vec::with_capacity(ANSWER) })
+        Ok(KernelSockets { socket, buffer: Vec::with_capacity(ANSWER), asked: 0 })
     }
 
     /// The state of the connection from `local`, the kernel's own end, to `remote`; `None` when the kernel has
@@ -42,8 +44,24 @@ impl KernelSockets {
     ///
     /// The kernel does not answer as it should.
     pub fn state(&mut self, local: SocketAddr, remote: SocketAddr) -> io::Result<Option<State>> {
+        self.ask(local, remote)?;
+        match self.answer()? {
+            NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(found)) => {
+                let id = &found.header.socket_id;
+                // Without a connection the listener at that port is found.
+                let is_it = id.destination_port == remote.port();
+                Ok(state(found.header.state).filter(|_| is_it))
+            }
+            NetlinkPayload::Error(error) if error.raw_code() == -libc::ENOENT => Ok(None),
+            NetlinkPayload::Error(error) => Err(error.to_io()),
+            _ => Err(io::Error::other("the kernel answers something else")),
+        }
+    }
+
+    fn ask(&mut self, local: SocketAddr, remote: SocketAddr) -> io::Result<()> {
+        self.asked = self.asked.wrapping_add(1);
         let mut request = NetlinkMessage::new(
-            header(),
+            header(self.asked),
             SockDiagMessage::InetRequest(InetRequest {
                 family: if local.is_ipv4() { AF_INET } else { AF_INET6 },
                 protocol: IPPROTO_TCP,
@@ -65,26 +83,28 @@ impl KernelSockets {
         self.buffer.resize(request.buffer_len(), 0);
         request.serialize(&mut self.buffer);
         self.socket.send(&self.buffer, 0)?;
-        self.buffer.clear();
-        self.socket.recv(&mut self.buffer, 0)?;
-        let answer = NetlinkMessage::<SockDiagMessage>::deserialize(&self.buffer);
-        match answer.map_err(io::Error::other)?.payload {
-            NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(found)) => {
-                let id = &found.header.socket_id;
-                // Without a connection the listener at that port is found.
-                let is_it = id.destination_port == remote.port();
-                Ok(state(found.header.state).filter(|_| is_it))
+        Ok(())
+    }
+
+    /// What the kernel says to the last question. Answers to earlier ones, which nobody has waited for, are
+    /// left behind.
+    fn answer(&mut self) -> io::Result<NetlinkPayload<SockDiagMessage>> {
+        loop {
+            self.buffer.clear();
+            self.socket.recv(&mut self.buffer, 0)?;
+            let answer = NetlinkMessage::<SockDiagMessage>::deserialize(&self.buffer);
+            let NetlinkMessage { header, payload, .. } = answer.map_err(io::Error::other)?;
+            if header.sequence_number == self.asked {
+                return Ok(payload);
             }
-            NetlinkPayload::Error(error) if error.raw_code() == -libc::ENOENT => Ok(None),
-            NetlinkPayload::Error(error) => Err(error.to_io()),
-            _ => Err(io::Error::other("the kernel answers something else")),
         }
     }
 }
 
-fn header() -> NetlinkHeader {
+fn header(number: u32) -> NetlinkHeader {
     let mut header = NetlinkHeader::default();
     header.flags = NLM_F_REQUEST;
+    header.sequence_number = number;
     header
 }
 
@@ -136,5 +156,19 @@ mod tests {
         come_to([Some(State::FinWait2), Some(State::CloseWait)]);
         drop(server);
         come_to([Some(State::TimeWait), None]);
+    }
+
+    #[test]
+    fn an_answer_that_nobody_waited_for_is_not_taken_for_another() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let there = listener.local_addr().expect("an address");
+        let client = TcpStream::connect(there).expect("it listens");
+        let here = client.local_addr().expect("an address");
+        let mut kernel = KernelSockets::open().expect("sock_diag");
+        kernel.ask(here, there).expect("a question");
+        let nobody = "127.0.0.1:1".parse().expect("an address");
+        assert_eq!(kernel.state(nobody, nobody).expect("an answer"), None);
+        let state = kernel.state(here, there).expect("an answer");
+        assert_eq!(state, Some(State::Established));
     }
 }

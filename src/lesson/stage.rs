@@ -29,6 +29,9 @@ pub const SERVER_PORT: u16 = 80;
 /// How long a packet travels.
 pub const DELAY: Duration = Duration::from_millis(10);
 
+/// What is kept of a performance: nobody looks at whole packets.
+const EVENTS: Mask = Mask::all().difference(Mask::PACKETS);
+
 /// The acts of an application.
 pub(super) type Acts = Rc<[Act]>;
 
@@ -72,7 +75,7 @@ impl Stage {
             let mut tcp =
                 tcp::Config { timestamps: false, dsack: false, ..Profile::Rfc.settings().tcp };
             configure(end, &mut tcp);
-            Config { addrs: vec![addr], events: Mask::all(), tcp, ..Config::default() }
+            Config { addrs: vec![addr], events: EVENTS, tcp, ..Config::default() }
         });
         let hosts = [("client", CLIENT, 1), ("server", SERVER, 2)];
         let hosts = [0, 1].map(|index| {
@@ -213,7 +216,7 @@ impl Log {
 
 impl Sink for Log {
     fn wanted(&self) -> Mask {
-        Mask::all()
+        EVENTS
     }
 
     fn record(&mut self, event: &Event) {

@@ -25,7 +25,7 @@ impl Stage {
         let mut world = World::new(1);
         let ladders = [(); 2].map(|()| LadderRecorder::of(Ladder::of_one_end()));
         let hosts = [("client", CLIENT), ("server", SERVER)].map(|(name, addr)| {
-            let events = Mask::all();
+            let events = Mask::all() - Mask::PACKETS;
             let config = Config { addrs: vec![addr], events, ..Config::default() };
             world.add_host(name, addr, Box::new(Stack::new(config, Secret([7; 32]))))
         });

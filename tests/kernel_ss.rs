@@ -139,6 +139,9 @@ fn where_nothing_runs_it_says_what_to_do() {
     let arguments = ["ss", "--control", "nowhere.sock"];
     let done = Running::start(command(User::Root, "", &arguments)).wait().ended_with(69);
     done.says("nowhere.sock").says("--control of a running glass");
+    let off = "export GLASS_CONTROL=off";
+    let done = Running::start(command(User::Root, off, &["ss"])).wait().ended_with(2);
+    done.says("GLASS_CONTROL=off").says("name the socket");
     // The socket of a program that was killed is there, and nobody answers; the next program takes its place.
     let killed = serve(&dir, &[]);
     killed.signal(Signal::KILL);
@@ -150,6 +153,9 @@ fn where_nothing_runs_it_says_what_to_do() {
     let another = ["serve", "--control", socket.to_str().expect("UTF-8")];
     let done = Running::start(command(User::Root, "", &another)).wait().ended_with(2);
     done.says("cannot make the control socket").says("choose another path for --control");
+    let another = ["serve", "--control", dir.to_str().expect("UTF-8")];
+    let done = Running::start(command(User::Root, "", &another)).wait().ended_with(2);
+    done.says("this is a directory; name a file in it").says("glass0.sock");
     serving.signal(Signal::TERM);
     serving.wait().ended_with(0);
 }
@@ -228,6 +234,11 @@ fn what_is_asked_wrongly_is_told() {
     for (path, status, words) in [
         ("/v1/connections?states=asleep", 400, "asleep is no state"),
         ("/v1/connections?from=9.0.0", 400, "no such shard"),
+        ("/v1/connections?limit=0", 400, "limit=0 is no number from 1 to 1000"),
+        ("/v1/connections?state=ESTAB", 400, "state is nothing that can be asked for here"),
+        ("/v1/events?kind=states", 400, "there are: kinds"),
+        ("/v1/events?kinds=packets", 400, "--pcap captures them"),
+        ("/v1/ladders/1?size=3", 400, "width, utf8, format"),
         ("/v1/events?kinds=moods", 400, "moods is no kind"),
         ("/v1/ladders/none", 400, "number of a connection"),
         ("/v1/ladders/1", 404, "nothing was seen"),

@@ -1,14 +1,15 @@
 //! `--control`: whether, and where, others may look into this program.
 
+use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use tokio::net::TcpListener;
 
 use super::options::Output;
 use super::{Failure, exit};
-use crate::control::{MetricsServer, Server, Socket, Source};
+use crate::control::{MetricsServer, Server, Socket, Source, place};
 
 /// Being looked into.
 #[derive(Args, Clone, Debug)]
@@ -78,9 +79,9 @@ impl ControlOptions {
             (Some(path), _) => match Socket::at(path) {
                 Ok(socket) => Ok(Some(socket)),
                 Err(error) => {
+                    let hint = hint(path, device, &error);
                     let path = path.display();
-                    let hint = "choose another path for --control, or off";
-                    let message = format!("cannot make the control socket {path}: {error}; {hint}");
+                    let message = format!("cannot make the control socket {path}: {hint}");
                     Err(Failure::new(exit::USAGE, message))
                 }
             },
@@ -94,6 +95,25 @@ impl ControlOptions {
                 }
             },
         }
+    }
+}
+
+/// Why there can be no socket at `path`, and what to do.
+fn hint(path: &Path, device: &str, error: &io::Error) -> String {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    match (error.kind(), parent) {
+        _ if path.is_dir() => {
+            let example = path.join(place::name_for(device));
+            format!("this is a directory; name a file in it: --control {}", example.display())
+        }
+        (io::ErrorKind::NotFound, Some(parent)) => {
+            format!("there is no directory {}; make it, or choose another path", parent.display())
+        }
+        // The kernel has room for 107 octets.
+        (io::ErrorKind::InvalidInput, _) => {
+            format!("{error}; choose a shorter path for --control, or off")
+        }
+        _ => format!("{error}; choose another path for --control, or off"),
     }
 }
 
@@ -119,5 +139,18 @@ mod tests {
         assert!(loopback("127.0.0.1:9100").is_ok() && loopback("[::1]:9100").is_ok());
         assert!(loopback("0.0.0.0:9100").unwrap_err().contains("[::1]"));
         assert!(loopback("9100").unwrap_err().contains("127.0.0.1:9100"));
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_a_socket_says_what_can() {
+        let said = |path: &str| {
+            let path = Path::new(path);
+            let error = std::os::unix::net::UnixListener::bind(path).expect_err("it cannot be");
+            hint(path, "glass7", &error)
+        };
+        assert_eq!(said("/"), "this is a directory; name a file in it: --control /glass7.sock");
+        assert!(said("/nowhere/x.sock").starts_with("there is no directory /nowhere; make it"));
+        assert!(said(&"x".repeat(200)).ends_with("choose a shorter path for --control, or off"));
+        assert!(said("/dev/null").ends_with("choose another path for --control, or off"));
     }
 }

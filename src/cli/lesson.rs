@@ -23,7 +23,7 @@ pub(super) struct LessonCommand {
     #[arg(value_name = "NAME", conflicts_with = "names")]
     name: Option<String>,
     /// Print the names of all lessons and nothing else
-    #[arg(long, env = "GLASS_NAMES")]
+    #[arg(long, env = "GLASS_LESSON_NAMES")]
     names: bool,
     /// In which language [default: what LC_ALL, LC_MESSAGES or LANG ask for, or en]
     #[arg(long, value_enum, env = "GLASS_LANGUAGE", value_name = "LANGUAGE")]

@@ -23,6 +23,12 @@ impl Looking {
     /// All programs that are meant: at least one.
     pub(super) async fn all(&self) -> Result<Vec<Client>, Failure> {
         if let Some(path) = &self.control {
+            if path.as_os_str() == "off" {
+                let message = "--control off (or GLASS_CONTROL=off) is for the program that is looked into, \
+                               which then has no socket; to look into one, leave it out, or name the socket: \
+                               --control PATH";
+                return Err(Failure::new(exit::USAGE, message));
+            }
             let client = Client::connect(path).await.map_err(|error| {
                 let path = path.display();
                 let hint = "is that the --control of a running glass of yours?";

@@ -159,4 +159,18 @@ mod tests {
             }
         }
     }
+
+    /// Whoever exports a variable has it in every command: it must not mean different things.
+    #[test]
+    fn a_variable_is_of_one_option() {
+        let cli = Cli::command();
+        let mut known = std::collections::BTreeMap::new();
+        for argument in cli.get_subcommands().flat_map(clap::Command::get_arguments) {
+            let Some(variable) = argument.get_env().and_then(|env| env.to_str()) else { continue };
+            let option = (argument.get_long(), argument.get_action().takes_values());
+            let first = *known.entry(variable).or_insert(option);
+            assert_eq!(first, option, "{variable} is of --{}", argument.get_id());
+        }
+        assert!(known.len() > 50, "{known:?}");
+    }
 }

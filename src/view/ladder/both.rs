@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::exchange::Exchange;
+use super::exchange::PeerColumn;
 use super::record::Record;
-use super::render::PeerColumn;
 use super::weave::weave;
 use super::{Ladder, ends_of};
 use crate::tcp::State;

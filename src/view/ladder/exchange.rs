@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use super::record::Record;
-use super::render::PeerColumn;
 use super::row::Row;
 use crate::trace::ConnId;
 
@@ -13,6 +12,17 @@ pub(super) struct Exchange<'a> {
     pub record: Cow<'a, Record>,
     pub rows: Vec<Row>,
     pub peer: PeerColumn<'a>,
+}
+
+/// Whether the peer's state is shown, and how it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PeerColumn<'a> {
+    /// It is not shown.
+    Absent,
+    /// What was seen of it, and what packets tell.
+    Reckoned,
+    /// It told us itself; both ends have names.
+    Told([&'a str; 2]),
 }
 
 impl Exchange<'_> {

@@ -39,9 +39,8 @@ pub use render::Drawing;
 pub use style::Style;
 
 use self::both::BothEnds;
-use self::exchange::Exchange;
+use self::exchange::{Exchange, PeerColumn};
 use self::record::Record;
-use self::render::PeerColumn;
 use crate::time::Instant;
 use crate::trace::{ConnId, Event, Mask, Sink, Strike, What};
 use crate::wire::Flags;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::exchange::Exchange;
+use super::exchange::{Exchange, PeerColumn};
 use super::label::{Columns, Label};
 use super::peer::PeerCell;
 use super::record::Record;
@@ -26,17 +26,6 @@ const AROUND_LABEL: usize = 7;
 
 /// The blanks around a note.
 const AROUND_NOTE: usize = 2;
-
-/// Whether the peer's state is shown, and how it is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PeerColumn<'a> {
-    /// It is not shown.
-    Absent,
-    /// What was seen of it, and what packets tell.
-    Reckoned,
-    /// It told us itself; both ends have names.
-    Told([&'a str; 2]),
-}
 
 /// One connection's ladder in pieces; each line ends with a newline.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,11 +171,7 @@ impl<'a> Canvas<'a> {
 
     /// Milliseconds since the ladder began.
     fn clock(&self, at: Instant) -> String {
-        let micros = at.since(self.began).as_micros();
-        match self.decimals {
-            1 => format!("{}.{}", micros / 1_000, micros % 1_000 / 100),
-            _ => format!("{}.{:03}", micros / 1_000, micros % 1_000),
-        }
+        telling::clock(self.began, at, self.decimals)
     }
 
     fn heading(&self, record: &Record) -> String {
@@ -414,7 +399,7 @@ impl<'a> Canvas<'a> {
 
     fn summary(&self, record: &Record, rows: &[Row]) -> String {
         let mut parts = telling::summary(record);
-        if self.peer == PeerColumn::Reckoned && rows.iter().any(is_reckoned) {
+        if self.peer == PeerColumn::Reckoned && rows.iter().any(Row::is_reckoned) {
             let Glyphs { reckoned, change, .. } = self.glyphs;
             parts.push(format!("{reckoned} reckoned from the packets, {change} seen"));
         }
@@ -436,14 +421,6 @@ fn sections(row: &Row) -> &[&'static str] {
         Row::Segment(row) => &row.sections,
         Row::Moment(row) => row.section.as_slice(),
         Row::Folded(_) => &[],
-    }
-}
-
-/// Whether it has a state of the peer that nobody has seen.
-pub(super) fn is_reckoned(row: &Row) -> bool {
-    match row {
-        Row::Segment(row) => !(row.peer.entered.is_empty() || row.peer.seen),
-        Row::Moment(_) | Row::Folded(_) => false,
     }
 }
 

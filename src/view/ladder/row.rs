@@ -39,6 +39,14 @@ impl Row {
         }
     }
 
+    /// Whether it has a state of the peer that nobody has seen.
+    pub fn is_reckoned(&self) -> bool {
+        match self {
+            Row::Segment(row) => !(row.peer.entered.is_empty() || row.peer.seen),
+            Row::Moment(_) | Row::Folded(_) => false,
+        }
+    }
+
     /// Whether it may be folded with its neighbours: data or an ACK that changed nothing.
     pub fn is_plain(&self) -> bool {
         match self {

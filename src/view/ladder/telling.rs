@@ -1,10 +1,11 @@
 //! What a ladder says in words, whatever it is drawn with: of a connection, of a row, of how it ended.
 
+use super::exchange::PeerColumn;
 use super::record::Record;
-use super::render::PeerColumn;
 use super::row::{Flow, Fold, Happening, MomentRow, SegmentRow};
 use super::style::Glyphs;
 use crate::tcp::{Cause, State};
+use crate::time::Instant;
 use crate::trace::{ConnId, Role};
 use crate::view::words;
 
@@ -31,6 +32,15 @@ pub(super) fn title(
         parts.push("(absolute numbers)".to_owned());
     }
     parts
+}
+
+/// Milliseconds since the ladder began, with one decimal or three.
+pub(super) fn clock(began: Instant, at: Instant, decimals: usize) -> String {
+    let micros = at.since(began).as_micros();
+    match decimals {
+        1 => format!("{}.{}", micros / 1_000, micros % 1_000 / 100),
+        _ => format!("{}.{:03}", micros / 1_000, micros % 1_000),
+    }
 }
 
 /// What the left end and the right end are.

@@ -1,11 +1,11 @@
 //! Where everything of a ladder stands: a row has a height of its own, whatever time passes between it and the
 //! next, and an arrow goes down from where it leaves to where it arrives.
 
-use super::super::exchange::Exchange;
+use super::super::exchange::{Exchange, PeerColumn};
 use super::super::peer::PeerCell;
 use super::super::record::Record;
-use super::super::render::PeerColumn;
 use super::super::row::{Direction, End, Leg, Row, SegmentRow};
+use super::super::telling;
 use super::paper::{MONO, reach};
 use crate::tcp::State;
 use crate::time::Instant;
@@ -165,8 +165,7 @@ impl Layout {
 
 /// Milliseconds since the ladder began.
 pub(in super::super) fn clock(record: &Record, at: Instant) -> String {
-    let micros = at.since(record.began).as_micros();
-    format!("{}.{:03}", micros / 1_000, micros % 1_000)
+    telling::clock(record.began, at, 3)
 }
 
 impl SegmentRow {

@@ -14,8 +14,7 @@ use std::fmt::Write as _;
 pub(super) use self::layout::clock;
 use self::layout::{Band, CHANGE, Layout, MARGIN, Mark, NAME, STATES};
 use self::paper::{Anchor, MONO, Paper, letters, xml};
-use super::exchange::Exchange;
-use super::render::{PeerColumn, is_reckoned};
+use super::exchange::{Exchange, PeerColumn};
 use super::row::{End, Row};
 use super::style::{Style, fit, flow};
 use super::telling;
@@ -229,5 +228,5 @@ pub(super) fn states(exchange: &Exchange<'_>) -> Vec<State> {
 
 /// Whether some state of the peer is not known but reckoned.
 fn has_reckoned(exchange: &Exchange<'_>) -> bool {
-    exchange.peer == PeerColumn::Reckoned && exchange.rows.iter().any(is_reckoned)
+    exchange.peer == PeerColumn::Reckoned && exchange.rows.iter().any(Row::is_reckoned)
 }

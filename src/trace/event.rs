@@ -3,51 +3,16 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use bitflags::bitflags;
-
 use super::drop_reason::DropReason;
+use super::mask::Mask;
 use super::passage::Passage;
+use super::segment::{Retransmission, SegmentSummary};
 use super::strike::Strike;
 use crate::error::Error;
 use crate::seq::Seq;
 use crate::tcp::{Cause, State, Timer};
 use crate::time::Instant;
-use crate::wire::{Ecn, Flags, Options, Problem};
-
-bitflags! {
-    /// Kinds of events, for choosing which to build.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    pub struct Mask: u16 {
-        /// Connections made and removed.
-        const CONNECTIONS = 1;
-        /// State transitions.
-        const STATES = 1 << 1;
-        /// Segments in and out.
-        const SEGMENTS = 1 << 2;
-        /// Packets and segments that were not acted on, and why.
-        const DROPS = 1 << 3;
-        /// Timers armed, cleared and fired.
-        const TIMERS = 1 << 4;
-        /// Octets acknowledged and delivered.
-        const DATA = 1 << 5;
-        /// Windows and congestion windows.
-        const WINDOWS = 1 << 6;
-        /// What the application called.
-        const CALLS = 1 << 7;
-        /// What faults, made on purpose, did to packets.
-        const FAULTS = 1 << 8;
-        /// What the network tells of our segments, and what the path carries.
-        const PATH = 1 << 9;
-        /// What an application is to be told without asking, unless it does not want to (RFC 9293 3.9.1.8,
-        /// MUST-47, SHLD-20): urgent data, a peer that does not answer, an ICMP error.
-        const REPORTS = 1 << 10;
-        /// What was seen of the other end.
-        const PEER = 1 << 11;
-        /// Packets, whole, as they come and go: for captures. Whoever asks for all kinds but has no use for
-        /// octets should leave this one out.
-        const PACKETS = 1 << 12;
-    }
-}
+use crate::wire::Problem;
 
 /// A connection's number in the event log, the ladder and the access log: 1, 2, 3 ... in the order in
 /// which this stack met them; of several stacks behind the same addresses the first counts 1, 1 + n, 1 + 2n
@@ -258,63 +223,6 @@ pub enum Role {
     Passive,
 }
 
-/// The header of one segment, absolute numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct SegmentSummary {
-    /// SEG.SEQ.
-    pub seq: Seq,
-    /// SEG.ACK; zero without the ACK flag.
-    pub ack: Seq,
-    /// The control bits.
-    #[serde(serialize_with = "flags")]
-    pub flags: Flags,
-    /// The window field as it stood in the header, not scaled.
-    pub wnd: u16,
-    /// Octets of payload.
-    pub len: u32,
-    /// With offload: octets of data in each of the segments that this one is cut into, or was put
-    /// together from; 0 for a segment as it is on the wire.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub segment_size: u16,
-    /// The ECN field of the IP header.
-    #[serde(skip_serializing_if = "may_not_be_marked")]
-    pub ecn: Ecn,
-    /// The options.
-    pub options: Options,
-}
-
-impl SegmentSummary {
-    /// How many segments it is on the wire.
-    #[must_use]
-    pub fn segments(&self) -> u32 {
-        match self.segment_size {
-            0 => 1,
-            size => self.len.div_ceil(size.into()).max(1),
-        }
-    }
-}
-
-/// Why a segment was sent again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Retransmission {
-    /// The retransmission timer ran out (RFC 6298).
-    Timeout,
-    /// A loss was noticed: by time, by what the peer has beyond it, or by duplicate ACKs (RFC 8985, RFC 6675,
-    /// RFC 5681).
-    Fast,
-    /// The acknowledgment of the last segments is overdue: this is to draw it (RFC 8985 7).
-    LossProbe,
-    /// A probe into a closed window (RFC 9293 3.8.6.1).
-    Probe,
-    /// The peer's SYN came, or came again: ours goes with its acknowledgment (RFC 9293 3.5).
-    Handshake,
-    /// It was too large for the path, an ICMP error says: it goes in smaller segments (RFC 1191 6.4).
-    TooBig,
-    /// It was sent larger than what is known to pass, and did not arrive: it goes as usual (RFC 4821).
-    MtuProbe,
-}
-
 /// How the repair of losses changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(tag = "recovery", content = "why", rename_all = "kebab-case")]
@@ -421,18 +329,4 @@ pub enum Call {
     Close,
     /// ABORT.
     Abort,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields over by reference")]
-fn is_zero(size: &u16) -> bool {
-    *size == 0
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields over by reference")]
-fn may_not_be_marked(ecn: &Ecn) -> bool {
-    !ecn.is_capable()
-}
-
-fn flags<S: serde::Serializer>(flags: &Flags, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(flags)
 }

@@ -3,15 +3,19 @@
 
 mod drop_reason;
 mod event;
+mod mask;
 mod passage;
+mod segment;
 mod strike;
 mod tracer;
 
 pub use drop_reason::DropReason;
 pub use event::{
-    Call, ConnId, ErrorEffect, Event, Mask, PathMtuChange, ProbeFate, RecoveryChange,
-    Retransmission, Role, SegmentSummary, TimerChange, Undone, What,
+    Call, ConnId, ErrorEffect, Event, PathMtuChange, ProbeFate, RecoveryChange, Role, TimerChange,
+    Undone, What,
 };
+pub use mask::Mask;
 pub use passage::{Fate, Passage};
+pub use segment::{Retransmission, SegmentSummary};
 pub use strike::{Harm, Strike, Way};
 pub use tracer::{Segments, Sink, Tracer};

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::drop_reason::DropReason;
-use super::event::{ConnId, Event, Mask, What};
+use super::event::{ConnId, Event, What};
+use super::mask::Mask;
 use super::passage::Passage;
 use crate::time::Instant;
 

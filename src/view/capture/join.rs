@@ -4,9 +4,13 @@
 //! connection did before, since it last sent something. What a connection does when its packets have been
 //! dealt with (timers, mostly) is of the last of them in the same round of the driver.
 
+mod conns;
+mod faults;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
+use self::conns::Conn;
 use super::super::words;
 use super::comment::{self, Notes, Step};
 use super::entry::Entry;
@@ -15,10 +19,10 @@ use super::writer::{Record, Writer};
 use crate::tcp::{Cause, State};
 use crate::time::Instant;
 use crate::trace::{
-    Call, ConnId, DropReason, Event, Fate, Harm, Passage, Retransmission, SegmentSummary,
+    Call, ConnId, DropReason, Event, Fate, Passage, Retransmission, SegmentSummary,
     TimerChange, Way, What,
 };
-use crate::wire::{Flags, Packet};
+use crate::wire::Flags;
 
 /// Packets of one round, where nobody says when it is over.
 const LONGEST_ROUND: usize = 1024;
@@ -49,17 +53,6 @@ pub(super) struct Join {
     undecided: BTreeMap<u64, Entry>,
     /// What struck packets that the stack gets next.
     struck: VecDeque<Fate>,
-}
-
-/// A connection.
-#[derive(Debug, Default)]
-struct Conn {
-    ends: Option<Ends>,
-    state: Option<State>,
-    /// Its last packet in this round: the packet, and which of its notes.
-    last: Option<(usize, usize)>,
-    /// Of its next segment.
-    next: Notes,
 }
 
 impl Join {
@@ -255,101 +248,6 @@ impl Join {
             let text = format!("not acted on: {}", words::dropped(*why));
             self.round[at].remarks.push(text);
         }
-    }
-
-    fn forget(&mut self, id: ConnId) {
-        if let Some(ends) = self.conns.remove(&id).and_then(|conn| conn.ends)
-            && self.ids.get(&ends) == Some(&id)
-        {
-            self.ids.remove(&ends);
-        }
-    }
-
-    fn conn(&mut self, id: ConnId) -> &mut Conn {
-        self.conns.entry(id).or_default()
-    }
-
-    /// What an event of `id` is to be noted with: the segment that is being made, the last packet of this
-    /// round, or the next segment.
-    fn notes(&mut self, id: ConnId) -> &mut Notes {
-        match (self.conns.get(&id).and_then(|conn| conn.last), &self.leaving) {
-            (_, Some((leaving, _))) if *leaving == id => self.leaving_notes(),
-            (Some((packet, nth)), _) => &mut self.round[packet].notes[nth].1,
-            (None, _) => &mut self.conn(id).next,
-        }
-    }
-
-    fn leaving_notes(&mut self) -> &mut Notes {
-        &mut self.leaving.as_mut().expect("a segment is being made").1
-    }
-
-    /// The same for something that only a packet does, or only something else.
-    fn notes_for(&mut self, id: ConnId, is_by_arrival: bool) -> &mut Notes {
-        if is_by_arrival && self.arriving.is_some() {
-            return self.notes_of_arriving(id).expect("one is being acted on");
-        }
-        match &self.leaving {
-            Some((leaving, _)) if *leaving == id => self.leaving_notes(),
-            _ => &mut self.conn(id).next,
-        }
-    }
-
-    /// The notes of the packet that is being acted on, for connection `id`.
-    fn notes_of_arriving(&mut self, id: ConnId) -> Option<&mut Notes> {
-        let packet = self.arriving?;
-        let notes = &mut self.round[packet].notes;
-        let nth = notes.iter().position(|(conn, _)| *conn == id).unwrap_or_else(|| {
-            notes.push((id, Notes::default()));
-            notes.len() - 1
-        });
-        self.conn(id).last = Some((packet, nth));
-        Some(&mut self.round[packet].notes[nth].1)
-    }
-}
-
-/// Faults.
-impl Join {
-    fn on_fate(&mut self, at: Instant, fate: &Fate, writer: &Writer) {
-        match fate.way {
-            Way::Tx => {
-                let Some(entry) = self.undecided.get_mut(&fate.number) else { return };
-                let goes_twice = matches!(fate.struck, Some((_, Harm::Duplicated)));
-                let another_comes = goes_twice && entry.fate.is_none();
-                entry.fate = Some(fate.clone());
-                let record = Record { at, ..entry.to_record() };
-                if !another_comes {
-                    self.undecided.remove(&fate.number);
-                }
-                writer.write(record);
-            }
-            Way::Rx if fate.arrives() => {
-                if self.struck.len() >= MOST_STRUCK {
-                    self.struck.pop_front();
-                }
-                self.struck.push_back(fate.clone());
-            }
-            Way::Rx => {
-                let mut entry = Entry::new(at, Octets::Plain(fate.octets.clone()));
-                let ends = entry.octets.segment(Way::Rx).map(|(ends, _)| ends);
-                if let Some(id) = ends.and_then(|ends| self.ids.get(&ends).copied()) {
-                    let state = self.conns.get(&id).and_then(|conn| conn.state);
-                    entry.notes.push((id, Notes { state, ..Notes::default() }));
-                }
-                entry.fate = Some(fate.clone());
-                writer.write(entry.to_record());
-            }
-        }
-    }
-
-    /// What struck `packet` before it came here. It lies in the same place in memory: a copy would be another
-    /// packet.
-    fn fate_of(&mut self, packet: &Packet) -> Option<Fate> {
-        let is_it = |fate: &Fate| {
-            fate.octets.as_ptr() == packet.octets.as_ptr()
-                && fate.octets.len() == packet.octets.len()
-        };
-        let place = self.struck.iter().position(is_it)?;
-        self.struck.remove(place)
     }
 }
 

@@ -1,0 +1,56 @@
+//! What faults do to packets: of one that is sent it is told after it has left, of one that comes before it
+//! arrives.
+
+use super::{Join, MOST_STRUCK};
+use crate::time::Instant;
+use crate::trace::{Fate, Harm, Way};
+use crate::view::capture::comment::Notes;
+use crate::view::capture::entry::Entry;
+use crate::view::capture::octets::Octets;
+use crate::view::capture::writer::{Record, Writer};
+use crate::wire::Packet;
+
+impl Join {
+    pub(super) fn on_fate(&mut self, at: Instant, fate: &Fate, writer: &Writer) {
+        match fate.way {
+            Way::Tx => {
+                let Some(entry) = self.undecided.get_mut(&fate.number) else { return };
+                let goes_twice = matches!(fate.struck, Some((_, Harm::Duplicated)));
+                let another_comes = goes_twice && entry.fate.is_none();
+                entry.fate = Some(fate.clone());
+                let record = Record { at, ..entry.to_record() };
+                if !another_comes {
+                    self.undecided.remove(&fate.number);
+                }
+                writer.write(record);
+            }
+            Way::Rx if fate.arrives() => {
+                if self.struck.len() >= MOST_STRUCK {
+                    self.struck.pop_front();
+                }
+                self.struck.push_back(fate.clone());
+            }
+            Way::Rx => {
+                let mut entry = Entry::new(at, Octets::Plain(fate.octets.clone()));
+                let ends = entry.octets.segment(Way::Rx).map(|(ends, _)| ends);
+                if let Some(id) = ends.and_then(|ends| self.ids.get(&ends).copied()) {
+                    let state = self.conns.get(&id).and_then(|conn| conn.state);
+                    entry.notes.push((id, Notes { state, ..Notes::default() }));
+                }
+                entry.fate = Some(fate.clone());
+                writer.write(entry.to_record());
+            }
+        }
+    }
+
+    /// What struck `packet` before it came here. It lies in the same place in memory: a copy would be another
+    /// packet.
+    pub(super) fn fate_of(&mut self, packet: &Packet) -> Option<Fate> {
+        let is_it = |fate: &Fate| {
+            fate.octets.as_ptr() == packet.octets.as_ptr()
+                && fate.octets.len() == packet.octets.len()
+        };
+        let place = self.struck.iter().position(is_it)?;
+        self.struck.remove(place)
+    }
+}

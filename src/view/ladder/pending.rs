@@ -1,12 +1,14 @@
-//! Rows that later events may still belong to, and which do.
+//! Rows that later events may still belong to, which do, and what becomes of them.
 
 use std::time::Duration;
 
-use super::row::{Direction, Fault, Happening, MomentRow};
+use super::numbers::Side;
+use super::peer::PeerCell;
+use super::row::{Direction, Fault, Happening, Leg, MomentRow, SegmentRow};
 use crate::tcp::{Cause, State, Timer};
 use crate::time::Instant;
 use crate::trace::{DropReason, Retransmission, SegmentSummary};
-use crate::wire::Flags;
+use crate::wire::{Ecn, Flags};
 
 /// A segment that leaves within this time after a call or a timer is taken for its consequence: the
 /// driver may drain a connection a moment after the call.
@@ -54,6 +56,50 @@ impl PendingSegment {
                     && at.since(self.at) <= PROMPTLY
                     && is_told_by(cause, self.seg.flags)
             }
+        }
+    }
+
+    /// Gives it the numbers that it is shown with, and counts what it carries.
+    pub fn numbered(self, sender: &mut Side, receiver: &Side) -> SegmentRow {
+        let PendingSegment { at, direction, seg, again, dropped, fault, because, state, .. } = self;
+        let PendingSegment { entered, sections, .. } = self;
+        let arrives = !(direction == Direction::In && fault.is_some());
+        let is_syn = seg.flags.contains(Flags::SYN);
+        if is_syn && dropped.is_none() && (!sender.is_relative() || !entered.is_empty()) {
+            sender.begin(&seg);
+        }
+        let seq = sender.shown(seg.seq);
+        if dropped.is_none() && arrives {
+            sender.advance(&seg);
+        }
+        let sack = seg.options.sack.as_slice().iter();
+        SegmentRow {
+            at,
+            direction,
+            leg: Leg::Whole,
+            flags: seg.flags,
+            numbers: (seg.seq, seg.ack),
+            seq,
+            ack: seg.flags.contains(Flags::ACK).then(|| receiver.shown(seg.ack)),
+            len: seg.len,
+            segments: seg.segments(),
+            window: sender.window(&seg, receiver),
+            window_field: seg.wnd,
+            timestamps: seg.options.timestamps,
+            arrived: None,
+            options: is_syn.then(|| Box::new(seg.options)),
+            sack: sack
+                .map(|(left, right)| (receiver.shown(*left), receiver.shown(*right)))
+                .collect(),
+            marked: seg.ecn == Ecn::Ce,
+            again,
+            dropped,
+            fault,
+            because,
+            state,
+            entered,
+            sections,
+            peer: PeerCell::default(),
         }
     }
 }

@@ -7,9 +7,8 @@
 use std::net::SocketAddr;
 
 use super::numbers::Side;
-use super::peer::PeerCell;
 use super::pending::{Pending, PendingSegment};
-use super::row::{Direction, Fault, Happening, Leg, MomentRow, Row, SegmentRow};
+use super::row::{Direction, Fault, Happening, MomentRow, Row, SegmentRow};
 use super::rows::{self, Rows};
 use super::sightings::Sightings;
 use crate::tcp::{Cause, State, Timer};
@@ -17,7 +16,6 @@ use crate::time::Instant;
 use crate::trace::{
     DropReason, Event, Retransmission, Role, SegmentSummary, Strike, TimerChange, Way, What,
 };
-use crate::wire::{Ecn, Flags};
 
 /// One connection.
 #[derive(Clone, Debug)]
@@ -388,7 +386,10 @@ impl Record {
         let after = self.pending.as_ref().map(Pending::state_after);
         match self.pending.take() {
             Some(Pending::Segment(pending)) => {
-                let row = self.number(pending);
+                let row = match pending.direction {
+                    Direction::In => pending.numbered(&mut self.theirs, &self.ours),
+                    Direction::Out => pending.numbered(&mut self.ours, &self.theirs),
+                };
                 self.rows.push(Row::Segment(row));
             }
             Some(Pending::Moment(row)) if row.is_worth_a_line() => {
@@ -401,55 +402,6 @@ impl Record {
             self.last = row.at;
             row.state = after.unwrap_or(row.state);
             self.rows.push(Row::Moment(row));
-        }
-    }
-
-    /// Gives a segment the numbers that it is shown with, and counts what it carries.
-    fn number(&mut self, pending: PendingSegment) -> SegmentRow {
-        let PendingSegment { at, direction, seg, again, dropped, fault, because, state, .. } =
-            pending;
-        let PendingSegment { entered, sections, .. } = pending;
-        let (sender, receiver) = match direction {
-            Direction::In => (&mut self.theirs, &self.ours),
-            Direction::Out => (&mut self.ours, &self.theirs),
-        };
-        let arrives = !(direction == Direction::In && fault.is_some());
-        let is_syn = seg.flags.contains(Flags::SYN);
-        if is_syn && dropped.is_none() && (!sender.is_relative() || !entered.is_empty()) {
-            sender.begin(&seg);
-        }
-        let seq = sender.shown(seg.seq);
-        if dropped.is_none() && arrives {
-            sender.advance(&seg);
-        }
-        let sack = seg.options.sack.as_slice().iter();
-        SegmentRow {
-            at,
-            direction,
-            leg: Leg::Whole,
-            flags: seg.flags,
-            numbers: (seg.seq, seg.ack),
-            seq,
-            ack: seg.flags.contains(Flags::ACK).then(|| receiver.shown(seg.ack)),
-            len: seg.len,
-            segments: seg.segments(),
-            window: sender.window(&seg, receiver),
-            window_field: seg.wnd,
-            timestamps: seg.options.timestamps,
-            arrived: None,
-            options: is_syn.then(|| Box::new(seg.options)),
-            sack: sack
-                .map(|(left, right)| (receiver.shown(*left), receiver.shown(*right)))
-                .collect(),
-            marked: seg.ecn == Ecn::Ce,
-            again,
-            dropped,
-            fault,
-            because,
-            state,
-            entered,
-            sections,
-            peer: PeerCell::default(),
         }
     }
 }

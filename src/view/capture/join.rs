@@ -19,8 +19,8 @@ use super::writer::{Record, Writer};
 use crate::tcp::{Cause, State};
 use crate::time::Instant;
 use crate::trace::{
-    Call, ConnId, DropReason, Event, Fate, Passage, Retransmission, SegmentSummary,
-    TimerChange, Way, What,
+    Call, ConnId, DropReason, Event, Fate, Passage, Retransmission, SegmentSummary, TimerChange,
+    Way, What,
 };
 use crate::wire::Flags;
 

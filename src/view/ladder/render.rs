@@ -1,31 +1,25 @@
-//! Draws the ladder of one connection.
+//! Draws the ladder of one connection, row by row: `lifelines` has the two ends of a row, `arrow` what is between them.
 
-use std::borrow::Cow;
+mod arrow;
+mod lifelines;
 
+use self::arrow::{AROUND_LABEL, Notes, paint};
+use self::lifelines::Mark;
 use super::exchange::{Exchange, PeerColumn};
 use super::label::{Columns, Label};
-use super::peer::PeerCell;
 use super::record::Record;
-use super::row::{Direction, End, Fold, Leg, MomentRow, Row, SegmentRow};
+use super::row::{End, Fold, MomentRow, Row, SegmentRow};
 use super::style::{Glyphs, Line, Paint, Style, fit, flow, width};
 use super::telling;
-use crate::tcp::State;
 use crate::time::Instant;
 use crate::trace::ConnId;
 use crate::view::words;
-use crate::wire::Flags;
 
 /// The longest name of a state: `ESTABLISHED`.
 const STATE: usize = 11;
 
 /// An arrow is not drawn shorter, so that small exchanges look alike.
 const SHORTEST: usize = 40;
-
-/// What an arrow needs beside its text: `── ` before it, ` ──►` behind it.
-const AROUND_LABEL: usize = 7;
-
-/// The blanks around a note.
-const AROUND_NOTE: usize = 2;
 
 /// One connection's ladder in pieces; each line ends with a newline.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,21 +90,6 @@ struct Canvas<'a> {
     columns: Columns,
     /// Columns of the sections behind our state; 0 without them.
     sections: usize,
-}
-
-/// One end on one line: what stands on its lifeline, and its state.
-#[derive(Clone, Copy)]
-struct Mark<'a> {
-    line: &'a str,
-    state: Option<State>,
-    /// The section that asks for it.
-    section: Option<&'static str>,
-}
-
-impl<'a> Mark<'a> {
-    fn new(line: &'a str, state: Option<State>) -> Self {
-        Mark { line, state, section: None }
-    }
 }
 
 impl<'a> Canvas<'a> {
@@ -207,69 +186,6 @@ impl<'a> Canvas<'a> {
         self.bare(Mark::new(line, before), Mark::new(line, Some(record.initial)))
     }
 
-    /// A row without anything between the lifelines.
-    fn bare(&self, peer: Mark<'_>, ours: Mark<'_>) -> String {
-        let middle = vec![(Paint::Plain, " ".repeat(self.middle))];
-        self.row("", peer, middle, ours)
-    }
-
-    fn row(
-        &self,
-        time: &str,
-        peer: Mark<'_>,
-        middle: Vec<(Paint, String)>,
-        ours: Mark<'_>,
-    ) -> String {
-        let changes = |mark: Mark<'_>| mark.line == self.glyphs.change;
-        let paint = |mark| if changes(mark) { Paint::Bold } else { Paint::Dim };
-        let name = |mark: Mark<'_>| mark.state.map(|state| state.to_string()).unwrap_or_default();
-        let columns = self.time;
-        let mut line = Line::default();
-        line.push(Paint::Plain, format!("{time:>columns$}  "));
-        if self.peer != PeerColumn::Absent {
-            line.push(paint(peer), format!("{:>STATE$}", name(peer))).push(Paint::Plain, "  ");
-        }
-        line.push(paint(peer), peer.line);
-        for (paint, text) in middle {
-            line.push(paint, text);
-        }
-        line.push(paint(ours), ours.line).push(Paint::Plain, "  ").push(paint(ours), name(ours));
-        if let Some(section) = ours.section.filter(|_| self.sections > 0) {
-            let gap = STATE + 2 - width(&name(ours));
-            let section = format!("{}{section}", self.glyphs.section);
-            line.push(Paint::Plain, " ".repeat(gap)).push(Paint::Dim, section);
-        }
-        line.finish(self.style.color)
-    }
-
-    /// Both ends of a row, line by line: each change has a line of its own.
-    fn marks(
-        &self,
-        peer: &PeerCell,
-        (entered, sections): (&[State], &[&'static str]),
-        state: State,
-    ) -> Vec<[Mark<'_>; 2]> {
-        let line = self.glyphs.line;
-        let theirs: &[State] = if self.peer == PeerColumn::Absent { &[] } else { &peer.entered };
-        let is_told = matches!(self.peer, PeerColumn::Told(_));
-        let lines = theirs.len().max(entered.len()).max(1);
-        let theirs = |index: usize| match theirs.get(index) {
-            Some(state) if is_told || (peer.seen && index + 1 == theirs.len()) => {
-                Mark::new(self.glyphs.change, Some(*state))
-            }
-            Some(state) => Mark::new(self.glyphs.reckoned, Some(*state)),
-            None => Mark::new(line, theirs.last().copied().or(peer.state)),
-        };
-        let ours = |index: usize| match entered.get(index) {
-            Some(state) => Mark {
-                section: sections.get(index).copied(),
-                ..Mark::new(self.glyphs.change, Some(*state))
-            },
-            None => Mark::new(line, Some(entered.last().copied().unwrap_or(state))),
-        };
-        (0..lines).map(|index| [theirs(index), ours(index)]).collect()
-    }
-
     fn segment(&self, row: &SegmentRow) -> String {
         let marks = self.marks(&row.peer, (&row.entered, &row.sections), row.state);
         let notes = Notes::of(row);
@@ -291,66 +207,6 @@ impl<'a> Canvas<'a> {
             text.push_str(&self.bare(peer, ours));
         }
         text
-    }
-
-    /// Whether the least that an arrow says leaves room for notes on it.
-    fn has_room_for(&self, row: &SegmentRow, notes: &Notes) -> bool {
-        notes.is_empty() || Label::new(row).least() + notes.width() <= self.room()
-    }
-
-    /// The columns that an arrow has for text.
-    fn room(&self) -> usize {
-        self.middle - AROUND_LABEL
-    }
-
-    /// `── SYN  seq 0 ─────►` or `◄─ FIN,ACK  seq 9  ack 4 ──── CLOSE ──`; half of it where one row has half
-    /// of the way.
-    fn arrow(&self, row: &SegmentRow, notes: &Notes) -> String {
-        let glyphs = self.glyphs;
-        let shaft = shaft(row, glyphs);
-        let fails = row.dropped.is_some() || row.is_lost();
-        let (near, far) = match row.leg {
-            Leg::Whole => (shaft, shaft),
-            Leg::Leaves => (shaft, glyphs.flying),
-            Leg::Arrives(_) => (glyphs.flying, shaft),
-            Leg::Lost => (shaft, shaft),
-        };
-        let head = match (row.direction, row.leg) {
-            (_, Leg::Leaves) if !fails => glyphs.flying,
-            (_, _) if fails => glyphs.cross,
-            (Direction::In, _) => glyphs.right,
-            (Direction::Out, _) => glyphs.left,
-        };
-        let (left, right) = match row.direction {
-            Direction::In => (near, far),
-            Direction::Out => (far, near),
-        };
-        let (theirs, ours) = (&notes.peers, &notes.ours);
-        let theirs = theirs.as_ref().map(|note| format!("{left} {note} ")).unwrap_or_default();
-        let ours = ours.as_ref().map(|note| format!(" {note} ")).unwrap_or_default();
-        let room = self.room() - width(&theirs) - width(&ours);
-        let label = Label::new(row).within(room, self.columns, glyphs);
-        let fill = room + 1 - width(&label);
-        let fill = left.repeat(fill / 2) + &right.repeat(fill - fill / 2);
-        let text = format!("{label} {theirs}{fill}{ours}");
-        match row.direction {
-            Direction::In => format!("{left}{left} {text}{right}{head}"),
-            Direction::Out => format!("{head}{left} {text}{right}{right}"),
-        }
-    }
-
-    /// Text that ends beside our lifeline.
-    fn at_our_side(&self, text: &str) -> String {
-        let columns = self.middle - 1;
-        let text = fit(text, columns, self.glyphs);
-        format!("{text:>columns$} ")
-    }
-
-    /// Text that begins beside the peer's lifeline.
-    fn at_the_peers_side(&self, text: &str) -> String {
-        let columns = self.middle - 1;
-        let text = fit(text, columns, self.glyphs);
-        format!(" {text:<columns$}")
     }
 
     fn moment(&self, row: &MomentRow) -> String {
@@ -421,61 +277,5 @@ fn sections(row: &Row) -> &[&'static str] {
         Row::Segment(row) => &row.sections,
         Row::Moment(row) => row.section.as_slice(),
         Row::Folded(_) => &[],
-    }
-}
-
-/// What is to say of an arrow, beside the end that it is about.
-#[derive(Default)]
-struct Notes {
-    peers: Option<Cow<'static, str>>,
-    ours: Option<Cow<'static, str>>,
-}
-
-impl Notes {
-    fn of(row: &SegmentRow) -> Self {
-        let (why, fault) = (telling::why(row), telling::fault(row));
-        let dropped = row.dropped.map(words::dropped);
-        let joined = |note: Option<&'static str>| match (note, fault.clone()) {
-            (Some(note), Some(fault)) => Some(format!("{note}, {fault}").into()),
-            (None, Some(fault)) => Some(fault.into()),
-            (note, None) => note.map(Cow::Borrowed),
-        };
-        match row.direction {
-            Direction::In => Notes { peers: why.map(Cow::Borrowed), ours: joined(dropped) },
-            Direction::Out => Notes { peers: None, ours: joined(dropped.or(why)) },
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.peers.is_none() && self.ours.is_none()
-    }
-
-    /// The columns that they take, with what stands around them.
-    fn width(&self) -> usize {
-        let theirs = self.peers.as_ref().map_or(0, |note| width(note) + AROUND_NOTE + 1);
-        theirs + self.ours.as_ref().map_or(0, |note| width(note) + AROUND_NOTE)
-    }
-}
-
-fn shaft(row: &SegmentRow, glyphs: &Glyphs) -> &'static str {
-    if row.flags.contains(Flags::RST) {
-        glyphs.shaft_reset
-    } else if row.again.is_some() {
-        glyphs.shaft_again
-    } else {
-        glyphs.shaft
-    }
-}
-
-fn paint(row: &SegmentRow) -> Paint {
-    if row.flags.contains(Flags::RST) {
-        Paint::Alarm
-    } else if row.dropped.is_some() || row.again.is_some() || row.fault.is_some() {
-        Paint::Warn
-    } else {
-        match row.direction {
-            Direction::In => Paint::In,
-            Direction::Out => Paint::Out,
-        }
     }
 }

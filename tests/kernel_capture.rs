@@ -8,6 +8,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Once;
 use std::{env, fmt, fs};
 
 use kernel_common::{
@@ -138,9 +139,10 @@ fn program(name: &str) -> Option<PathBuf> {
     let must = env::var_os("GLASS_TSHARK").is_some_and(|value| value == "must");
     assert!(found.is_some() || !must, "this test needs {name}: apt-get install tshark");
     if found.is_none() {
+        static SAID: Once = Once::new();
         // On the real stderr: what a test prints is held back while it passes.
         let what = "is left out, it is not there: apt-get install tshark";
-        let _ = writeln!(std::io::stderr(), "kernel_capture: {name} {what}");
+        SAID.call_once(|| drop(writeln!(std::io::stderr(), "kernel_capture: {name} {what}")));
     }
     found
 }

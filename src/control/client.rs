@@ -289,6 +289,8 @@ mod tests {
             let packet = tcp::emit(tcp::Ports { src, dst: 80 }, theirs, ours, syn).to_bytes();
             stack.on_packet(&packet, Instant::ZERO);
         }
+        // Answered, and silent from now on.
+        while stack.poll_output(Instant::ZERO).is_some() {}
         for port in [1, 2, 3] {
             stack
                 .connect(None, SocketAddr::new(theirs, port), Instant::ZERO)

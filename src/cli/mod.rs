@@ -167,9 +167,9 @@ mod tests {
         let mut known = std::collections::BTreeMap::new();
         for argument in cli.get_subcommands().flat_map(clap::Command::get_arguments) {
             let Some(variable) = argument.get_env().and_then(|env| env.to_str()) else { continue };
-            let option = (argument.get_long(), argument.get_action().takes_values());
+            let option = (argument.get_id().as_str(), argument.get_action().takes_values());
             let first = *known.entry(variable).or_insert(option);
-            assert_eq!(first, option, "{variable} is of --{}", argument.get_id());
+            assert_eq!(first, option, "{variable}: its name, and whether it takes a value");
         }
         assert!(known.len() > 50, "{known:?}");
     }

@@ -271,7 +271,7 @@ impl Get {
     fn session(&self, reaching: Reaching, made: Made, output: &Output) -> (RequestSession, Heads) {
         let talks = output.verbose > 0 && !output.quiet;
         let heads = Heads::default();
-        let transcript = heads.transcript(talks);
+        let transcript = heads.transcript(self.result.include || self.request.head, talks);
         let mut connector = Connector::new(reaching)
             .with_resolver(made.resolver)
             .with_patience(self.way.connect_timeout)

@@ -50,7 +50,7 @@ impl Transfers<'_> {
         let mut destination = destination(self.options, &target.url, path)?;
         let before =
             if self.options.result.goes_on() { destination.before()? } else { Before::default() };
-        self.heads.take();
+        self.heads.forget();
         let (response, url) = self.ask_and_follow(target, &before, &mut limits).await?;
         if self.options.result.remote_header_name {
             destination = proposed(&response, &url, destination)?;
@@ -254,7 +254,7 @@ impl Transfers<'_> {
         limits: &mut Limits,
     ) -> Result<(), Failure> {
         if self.options.result.include || self.options.request.head {
-            let heads = self.heads.take();
+            let heads = self.heads.take()?;
             let heads = if destination.is_terminal() { verbose::readable(&heads) } else { heads };
             limits.unhurried(saving.write(heads.into())).await??;
         }

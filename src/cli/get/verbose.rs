@@ -4,21 +4,32 @@ use std::fmt::Write as _;
 use std::io::{Write, stderr};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::super::{Failure, exit};
 use crate::http::client::{Facts, Side, Step, TlsFacts, Transcript};
+
+/// The heads of a URL, those of redirects among them, are kept up to here.
+const MOST_KEPT: usize = 1 << 20;
 
 /// The heads of responses, kept for `-i` and `-I`, and shown with `-v`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Heads {
-    kept: Arc<Mutex<Vec<u8>>>,
+    kept: Arc<Mutex<Kept>>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    text: Vec<u8>,
+    /// There was more.
+    is_cut: bool,
 }
 
 impl Heads {
     /// For a connector and a session.
-    pub(super) fn transcript(&self, is_shown: bool) -> Transcript {
+    pub(super) fn transcript(&self, is_kept: bool, is_shown: bool) -> Transcript {
         let kept = Arc::clone(&self.kept);
         Transcript::new(move |side, head| {
-            if side == Side::Response {
-                kept.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(head);
+            if is_kept && side == Side::Response {
+                kept.lock().unwrap_or_else(PoisonError::into_inner).add(head);
             }
             if is_shown {
                 let mark = match side {
@@ -31,9 +42,29 @@ impl Heads {
         })
     }
 
+    /// Those that were kept are of no use any more.
+    pub(super) fn forget(&self) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Kept::default();
+    }
+
     /// All heads since the last call.
-    pub(super) fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(super) fn take(&self) -> Result<Vec<u8>, Failure> {
+        let kept = std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner));
+        if kept.is_cut {
+            let why = format!("the heads come to more than {MOST_KEPT} octets");
+            return Err(Failure::new(exit::FAILURE, why));
+        }
+        Ok(kept.text)
+    }
+}
+
+impl Kept {
+    fn add(&mut self, head: &[u8]) {
+        if self.is_cut || self.text.len() + head.len() > MOST_KEPT {
+            *self = Kept { text: Vec::new(), is_cut: true };
+        } else {
+            self.text.extend_from_slice(head);
+        }
     }
 }
 
@@ -108,5 +139,20 @@ mod tests {
         let head = b"HTTP/1.1 200 OK\r\nX: \x1b[31mred\r\nY: \xff\r\n\r\n";
         let shown = "< HTTP/1.1 200 OK\n< X: \u{fffd}[31mred\n< Y: \u{fffd}\n<\n";
         assert_eq!(marked('<', head), shown);
+    }
+
+    #[test]
+    fn heads_are_kept_up_to_a_limit() {
+        let heads = Heads::default();
+        let add = |len| heads.kept.lock().unwrap().add(&vec![b'x'; len]);
+        add(MOST_KEPT);
+        assert_eq!(heads.take().unwrap().len(), MOST_KEPT);
+        add(MOST_KEPT);
+        add(1);
+        assert_eq!(heads.kept.lock().unwrap().text.capacity(), 0);
+        add(1);
+        assert!(heads.take().unwrap_err().message.contains("more than 1048576 octets"));
+        add(1);
+        assert_eq!(heads.take().unwrap(), b"x", "and the next URL begins anew");
     }
 }

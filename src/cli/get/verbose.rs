@@ -4,7 +4,11 @@ use std::fmt::Write as _;
 use std::io::{Write, stderr};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ::http::StatusCode;
+use url::Url;
+
 use super::super::{Failure, exit};
+use crate::http::client::text::{is_unseen, short};
 use crate::http::client::{Facts, Side, Step, TlsFacts, Transcript};
 
 /// The heads of a URL, those of redirects among them, are kept up to here.
@@ -87,6 +91,12 @@ pub(super) fn show(step: &Step<'_>) {
     let _ = stderr().lock().write_all(text.as_bytes());
 }
 
+/// Tells a person where a redirect leads.
+pub(super) fn show_redirect(status: StatusCode, to: &Url) {
+    let text = format!("* {}: on to {}\n", status.as_u16(), short(to.as_str()));
+    let _ = stderr().lock().write_all(text.as_bytes());
+}
+
 fn secured(tls: &TlsFacts) -> String {
     let mut text = format!("* {}, {}\n", tls.version, tls.cipher);
     if let Some(certificate) = &tls.certificate {
@@ -124,9 +134,9 @@ pub(super) fn readable(heads: &[u8]) -> Vec<u8> {
     text.split('\n').map(clean).collect::<Vec<_>>().join("\n").into_bytes()
 }
 
-/// Without what a terminal would obey.
+/// Without what a terminal would obey, and what turns round the text beside it.
 pub(super) fn clean(text: &str) -> String {
-    let harmless = |sign: char| if sign.is_control() && sign != '\t' { '\u{fffd}' } else { sign };
+    let harmless = |sign: char| if is_unseen(sign) && sign != '\t' { '\u{fffd}' } else { sign };
     text.chars().map(harmless).collect()
 }
 
@@ -136,8 +146,8 @@ mod tests {
 
     #[test]
     fn heads_are_shown_line_by_line_and_cannot_command_a_terminal() {
-        let head = b"HTTP/1.1 200 OK\r\nX: \x1b[31mred\r\nY: \xff\r\n\r\n";
-        let shown = "< HTTP/1.1 200 OK\n< X: \u{fffd}[31mred\n< Y: \u{fffd}\n<\n";
+        let head = b"HTTP/1.1 200 OK\r\nX: \x1b[31mred\r\nY: \xff\xe2\x80\xaeder\r\n\r\n";
+        let shown = "< HTTP/1.1 200 OK\n< X: \u{fffd}[31mred\n< Y: \u{fffd}\u{fffd}der\n<\n";
         assert_eq!(marked('<', head), shown);
     }
 

@@ -211,7 +211,8 @@ mod tests {
         for head in ["HTTP/1.1 200 OK\r\nX: y\n\r\n", "HTTP/1.1 200 OK\nX: y\r\n\n"] {
             let told = Arc::new(Mutex::new(Vec::new()));
             let into = Arc::clone(&told);
-            let transcript = Transcript::new(move |_, head| into.lock().unwrap().push(head.to_vec()));
+            let transcript =
+                Transcript::new(move |_, head| into.lock().unwrap().push(head.to_vec()));
             let mut tap = transcript.tap();
             transcript.expect();
             tap.sent(b"GET / HTTP/1.1\r\n\r\n");

@@ -146,6 +146,13 @@ fn wrong_urls_are_named() {
         assert_eq!(done.code, 2, "{url}\n{done}");
         done.says(words);
     }
+    let done = get("", &["-4", "http://[2001:db8::1]/"]).ended_with(2);
+    done.says("-4 goes to addresses of IPv4 only, and 2001:db8::1 is none");
+    let done = get("", &["-6", "http://192.0.2.1/"]).ended_with(2);
+    done.says("-6 goes to addresses of IPv6 only, and 192.0.2.1 is none");
+    let long = format!("http://192.0.2.1/{}", "x".repeat(70_000));
+    let done = get("", &[&long]).ended_with(2);
+    done.says("has 70017 octets, and at most 65534 can be asked for");
     let done = get("", &["--mtu", "1279", "http://[2001:db8::1]/"]).ended_with(2);
     done.says("--mtu 1279 is less than the 1280 octets");
     let off = "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6";

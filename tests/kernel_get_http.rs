@@ -102,6 +102,56 @@ fn what_does_not_fit_is_not_put_together() {
         is "$(cat j)" = old
         says 1 "nothing was written" glass get -o j "$at/to?url=/file"
         is "$(cat j)" = old
+        for status in 201 202 204; do
+            says 1 "; nothing was written" glass get -C - -o j $at/status/$status
+            grep -q "answered $status" err; is "$(cat j)" = old; not [ -e j.part ]
+        done
+
+        # A part of something packed is no part of the thing.
+        says 1 "ended early" glass get -o k -H 'Accept-Encoding: gzip' $at/cut-gzip
+        not [ -e k.part ]
+        "#,
+    )
+    .ended_with(0);
+}
+
+/// RFC 9110 15.3.7: what is sent may be less than what was asked for, and says so.
+#[test]
+fn a_part_is_not_taken_for_the_whole() {
+    play(
+        r#"
+        # The server gives 100,000 octets at a time.
+        says 1 "-C -" glass get -o f $at/short-part
+        says 1 "100000 octets of 300000 are missing; f.part has 200000 octets" \
+            glass get -C - -o f $at/short-part
+        not [ -e f ]
+        says 0 "" glass get -C - -o f $at/short-part
+        cmp f whole; not [ -e f.part ]
+
+        # It says how much it sends, and sends less, or more.
+        says 1 "-C -" glass get -o g $at/cut-part
+        says 1 "ended early, after 50000 of 200000 octets; g.part has 150000 octets" \
+            glass get -C - -o g $at/cut-part
+        not [ -e g ]
+        cp g.part h.part; cp g.part i.part
+        says 1 "more than the 150000 octets that it announced" glass get -C - -o h $at/long-part
+        not [ -e h ]
+        says 1 "i.part has 300000 octets" glass get -C - -o i $at/endless-part
+        cmp i.part whole; not [ -e i ]
+
+        # What nobody has asked for, and what somebody else has.
+        says 1 "nobody had asked for one" glass get -o j $at/unasked-part
+        not [ -e j ]; not [ -e j.part ]
+        says 1 "nobody had asked for one" glass get -H Range: -r 0-9 $at/unasked-part
+        not [ -s out ]
+        says 0 "" glass get -r 0-9 $at/unasked-part
+        is "$(wc -c <out)" = 10
+        says 1 "octets 0 to 9 of 300000, and was asked for bytes=0-19" glass get -r 0-19 $at/unasked-part
+        says 1 "octets 5 to 299999 of 300000" glass get -H 'Range: bytes=0-9' $at/wrong-range
+        says 1 "ended early, after 50000 of 300000 octets" glass get -r 0- -o k $at/cut-part
+        says 1 "ended early" glass get -H 'Range: bytes=0-' -o k $at/cut-part
+        not [ -e k ]; not [ -e k.part ]
+        says 2 "without a field Range" glass get -C - -H 'Range: bytes=7-' -o k $at/file
         "#,
     )
     .ended_with(0);
@@ -119,6 +169,14 @@ fn redirects_are_followed_as_far_as_is_good() {
         says 1 "more than 3 redirects" glass get -L --max-redirs 3 $at/loop
         says 1 "leads to file:" glass get -L "$at/to?url=file:///etc/passwd"
         says 1 "no URL" glass get -L "$at/to?url=http://%5B"
+        says 1 "a URL of 70001 octets (Location), which is too long" glass get -L $at/long-location
+        is "$(wc -c <err)" -lt 300
+        says 0 "(-L goes there)" glass get $at/long-location
+        is "$(wc -c <err)" -lt 300
+        # Its body is not waited for.
+        says 0 "* 302: on to http://192.0.2.1:8000/hints" \
+            timeout -k 1 20 glass get -v -L --stall-timeout 30 $at/slow-redirect
+        is "$(cat out)" = "after hints"
 
         says 0 "GET /request" glass get -L -d a=b "$at/to?url=/request"
         not grep -qi -e content- -e a=b out
@@ -167,6 +225,9 @@ fn a_request_says_what_it_is_told_to() {
 
         glass get -r 100-199 $at/file >part
         head -c 200 whole | tail -c 100 | cmp - part
+        glass get -r -100 $at/file >part
+        tail -c 100 whole | cmp - part
+        says 2 "not a range" glass get -r -o f $at/file
         says 0 "sends all of it, and not the range" glass get -r 0-9 $at/hints
         says 0 "after hints" glass get -i $at/hints
         is "$(head -n 1 out | tr -d '\r')" = 'HTTP/1.1 103 Early Hints'
@@ -189,6 +250,9 @@ fn with_v_both_heads_and_the_connection_are_shown() {
     done.says("> GET /hints HTTP/1.1\n> Host: 192.0.2.1:8000\n> User-Agent: glass/");
     done.says("> Connection: close\n>\n< HTTP/1.1 103 Early Hints\n< Link: </a>\n<\n");
     done.says("< HTTP/1.1 200 OK\n< X-Case: Kept\n< Content-Length: 12\n<\n");
+    // And no lines of a log among them, unless more is asked for.
+    assert!(!done.err.contains("glasstack]"), "{done}");
+    play("exec glass get -vv $at/hints").ended_with(0).says("glasstack]");
 }
 
 #[test]
@@ -205,6 +269,18 @@ fn files_are_named_by_urls_and_by_servers_and_nowhere_else() {
         says 1 "is there already" glass get -OJ "$at/attachment?name=evil"
         says 0 "" glass get -OJ "$at/attachment?name=.profile"
         is "$(cat attachment)" = attached; not [ -e .profile ]
+        ln -s nowhere dangling
+        says 1 "is there already" glass get -OJ "$at/attachment?name=dangling"
+        not [ -e nowhere ]
+        echo mine >other.part
+        says 1 "go on with it by -C - -o other" glass get -OJ "$at/attachment?name=other"
+        is "$(cat other.part)" = mine; not [ -e other ]
+        says 0 "" glass get -OJ "$at/attachment?name=-"
+        is "$(cat ./-)" = attached; not [ -s out ]
+        rm ./-
+        says 0 "" glass get -O $at/file/-
+        cmp ./- ../whole; not [ -s out ]
+        says 2 "a link to what is not there" glass get -o dangling $at/file
         says 0 "" glass get -o a -o b $at/file $at/hints
         cmp a ../whole; is "$(cat b)" = "after hints"
         says 2 "each URL needs one" glass get -o a $at/file $at/hints
@@ -231,6 +307,17 @@ fn servers_that_misbehave_are_told_of() {
         # The others have their turn all the same, and the first failure is the call's.
         says 1 "after hints" glass get $at/garbage $at/hints $at/hangs-up
         grep -q invalid err; grep -q middle err
+
+        # One who ends a connection between two requests may not have seen the second.
+        says 0 "after hints" glass get $at/hangs-up-later $at/hints
+        says 1 "closed the connection in the middle" glass get -d x=y $at/hangs-up-later $at/hints
+        says 1 "goes over to another protocol" glass get $at/another-protocol
+
+        # Old manners are understood.
+        says 0 folded glass get -v $at/folded
+        says 0 many glass get $at/many-fields
+        says 0 packed glass get --compressed $at/x-gzip
+        says 0 "encoded as deflate" glass get --compressed $at/deflate
         "#,
     )
     .ended_with(0);
@@ -270,7 +357,7 @@ fn where_one_address_is_silent_the_next_is_tried() {
 #[test]
 fn a_signal_ends_it_cleanly() {
     play(
-        r"
+        r#"
         for number in 2:INT 15:TERM; do
             rm -f f.part
             glass get -o f $at/stalls 2>err & pid=$!
@@ -280,7 +367,33 @@ fn a_signal_ends_it_cleanly() {
             is $code = $((128 + ${number%:*}))
             grep -q 'interrupted; .*f.part has 10 octets' err
         done
-        ",
+
+        # While a name is being resolved.
+        echo nameserver 192.0.2.1 >resolv; mount --bind resolv /etc/resolv.conf
+        python3 -c 'import socket, time
+server = socket.socket(type=socket.SOCK_DGRAM)
+server.bind(("192.0.2.1", 53)); server.recv(1000); open("asked", "w"); time.sleep(60)' &
+        until grep -q :0035 /proc/net/udp; do sleep 0.05; done
+        glass get http://slow.test/ 2>err & pid=$!
+        until [ -e asked ]; do sleep 0.05; done
+        kill -TERM $pid; code=0; wait $pid || code=$?
+        is $code = 143
+        "#,
+    )
+    .ended_with(0);
+}
+
+#[test]
+fn a_reader_that_does_not_read_is_not_waited_for_for_ever() {
+    play(
+        r#"
+        mkfifo pipe
+        says 1 "it has taken 500ms (--max-time)" timeout -k 1 20 glass get --max-time 0.5 -o pipe $at/file
+        sleep 60 <pipe & reader=$!
+        says 1 "it has taken 500ms (--max-time)" \
+            timeout -k 1 20 glass get --max-time 0.5 -o pipe http://192.0.2.2/bytes/50000000
+        kill $reader
+        "#,
     )
     .ended_with(0);
 }
@@ -357,6 +470,13 @@ const TLS: &str = r#"
     grep -q '^\* TLSv1.3, TLS_' err; grep -q '^\*   for secure.test' err
     grep -q '^\*   SHA-256 \([0-9A-F]\{2\}:\)\{31\}' err
     grep -q '^CLIENT_TRAFFIC_SECRET_0 ' keys
+    is "$(grep -c '^CLIENT_TRAFFIC_SECRET_0 ' keys)" = 1; is "$(stat -c %a keys)" = 600
+    says 0 "" env SSLKEYLOGFILE= glass get "$@" -k -o f $at/file; not [ -s err ]
+    says 0 "" env SSLKEYLOGFILE=no/keys glass get "$@" -k -o f $at/file
+    is "$(grep -c 'key log file.*no/keys' err)" = 1
+
+    # A body without a length ends with TLS, and not with a connection that somebody has cut.
+    says 1 "TLS has not ended" glass get "$@" -k $at/until-close
 
     # From what is secure to what is not, only if it is asked for.
     plain=http://192.0.2.1:8000/hints

@@ -105,7 +105,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { exit::USAGE } else { 0 });
         }
     };
-    cli.output.init_log();
+    cli.output.init_log(matches!(cli.command, Command::Get(_)));
     let result = match cli.command {
         Command::Run(run) => run.execute(&cli.output),
         Command::Serve(serve) => serve.execute(&cli.output).map(|()| 0),

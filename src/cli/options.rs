@@ -40,10 +40,12 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn init_log(&self) {
+    /// `has_text`: with a single -v the command writes a text of its own, among which no other lines stand.
+    pub(super) fn init_log(&self, has_text: bool) {
         let level = match (self.quiet, self.verbose) {
             (true, _) => "error",
             (false, 0) => "warn",
+            (false, 1) if has_text => "warn",
             (false, 1) => "info",
             (false, 2) => "debug",
             (false, _) => "trace",

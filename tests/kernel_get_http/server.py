@@ -11,6 +11,7 @@ import struct
 import sys
 import threading
 import time
+import zlib
 from urllib.parse import parse_qs, urlsplit
 
 FILE = bytes((place * 7 + place // 256) % 251 for place in range(300_000))
@@ -60,6 +61,8 @@ def range_of(fields, tag):
     if "range" not in fields or fields.get("if-range", tag) != tag:
         return None
     first, last = fields["range"].removeprefix("bytes=").split("-")
+    if not first:
+        return len(FILE) - int(last), len(FILE) - 1
     return int(first), min(int(last or len(FILE)), len(FILE) - 1)
 
 
@@ -96,10 +99,39 @@ def answer(lines, fields, body, connection):
                 return (response("200 OK", FILE[:100_000], length=len(FILE)), None)
             part = f"bytes 5-{len(FILE) - 1}/{len(FILE)}"
             return response("206 Partial Content", FILE[5:], Content_Range=part)
+        case "short-part" | "cut-part" | "long-part" | "endless-part":
+            if "range" not in fields:
+                return (response("200 OK", FILE[:100_000], length=len(FILE)), None)
+            first = int(fields["range"].removeprefix("bytes=").split("-")[0])
+            last = len(FILE) - 1
+            body, length = FILE[first:], None
+            match url.path:
+                case "/short-part":
+                    last = min(last, first + 99_999)
+                    body = FILE[first : last + 1]
+                case "/cut-part":
+                    # No length: it ends with the connection.
+                    body, length = FILE[first : first + 50_000], ""
+                case "/long-part":
+                    body += b"too much"
+                case "/endless-part":
+                    length = 2**64 - 3
+            part = f"bytes {first}-{last}/{len(FILE)}"
+            return (response("206 Partial Content", body, length=length, Content_Range=part), None)
+        case "unasked-part":
+            return response("206 Partial Content", FILE[:10], Content_Range=f"bytes 0-9/{len(FILE)}")
+        case "cut-gzip":
+            packed = gzip.compress(FILE)
+            return (response("200 OK", packed[:1000], length=len(packed), Content_Encoding="gzip"), None)
         case "request":
             return response("200 OK", "\n".join(lines).encode() + b"\n\n" + body)
         case "to":
             return response(query.get("status", "302") + " Elsewhere", b"Not here.\n", Location=query["url"])
+        case "long-location":
+            return response("302 Found", Location="/" + "x" * 70_000)
+        case "slow-redirect":
+            connection.sendall(response("302 Found", b"x", length=1000, Location="/hints"))
+            time.sleep(60)
         case "loop":
             return response("302 Found", Location="/loop")
         case "gzip":
@@ -113,6 +145,9 @@ def answer(lines, fields, body, connection):
         case "attachment":
             name = query["name"]
             return response("200 OK", b"attached\n", Content_Disposition=f'attachment; filename="{name}"')
+        case "status":
+            body = b"" if url.path.endswith("204") else b"something\n"
+            return response(url.path.split("/")[2] + " So", body)
         case "error":
             return response("404 Not Found", b"nothing here\n")
         case "stalls":
@@ -122,6 +157,17 @@ def answer(lines, fields, body, connection):
             time.sleep(60)
         case "garbage":
             return (b"220 mail.test ESMTP\r\n", None)
+        case "folded":
+            return b"HTTP/1.1 200 OK\r\nX-Folded: a\r\n b\r\nX-Space : c\r\nContent-Length: 7\r\n\r\nfolded\n"
+        case "many-fields":
+            many = {f"X_{number}": "y" for number in range(500)}
+            return response("200 OK", b"many\n", **many)
+        case "another-protocol":
+            return (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nx", None)
+        case "x-gzip":
+            return response("200 OK", gzip.compress(b"packed\n"), Content_Encoding="x-gzip")
+        case "deflate":
+            return response("200 OK", zlib.compress(b"packed\n"), Content_Encoding="deflate")
         case "hangs-up":
             return (b"", None)
         case "resets":
@@ -129,6 +175,8 @@ def answer(lines, fields, body, connection):
             time.sleep(0.2)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             return (b"", None)
+        case "hangs-up-later":
+            return response("200 OK", b"until later\n")
         case "connections":
             return response("200 OK", f"{connection.getpeername()[1]}\n".encode())
     return response("404 Not Found", b"no such path\n")
@@ -146,6 +194,10 @@ def converse(connection):
         if lines[0].startswith("HEAD"):
             text = text[: text.index(b"\r\n\r\n") + 4]
         connection.sendall(text)
+        if "/hangs-up-later" in lines[0]:
+            # At the next request, without having said so.
+            head_of(reader)
+            break
         if is_last or fields.get("connection") == "close":
             break
     reader.close()

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::future::ready;
 
-use ::http::{Request, Response};
+use ::http::{HeaderValue, Request, Response, header};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -24,10 +24,16 @@ where
 }
 
 /// Decoded, if its coding is one that we know. A response that is decoded has no length any more.
-pub(super) async fn decoded<B>(response: Response<B>) -> Response<ResponseBody>
+pub(super) async fn decoded<B>(mut response: Response<B>) -> Response<ResponseBody>
 where
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>> + Send> + Send + 'static,
 {
+    // The same by its old name (RFC 9110 8.4.1.3).
+    if let Some(coding) = response.headers_mut().get_mut(header::CONTENT_ENCODING)
+        && coding.as_bytes().eq_ignore_ascii_case(b"x-gzip")
+    {
+        *coding = HeaderValue::from_static("gzip");
+    }
     let mut response = Some(response);
     let given = service_fn(move |_: Request<()>| {
         ready(Ok::<_, Infallible>(response.take().expect("it is asked for once")))
@@ -38,7 +44,6 @@ where
 
 #[cfg(test)]
 mod tests {
-    use ::http::header;
     use http_body_util::Full;
     use tower_http::compression::Compression;
 
@@ -66,6 +71,12 @@ mod tests {
             assert_eq!(body.to_bytes(), TEXT, "{coding}");
             let body = untouched(coded.clone()).into_body().collect().await.unwrap();
             assert_eq!(body.to_bytes(), short, "{coding}");
+            if coding == "gzip" {
+                let mut old = coded.clone();
+                old.headers_mut().insert(header::CONTENT_ENCODING, "X-Gzip".parse().unwrap());
+                let body = decoded(old).await.into_body().collect().await.unwrap();
+                assert_eq!(body.to_bytes(), TEXT, "by its old name");
+            }
             let cut = coded.map(|_| Full::new(short.slice(..short.len() / 2)));
             assert!(decoded(cut).await.into_body().collect().await.is_err(), "{coding}");
         }

@@ -1,6 +1,7 @@
 //! What to tell a person when something did not work, and the exit code that goes with it.
 
 use std::error::Error;
+use std::io;
 
 use ::http::StatusCode;
 use url::Url;
@@ -15,10 +16,12 @@ use crate::http::client::{ConnectError, SendError};
 pub(super) fn of_sending(error: &SendError, url: &Url) -> Failure {
     match error {
         SendError::Connect(error) => of_connecting(error),
-        SendError::Http(error) => {
+        SendError::Http(error) | SendError::Stale(error) => {
             let host = place(url);
             let why = in_words(error);
-            let may_be_secure = url.scheme() == "http" && url.port().is_some();
+            // No HTTP came: nothing, or something else.
+            let is_other = !error.is_parse() || why.contains("version");
+            let may_be_secure = is_other && url.scheme() == "http" && url.port().is_some();
             let hint = if may_be_secure { "; if it speaks TLS there, write https://" } else { "" };
             Failure::new(exit::FAILURE, format!("no response from {host}: {why}{hint}"))
         }
@@ -28,6 +31,12 @@ pub(super) fn of_sending(error: &SendError, url: &Url) -> Failure {
 /// There is no connection.
 pub(super) fn of_connecting(error: &ConnectError) -> Failure {
     match error {
+        // It is known, but has no address of the family that is asked for.
+        ConnectError::Resolve { error: why, .. }
+            if why.kind() == io::ErrorKind::AddrNotAvailable =>
+        {
+            Failure::new(exit::UNAVAILABLE, format!("{error}: -4 and -6 leave out the others"))
+        }
         ConnectError::Resolve { .. } => {
             let hint = "inside glass run there is no DNS (--resolve tells it)";
             Failure::new(exit::UNAVAILABLE, format!("{error}; {hint}"))
@@ -52,20 +61,20 @@ pub(super) fn of_connecting(error: &ConnectError) -> Failure {
     }
 }
 
-fn unreachable(error: &std::io::Error) -> Option<String> {
+fn unreachable(error: &io::Error) -> Option<String> {
     error.get_ref()?.downcast_ref::<Unreachable>().map(ToString::to_string)
 }
 
 pub(super) fn of_redirect(refused: &Refused) -> Failure {
     let hint = match refused {
         Refused::Downgrade(_) => " (--allow-downgrade goes there)",
-        Refused::Location(_) | Refused::Scheme(_) => "",
+        Refused::Location(_) | Refused::TooLong(_) | Refused::Scheme(_) => "",
     };
     Failure::new(exit::FAILURE, format!("{refused}{hint}"))
 }
 
 /// The body ended early.
-pub(super) fn of_body(error: &(dyn Error + 'static), octets: u64, total: Option<&str>) -> Failure {
+pub(super) fn of_body(error: &(dyn Error + 'static), octets: u64, total: Option<u64>) -> Failure {
     let of = total.map_or(String::new(), |total| format!(" of {total}"));
     let why = match error.downcast_ref::<hyper::Error>() {
         Some(error) => in_words(error),
@@ -90,9 +99,20 @@ fn in_words(error: &hyper::Error) -> String {
         return "the server closed the connection in the middle".to_owned();
     }
     match error.source() {
+        Some(below) if is_cut_tls(below) => {
+            "the connection was cut: TLS has not ended (no close_notify)".to_owned()
+        }
         Some(below) => format!("{error}: {below}"),
         None => error.to_string(),
     }
+}
+
+/// rustls has a link to its documentation for this.
+fn is_cut_tls(error: &(dyn Error + 'static)) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| {
+        error.kind() == io::ErrorKind::UnexpectedEof && error.to_string().contains("close_notify")
+    })
 }
 
 fn place(url: &Url) -> String {

@@ -59,17 +59,14 @@ impl Limits {
     ) -> Result<T, Failure> {
         let mut work = pin!(work);
         let mut interrupt = self.interrupt.clone();
-        let mut interrupted = pin!(interrupt.wait_for(Option::is_some));
+        let mut interrupted = pin!(interruption(&mut interrupt));
         loop {
             let before = activity.octets();
             let quiet = Instant::now() + stall.unwrap_or(NEVER);
             tokio::select! {
                 biased;
                 result = &mut work => return Ok(result),
-                number = &mut interrupted => {
-                    let number = number.ok().and_then(|number| *number).unwrap_or(2);
-                    return Err(Failure::new(128 + u8::try_from(number).unwrap_or(2), "interrupted"));
-                }
+                failure = &mut interrupted => return Err(failure),
                 () = sleep_until(self.end) => {
                     let limit = self.max_time.unwrap_or(NEVER);
                     return Err(failed(format!("it has taken {limit:?} (--max-time)")));
@@ -85,6 +82,13 @@ impl Limits {
 
 fn failed(why: String) -> Failure {
     Failure::new(exit::FAILURE, why)
+}
+
+/// Waits for a signal that asks us to end, and says how we do.
+pub(super) async fn interruption(told: &mut watch::Receiver<Option<i32>>) -> Failure {
+    let number = told.wait_for(Option::is_some).await.ok().and_then(|number| *number);
+    let number = number.and_then(|number| u8::try_from(number).ok()).unwrap_or(2);
+    Failure::new(128 + number, "interrupted")
 }
 
 /// Says which signal has asked us to end: the first one does so cleanly, the second at once.

@@ -1,12 +1,15 @@
 //! `glass get`: fetches URLs through a stack of its own, by active open. Here is the frame: the options, the
 //! TUN and the stack, one URL after the other, the end. HTTP's own rules are in [`crate::http::client`].
 
+mod answer;
+mod bring;
 mod decode;
 mod failures;
 mod limits;
 mod link;
 mod options;
 mod output;
+mod part;
 mod payload;
 mod progress;
 mod request;
@@ -18,14 +21,15 @@ use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
+use ::http::header;
 use clap::Args;
 use rustls::ClientConfig;
+use url::Host;
 
 use self::link::{Families, Reaching};
-use self::options::{RequestOptions, ResultOptions, WayOptions};
+use self::options::{Field, RequestOptions, ResultOptions, WayOptions};
 use self::payload::{Payload, RequestBody};
 use self::target::Target;
 use self::transfer::Transfers;
@@ -87,6 +91,7 @@ impl Get {
         let payload = Payload::of(&self.request.data)?;
         let targets = self.named(targets);
         self.check(&payload)?;
+        targets.iter().try_for_each(|target| self.check_family(target))?;
         let files = self.show.open()?;
         let made = Made { resolver: self.resolver(), tls: self.tls(&targets)? };
         let runtime = runtime(exit::FAILURE)?;
@@ -121,6 +126,10 @@ impl Get {
         if self.result.goes_on() && !(payload.is_nothing() && self.request.request.is_none()) {
             return refuse("-C goes on with what GET fetches: without data, -T and -X".to_owned());
         }
+        let asks_for_a_part = |field: &Field| matches!(field, Field::Set(header::RANGE, _));
+        if self.result.goes_on() && self.request.header.iter().any(asks_for_a_part) {
+            return refuse("-C asks for what is missing: without a field Range (-H)".to_owned());
+        }
         if self.request.http1_0 && payload.len().is_none() {
             return refuse("HTTP/1.0 needs the length of the data: send it from a file".to_owned());
         }
@@ -128,6 +137,23 @@ impl Get {
             return refuse("a pipe gives its data once: for several URLs, use a file".to_owned());
         }
         Ok(())
+    }
+
+    /// Refuses an address of the other family, unless --resolve says something else of it.
+    fn check_family(&self, target: &Target) -> Result<(), Failure> {
+        let (option, family, other) = match target.url.host() {
+            Some(Host::Ipv4(_)) if self.way.ipv6 => ("-6", "IPv6", "-4"),
+            Some(Host::Ipv6(_)) if self.way.ipv4 => ("-4", "IPv4", "-6"),
+            _ => return Ok(()),
+        };
+        let host = target.url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        if self.way.resolve.iter().any(|told| told.host.trim_matches(['[', ']']) == host) {
+            return Ok(());
+        }
+        let why = format!(
+            "{option} goes to addresses of {family} only, and {host} is none: leave it out, or say {other}"
+        );
+        Err(Failure::new(exit::USAGE, why))
     }
 
     async fn fetch(
@@ -141,9 +167,7 @@ impl Get {
         let mut interrupts = limits::interrupts()?;
         let families = tokio::select! {
             families = self.families(targets, &mut made.resolver) => families?,
-            _ = interrupts.wait_for(Option::is_some) => {
-                return Err(Failure::new(128 + 2, "interrupted"));
-            }
+            failure = limits::interruption(&mut interrupts) => return Err(failure),
         };
         let has_ladders = self.tcp.engine.has_ladders();
         let prints = (self.ladder || output.verbose > 0) && !output.quiet && has_ladders;
@@ -271,7 +295,7 @@ impl Get {
     fn session(&self, reaching: Reaching, made: Made, output: &Output) -> (RequestSession, Heads) {
         let talks = output.verbose > 0 && !output.quiet;
         let heads = Heads::default();
-        let transcript = heads.transcript(talks);
+        let transcript = heads.transcript(self.result.include || self.request.head, talks);
         let mut connector = Connector::new(reaching)
             .with_resolver(made.resolver)
             .with_patience(self.way.connect_timeout)
@@ -296,12 +320,10 @@ impl Get {
         if !is_secure && !self.way.location {
             return Ok(None);
         }
-        match (tls::config(trust), &self.way.cacert) {
-            (Ok(mut config), _) => {
-                let capture = self.tcp.capture.secrets().into_iter();
-                config.key_log = Arc::new(capture.fold(Secrets::from_environment(), Secrets::and));
-                Ok(Some(config))
-            }
+        let capture = self.tcp.capture.secrets().into_iter();
+        let secrets = capture.fold(Secrets::from_environment(), Secrets::and);
+        match (tls::config_telling(trust, secrets), &self.way.cacert) {
+            (Ok(config), _) => Ok(Some(config)),
             (Err(error), Some(path)) => Err(cannot_trust(path, &error)),
             // A redirect may never lead there.
             (Err(_), None) if !is_secure => Ok(None),

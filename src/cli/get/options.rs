@@ -35,7 +35,10 @@ pub(super) struct RequestOptions {
     #[arg(short = 'I', long, env = "GLASS_HEAD", conflicts_with_all = ["data", "data_raw", "data_binary", "json", "upload_file"])]
     pub(super) head: bool,
     /// Ask for a part: FIRST-LAST, FIRST- or -LAST_SO_MANY, the first octet being 0
-    #[arg(short, long, env = "GLASS_RANGE", value_name = "RANGE", value_parser = range)]
+    #[arg(
+        short, long, env = "GLASS_RANGE", value_name = "RANGE", value_parser = range,
+        allow_hyphen_values = true
+    )]
     pub(super) range: Option<String>,
     /// Ask for the body in gzip, br or zstd, and decode it
     #[arg(long, env = "GLASS_COMPRESSED", conflicts_with = "range")]

@@ -1,25 +1,22 @@
 //! Where a body goes: stdout, or FILE by way of FILE.part, which is FILE's name only once all of it is
 //! there. Whatever may take its time is done on a thread of its own.
 
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ::http::HeaderValue;
 use bytes::Bytes;
-use rustix::fs::{XattrFlags, fgetxattr, fremovexattr, fsetxattr};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::super::{Failure, exit};
-use crate::http::client::resume::Partial;
+use super::part::{Before, Part, Start};
 
 /// So many pieces may wait to be written, and so many are written at once.
 const PIECES: usize = 64;
-/// The attribute of FILE.part that says what it is a part of.
-const VALIDATOR: &str = "user.glass.validator";
 
 /// Where to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,20 +27,14 @@ pub(super) enum Destination {
     File(PathBuf),
 }
 
-/// What is there of FILE before we begin.
-#[derive(Debug, Default)]
-pub(super) struct Before {
-    pub(super) partial: Partial,
-    /// It is FILE itself that it is part of, and not FILE.part.
-    is_file: bool,
-}
-
 impl Destination {
-    /// What `path` means. A link is followed to where it leads.
+    /// What `path`, which a person has written, means.
     pub(super) fn of(path: &Path) -> Result<Destination, Failure> {
-        if path == Path::new("-") {
-            return Ok(Destination::Stdout);
-        }
+        if path == Path::new("-") { Ok(Destination::Stdout) } else { Destination::at(path) }
+    }
+
+    /// What is at `path`. A link is followed to where it leads.
+    pub(super) fn at(path: &Path) -> Result<Destination, Failure> {
         let wrong = |why: &dyn std::fmt::Display| {
             Failure::new(exit::USAGE, format!("cannot write to {}: {why}", path.display()))
         };
@@ -61,6 +52,9 @@ impl Destination {
                 if path.file_name().is_none() {
                     return Err(wrong(&"it is not the name of a file"));
                 }
+                if fs::symlink_metadata(path).is_ok() {
+                    return Err(wrong(&"it is a link to what is not there"));
+                }
                 Ok(Destination::File(path.to_owned()))
             }
             Err(error) => Err(wrong(&error)),
@@ -73,17 +67,7 @@ impl Destination {
             let why = "-C goes on with a file: name it with -o or -O";
             return Err(Failure::new(exit::USAGE, why));
         };
-        let part = part_of(path);
-        for (path, is_file) in [(&part, false), (path, true)] {
-            let Ok(file) = File::open(path) else { continue };
-            let found = file.metadata().map_err(|error| cannot("read", path, &error))?;
-            if !found.is_file() {
-                continue;
-            }
-            let partial = Partial { len: found.len(), validator: validator(&file) };
-            return Ok(Before { partial, is_file });
-        }
-        Ok(Before::default())
+        Before::of(path)
     }
 
     /// Whether a person would see what is written.
@@ -108,26 +92,24 @@ impl Destination {
 pub(super) struct Saving {
     pieces: Option<mpsc::Sender<Bytes>>,
     writer: JoinHandle<io::Result<()>>,
-    /// FILE, and FILE.part with what is in it, if it is that.
-    file: Option<(PathBuf, PathBuf)>,
+    /// FILE.part, if it goes there.
+    part: Option<Part>,
     /// So much was there, or was given to be written.
     octets: u64,
     what: String,
 }
 
 impl Saving {
-    /// Begins to write, behind `before` if that is given. `validator` says by what the rest of it can be
-    /// asked for, should it be cut.
+    /// Begins to write. `validator` says by what the rest of it can be asked for, should it be cut.
     pub(super) async fn begin(
         destination: &Destination,
-        before: Option<&Before>,
+        start: Start<'_>,
         validator: Option<HeaderValue>,
     ) -> Result<Saving, Failure> {
-        let octets = before.map_or(0, |before| before.partial.len);
-        let (file, what, paths) = match destination {
+        let (file, what, part) = match destination {
             Destination::Stdout => {
                 let stdout = io::stdout().as_fd().try_clone_to_owned();
-                let file = stdout.map(File::from);
+                let file = stdout.map(|stdout| Arc::new(File::from(stdout)));
                 (file.map_err(|error| cannot_write("stdout", &error))?, "stdout".to_owned(), None)
             }
             Destination::Special(path) => {
@@ -136,17 +118,21 @@ impl Saving {
                 let path = path.clone();
                 let opened = spawn_blocking(move || OpenOptions::new().write(true).open(path));
                 let file = opened.await.unwrap_or_else(|error| Err(io::Error::other(error)));
-                (file.map_err(|error| cannot_write(&what, &error))?, what, None)
+                let file = file.map(Arc::new).map_err(|error| cannot_write(&what, &error))?;
+                (file, what, None)
             }
             Destination::File(path) => {
-                let part = part_of(path);
-                let file = open_part(path, &part, before, validator)?;
-                (file, part.display().to_string(), Some((path.clone(), part)))
+                let part = Part::begin(path, start, validator)?;
+                (part.file(), format!("{}.part", path.display()), Some(part))
             }
         };
         let (into, pieces) = mpsc::channel(PIECES);
         let writer = spawn_blocking(move || write_all(file, pieces));
-        Ok(Saving { pieces: Some(into), writer, file: paths, octets, what })
+        let octets = match start {
+            Start::Behind(before) => before.partial.len,
+            Start::Anew | Start::New => 0,
+        };
+        Ok(Saving { pieces: Some(into), writer, part, octets, what })
     }
 
     /// Takes a piece, as soon as there is room.
@@ -164,23 +150,26 @@ impl Saving {
     /// All of it was there: FILE.part becomes FILE.
     pub(super) async fn finish(mut self) -> Result<u64, Failure> {
         self.settle().await?;
-        if let Some((path, part)) = self.file.take() {
-            complete(&path, &part)?;
+        if let Some(part) = self.part.take() {
+            part.complete()?;
         }
         Ok(self.octets)
     }
 
-    /// It was cut. What is there stays if it `can_go_on`; says where and how much, if that is of use.
+    /// It was cut. What is there stays if it `can_go_on`; says where and how much, if that is of use. With a
+    /// pipe it takes as long as the reader does.
     pub(super) async fn give_up(mut self, can_go_on: bool) -> Option<String> {
+        let Some(part) = self.part.take() else {
+            // What has come is of use all the same, to whoever reads.
+            let _ = self.settle().await;
+            return None;
+        };
         let is_written = self.settle().await.is_ok();
-        let (_, part) = self.file.take()?;
         if !can_go_on || (self.octets == 0 && is_written) {
-            let _ = fs::remove_file(part);
+            part.remove();
             return None;
         }
-        let len = fs::metadata(&part).ok()?.len();
-        let part = part.display();
-        Some(format!("{part} has {len} octets: the same command with -C - goes on from there"))
+        part.hint()
     }
 
     /// Waits until all is written.
@@ -196,71 +185,15 @@ impl Saving {
 /// FILE was complete before we began: the same as if it had become so now.
 pub(super) fn was_complete(destination: &Destination, before: &Before) -> Result<(), Failure> {
     match destination {
-        Destination::File(path) if !before.is_file => complete(path, &part_of(path)),
+        Destination::File(path) if !before.is_file => {
+            Part::begin(path, Start::Behind(before), None)?.complete()
+        }
         _ => Ok(()),
     }
 }
 
-fn complete(path: &Path, part: &Path) -> Result<(), Failure> {
-    if let Ok(file) = File::open(part) {
-        let _ = fremovexattr(&file, VALIDATOR);
-        // What FILE was allowed to whom stays so.
-        if let Ok(old) = fs::metadata(path) {
-            let _ = file.set_permissions(old.permissions());
-        }
-    }
-    fs::rename(part, path).map_err(|error| cannot_write(&path.display().to_string(), &error))
-}
-
-/// `FILE.part`.
-fn part_of(path: &Path) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(".part");
-    name.into()
-}
-
-fn open_part(
-    path: &Path,
-    part: &Path,
-    before: Option<&Before>,
-    validator: Option<HeaderValue>,
-) -> Result<File, Failure> {
-    let wrong = |error: &dyn std::fmt::Display| cannot("write", part, error);
-    if before.is_some_and(|before| before.is_file) {
-        fs::rename(path, part).map_err(|error| wrong(&error))?;
-    }
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    let file = options.open(part).map_err(|error| wrong(&error))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(wrong(&"somebody else is writing to it")),
-        // Where there are no locks, there is nobody to be kept out.
-        Err(TryLockError::Error(_)) => {}
-    }
-    let len = file.metadata().map_err(|error| wrong(&error))?.len();
-    match before {
-        None => file.set_len(0).map_err(|error| wrong(&error))?,
-        Some(before) if before.partial.len == len => {}
-        Some(_) => return Err(wrong(&"it has changed meanwhile")),
-    }
-    let _ = match validator {
-        Some(value) => fsetxattr(&file, VALIDATOR, value.as_bytes(), XattrFlags::empty()),
-        None if before.is_none() => fremovexattr(&file, VALIDATOR),
-        None => Ok(()),
-    };
-    Ok(file)
-}
-
-/// What an earlier `glass get` has noted down; file systems without attributes have none.
-fn validator(file: &File) -> Option<HeaderValue> {
-    let mut value = [0; 1024];
-    let len = fgetxattr(file, VALIDATOR, &mut value).ok()?;
-    HeaderValue::from_bytes(&value[..len]).ok()
-}
-
 /// Writes what comes, as much at a time as there is.
-fn write_all(mut file: File, mut pieces: mpsc::Receiver<Bytes>) -> io::Result<()> {
+fn write_all(mut file: Arc<File>, mut pieces: mpsc::Receiver<Bytes>) -> io::Result<()> {
     let mut batch = Vec::with_capacity(PIECES);
     while pieces.blocking_recv_many(&mut batch, PIECES) > 0 {
         let mut slices: Vec<IoSlice<'_>> = batch.iter().map(|piece| IoSlice::new(piece)).collect();
@@ -279,23 +212,19 @@ fn write_all(mut file: File, mut pieces: mpsc::Receiver<Bytes>) -> io::Result<()
     Ok(())
 }
 
-fn cannot(doing: &str, path: &Path, error: &dyn std::fmt::Display) -> Failure {
-    Failure::new(exit::FAILURE, format!("cannot {doing} {}: {error}", path.display()))
-}
-
 fn cannot_write(what: &str, error: &io::Error) -> Failure {
     Failure::new(exit::FAILURE, format!("cannot write the body to {what}: {error}"))
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// A new directory, removed at the end.
-    struct Dir(PathBuf);
+    pub(in super::super) struct Dir(pub(in super::super) PathBuf);
 
     impl Dir {
-        fn new(name: &str) -> Dir {
+        pub(in super::super) fn new(name: &str) -> Dir {
             let name = format!("glass-get-{name}-{}", std::process::id());
             let dir = std::env::temp_dir().join(name);
             let _ = fs::remove_dir_all(&dir);
@@ -307,7 +236,7 @@ mod tests {
             Destination::of(&self.0.join("f")).unwrap()
         }
 
-        fn read(&self, name: &str) -> Option<String> {
+        pub(in super::super) fn read(&self, name: &str) -> Option<String> {
             fs::read_to_string(self.0.join(name)).ok()
         }
     }
@@ -326,12 +255,15 @@ mod tests {
     async fn a_file_has_its_name_only_when_it_is_whole() {
         let dir = Dir::new("whole");
         fs::write(dir.0.join("f"), "old").unwrap();
-        let mut saving = Saving::begin(&dir.file(), None, None).await.unwrap();
+        let mut saving = Saving::begin(&dir.file(), Start::Anew, None).await.unwrap();
         write(&mut saving, "new ").await;
         assert_eq!(dir.read("f").as_deref(), Some("old"));
-        let second = Saving::begin(&dir.file(), None, None).await;
+        let second = Saving::begin(&dir.file(), Start::Anew, None).await;
         assert!(second.is_err(), "one at a time");
         write(&mut saving, "file").await;
+        // Until it has its name, and not only until it is written.
+        saving.settle().await.unwrap();
+        assert!(Saving::begin(&dir.file(), Start::Anew, None).await.is_err());
         assert_eq!(saving.finish().await.unwrap(), 8);
         assert_eq!(dir.read("f").as_deref(), Some("new file"));
         assert_eq!(dir.read("f.part"), None);
@@ -341,7 +273,7 @@ mod tests {
     async fn what_was_cut_goes_on() {
         let dir = Dir::new("cut");
         let tag = HeaderValue::from_static("\"a\"");
-        let mut saving = Saving::begin(&dir.file(), None, Some(tag.clone())).await.unwrap();
+        let mut saving = Saving::begin(&dir.file(), Start::Anew, Some(tag.clone())).await.unwrap();
         write(&mut saving, "half").await;
         let hint = saving.give_up(true).await.unwrap();
         assert!(hint.contains("f.part has 4 octets") && hint.contains("-C -"), "{hint}");
@@ -351,14 +283,14 @@ mod tests {
         // Not every file system can keep it.
         assert!(before.partial.validator.is_none_or(|kept| kept == tag));
         let before = dir.file().before().unwrap();
-        let mut saving = Saving::begin(&dir.file(), Some(&before), None).await.unwrap();
+        let mut saving = Saving::begin(&dir.file(), Start::Behind(&before), None).await.unwrap();
         write(&mut saving, " and half").await;
         assert_eq!(saving.finish().await.unwrap(), 13);
         assert_eq!(dir.read("f").as_deref(), Some("half and half"));
         // And a file that another program has left.
         let before = dir.file().before().unwrap();
         assert_eq!(before.partial.len, 13);
-        let mut saving = Saving::begin(&dir.file(), Some(&before), None).await.unwrap();
+        let mut saving = Saving::begin(&dir.file(), Start::Behind(&before), None).await.unwrap();
         write(&mut saving, "!").await;
         saving.finish().await.unwrap();
         assert_eq!(dir.read("f").as_deref(), Some("half and half!"));
@@ -367,10 +299,10 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_go_on_is_not_kept() {
         let dir = Dir::new("gone");
-        let mut saving = Saving::begin(&dir.file(), None, None).await.unwrap();
+        let mut saving = Saving::begin(&dir.file(), Start::Anew, None).await.unwrap();
         write(&mut saving, "decoded").await;
         assert_eq!(saving.give_up(false).await, None);
-        let saving = Saving::begin(&dir.file(), None, None).await.unwrap();
+        let saving = Saving::begin(&dir.file(), Start::Anew, None).await.unwrap();
         assert_eq!(saving.give_up(true).await, None, "there is nothing of it");
         assert_eq!(dir.read("f.part"), None);
     }
@@ -379,7 +311,7 @@ mod tests {
     async fn a_full_device_is_told() {
         let full = Destination::of(Path::new("/dev/full")).unwrap();
         assert!(matches!(full, Destination::Special(_)));
-        let mut saving = Saving::begin(&full, None, None).await.unwrap();
+        let mut saving = Saving::begin(&full, Start::Anew, None).await.unwrap();
         let _ = saving.write(Bytes::from_static(b"x")).await;
         let error = saving.finish().await.unwrap_err().message;
         assert!(error.contains("/dev/full: No space left"), "{error}");

@@ -7,6 +7,8 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::super::{Failure, exit};
+use crate::http::client::redirect::LONGEST_URL;
+use crate::http::client::text::short;
 
 /// A URL to go to, and who goes.
 #[derive(Clone, Debug)]
@@ -22,7 +24,7 @@ impl Target {
     pub(super) fn parse(text: &str, user: Option<&str>) -> Result<Target, Failure> {
         let wrong = |why: &str| {
             let hint = "write http://HOST[:PORT]/PATH, or https://";
-            let text = text.escape_debug();
+            let text = short(text).escape_debug().to_string();
             Failure::new(exit::USAGE, format!("the URL {text} {why}; {hint}"))
         };
         let has_scheme = text.split_once("://").is_some();
@@ -51,6 +53,13 @@ impl Target {
         };
         let _ = url.set_username("").and_then(|()| url.set_password(None));
         url.set_fragment(None);
+        let len = url.as_str().len();
+        if len > LONGEST_URL {
+            return Err(wrong(&format!(
+                "has {len} octets, and at most {LONGEST_URL} can be asked for"
+            )));
+        }
+        uri(&url).map_err(|failure| Failure { code: exit::USAGE, ..failure })?;
         Ok(Target { url, credentials })
     }
 }
@@ -58,7 +67,8 @@ impl Target {
 /// The same for hyper.
 pub(super) fn uri(url: &Url) -> Result<Uri, Failure> {
     Uri::try_from(url.as_str()).map_err(|error| {
-        Failure::new(exit::USAGE, format!("the URL {url} cannot be asked for ({error})"))
+        let url = short(url.as_str());
+        Failure::new(exit::FAILURE, format!("the URL {url} cannot be asked for ({error})"))
     })
 }
 
@@ -84,6 +94,10 @@ mod tests {
         assert_eq!(url("https://bücher.example/ü"), "https://xn--bcher-kva.example/%C3%BC");
         assert_eq!(url("http://[2001:DB8::1]:8000"), "http://[2001:db8::1]:8000/");
         assert_eq!(url("http://a.test/with space"), "http://a.test/with%20space");
+        let long = |len: usize| url(&format!("http://a.test/{}", "x".repeat(len - 14)));
+        assert_eq!(long(LONGEST_URL).len(), LONGEST_URL);
+        let words = long(LONGEST_URL + 1);
+        assert!(words.contains("has 65535 octets") && words.len() < 400, "{words}");
     }
 
     /// RFC 7617: user and password, with what a URL cannot have in them.

@@ -4,15 +4,17 @@
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-/// The longest name of a file on Linux.
-const LONGEST: usize = 255;
+use super::text::is_unseen;
 
-/// The last part of the path, if that can be the name of a file.
+/// The longest name of a file on Linux has 255 octets, and `.part` is put behind it.
+const LONGEST: usize = 250;
+
+/// The last part of the path, if that can be the name of a file. What nobody would see in it becomes `_`.
 #[must_use]
 pub fn name_of_url(url: &Url) -> Option<String> {
     let last = url.path_segments()?.next_back()?;
     let name = percent_decode_str(last).decode_utf8().ok()?;
-    is_name(&name).then(|| name.into_owned())
+    is_name(&name).then(|| seen(&name))
 }
 
 /// The name that the value of `Content-Disposition` proposes, if it is harmless: what stands before the
@@ -27,12 +29,16 @@ pub fn name_of_disposition(value: &[u8]) -> Option<String> {
         .and_then(|(_, value)| extended(value))
         .or_else(|| find("filename").map(|(_, value)| value.clone()))?;
     let name = proposed.rsplit(['/', '\\']).next().unwrap_or_default().trim();
-    (is_name(name) && !name.starts_with('.')).then(|| name.to_owned())
+    (is_name(name) && !name.starts_with('.')).then(|| seen(name))
 }
 
 fn is_name(name: &str) -> bool {
     let is_way = matches!(name, "" | "." | "..") || name.contains('/');
     !is_way && name.len() <= LONGEST && !name.chars().any(char::is_control)
+}
+
+fn seen(name: &str) -> String {
+    name.chars().map(|sign| if is_unseen(sign) { '_' } else { sign }).collect()
 }
 
 /// `NAME=VALUE` and `NAME="VALUE"` behind the type, separated by semicolons.
@@ -86,9 +92,13 @@ mod tests {
 
     #[test]
     fn urls_end_in_names_or_do_not() {
-        let name = |url| name_of_url(&Url::parse(url).unwrap());
+        let name = |url: &str| name_of_url(&Url::parse(url).unwrap());
         assert_eq!(name("http://a.test/x/file.bin?q#f").as_deref(), Some("file.bin"));
         assert_eq!(name("http://a.test/caf%C3%A9").as_deref(), Some("café"));
+        assert_eq!(name("http://a.test/a%E2%80%AEgpj.exe").as_deref(), Some("a_gpj.exe"));
+        let long = |len| name(&format!("http://a.test/{}", "x".repeat(len)));
+        assert_eq!(long(250), Some("x".repeat(250)));
+        assert_eq!(long(251), None, "x.part would have no place");
         for url in [
             "http://a.test",
             "http://a.test/x/",
@@ -115,6 +125,8 @@ mod tests {
             ("attachment; filename=\"/etc/cron.d/x\"", Some("x")),
             ("attachment; filename=\"..\\\\..\\\\x.exe\"", Some("x.exe")),
             ("attachment; filename*=UTF-8''..%2F..%2Fx", Some("x")),
+            ("attachment; filename*=UTF-8''a%E2%80%AEgpj.exe", Some("a_gpj.exe")),
+            ("attachment; filename=\"\u{200b}.bashrc\"", Some("_.bashrc")),
             ("attachment; filename=\"..\"", None),
             ("attachment; filename=\".bashrc\"", None),
             ("attachment; filename=\"a\u{1b}[31m\"", None),
@@ -125,6 +137,6 @@ mod tests {
         ] {
             assert_eq!(name(text).as_deref(), wanted, "{text}");
         }
-        assert_eq!(name(&format!("attachment; filename={}", "x".repeat(256))), None);
+        assert_eq!(name(&format!("attachment; filename={}", "x".repeat(251))), None);
     }
 }

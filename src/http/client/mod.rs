@@ -5,7 +5,7 @@
 //! where the URL says so. It is a `tower` service, so the pooling client of hyper-util runs on it; a
 //! [`Session`] is the plain thing beside it, one connection and one request at a time, for who wants to
 //! see each. What a [`Dial`] gives may be our own TCP ([`Net`](crate::runtime::Net)) or any other stream.
-//! The rules that are HTTP's and not hyper's have a module each: [`redirect`], [`resume`],
+//! The rules that are HTTP's and not hyper's have a module each: [`redirect`], [`range`], [`resume`],
 //! [`disposition`].
 //!
 //! ```no_run
@@ -26,11 +26,13 @@ mod connector;
 mod dial;
 pub mod disposition;
 mod error;
+pub mod range;
 pub mod redirect;
 mod resolve;
 pub mod resume;
 mod session;
 mod stream;
+pub(crate) mod text;
 pub mod tls;
 mod transcript;
 

@@ -6,6 +6,11 @@ use std::fmt;
 use http::{Method, StatusCode};
 use url::Url;
 
+use super::text::short;
+
+/// The longest URL that hyper asks for, in octets.
+pub const LONGEST_URL: usize = u16::MAX as usize - 1;
+
 /// The request to go on with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Next {
@@ -24,6 +29,8 @@ pub struct Next {
 pub enum Refused {
     /// The `Location` cannot be read.
     Location(String),
+    /// The `Location`, or the URL that it makes, has so many octets, which are too many.
+    TooLong(usize),
     /// It leads to something that is not HTTP.
     Scheme(String),
     /// It leads from `https` to `http`.
@@ -50,12 +57,15 @@ pub fn next(
     may_downgrade: bool,
 ) -> Result<Option<Next>, Refused> {
     let Some(location) = location.filter(|_| asks_for_it(status)) else { return Ok(None) };
+    if location.len() > LONGEST_URL {
+        return Err(Refused::TooLong(location.len()));
+    }
     let text = String::from_utf8_lossy(location);
-    let mut to = url
-        .join(text.trim())
-        .map_err(|error| Refused::Location(format!("\"{}\": {error}", text.escape_debug())))?;
+    let mut to = url.join(text.trim()).map_err(|error| {
+        Refused::Location(format!("\"{}\": {error}", short(&text).escape_debug()))
+    })?;
     if !matches!(to.scheme(), "http" | "https") {
-        return Err(Refused::Scheme(to.scheme().to_owned()));
+        return Err(Refused::Scheme(short(to.scheme()).into_owned()));
     }
     if url.scheme() == "https" && to.scheme() == "http" && !may_downgrade {
         return Err(Refused::Downgrade(to));
@@ -63,6 +73,10 @@ pub fn next(
     to.set_fragment(None);
     // Credentials come from who asks, not from who answers.
     let _ = to.set_username("").and_then(|()| to.set_password(None));
+    // Percent signs have come to it.
+    if to.as_str().len() > LONGEST_URL {
+        return Err(Refused::TooLong(to.as_str().len()));
+    }
     let becomes_get = match status.as_u16() {
         301 | 302 => *method == Method::POST,
         303 => *method != Method::HEAD && *method != Method::GET,
@@ -81,10 +95,16 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refused::Location(why) => write!(f, "the redirect leads to no URL, {why}"),
+            Refused::TooLong(octets) => write!(
+                f,
+                "the redirect leads to a URL of {octets} octets (Location), which is too long: at most \
+                 {LONGEST_URL} can be asked for"
+            ),
             Refused::Scheme(scheme) => {
                 write!(f, "the redirect leads to {scheme}:, which is not http")
             }
             Refused::Downgrade(url) => {
+                let url = short(url.as_str());
                 write!(f, "the redirect leads from https to {url}, where anybody can listen")
             }
         }
@@ -152,13 +172,24 @@ mod tests {
 
     #[test]
     fn what_leads_astray_is_refused() {
-        let refused = |from, to| go("GET", from, 302, to).unwrap_err();
+        let refused = |from: &str, to: &str| go("GET", from, 302, to).unwrap_err();
         assert_eq!(
             refused("http://a.test/", "file:///etc/passwd"),
             Refused::Scheme("file".to_owned())
         );
         assert!(matches!(refused("http://a.test/", "http://[::1"), Refused::Location(_)));
         assert!(matches!(refused("https://a.test/", "http://a.test/"), Refused::Downgrade(_)));
+        let too_long = |to: &str| matches!(refused("http://a.test/", to), Refused::TooLong(_));
+        let long = format!("/{}", "x".repeat(LONGEST_URL - "http://a.test/".len()));
+        assert_eq!(
+            go("GET", "http://a.test/", 302, &long).unwrap().unwrap().url.as_str().len(),
+            LONGEST_URL
+        );
+        assert!(too_long(&format!("{long}x")), "with the host it is longer");
+        assert!(too_long(&"é".repeat(20_000)), "and with percent signs");
+        assert!(too_long(&"x".repeat(LONGEST_URL + 1)));
+        let words = refused("http://a.test/", &format!("{}:", "x".repeat(9000))).to_string();
+        assert!(words.len() < 300, "{words}");
         let url = Url::parse("https://a.test/").unwrap();
         let to = b"http://a.test/".as_slice();
         let allowed = next(&Method::GET, &url, StatusCode::FOUND, Some(to), true);

@@ -3,6 +3,8 @@
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
+use super::range::{Part, unsatisfied};
+
 /// What was there before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Partial {
@@ -15,11 +17,8 @@ pub struct Partial {
 /// What an answer means for what is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The body goes behind it.
-    Append {
-        /// Of the whole, if the server says.
-        total: Option<u64>,
-    },
+    /// The body is this part, and goes behind it. The part may end before the whole does.
+    Append(Part),
     /// The body is the whole again: what is there is of no use. Either the server knows no ranges, or what
     /// it has is not what it had.
     Anew,
@@ -27,7 +26,7 @@ pub enum Verdict {
     Complete,
     /// It does not fit, and why.
     Unfit(String),
-    /// It is no answer to this: an error, a redirect.
+    /// It is no answer to this, but an error, a redirect, or a success that has no file in it.
     Other,
 }
 
@@ -65,7 +64,7 @@ impl Partial {
                     None => Verdict::Other,
                 }
             }
-            status if status.is_success() => Verdict::Anew,
+            StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION => Verdict::Anew,
             _ => Verdict::Other,
         }
     }
@@ -74,15 +73,18 @@ impl Partial {
         let Some(range) = range else {
             return Verdict::Unfit("the server sent a part and does not say which".to_owned());
         };
-        let Some((first, last, total)) = satisfied(range) else {
+        let Some(part) = Part::parse(range) else {
             let range = range.escape_debug();
             return Verdict::Unfit(format!("the server sent a part that makes no sense: {range}"));
         };
-        if first != self.len {
+        let (len, first) = (self.len, part.first);
+        if first != len {
             return Verdict::Unfit(format!(
-                "the server was asked for what follows octet {}, and sent what follows {first}",
-                self.len
+                "the server was asked for what follows octet {len}, and sent what follows {first}"
             ));
+        }
+        if is_encoded(fields) {
+            return Verdict::Unfit("the server sent a part of something encoded".to_owned());
         }
         let differs = |ours: &HeaderValue| {
             let name = if is_tag(ours) { header::ETAG } else { header::LAST_MODIFIED };
@@ -92,10 +94,7 @@ impl Partial {
         if self.validator.as_ref().is_some_and(differs) {
             return Verdict::Unfit("what the server has is no longer what it had".to_owned());
         }
-        if total.is_some_and(|total| last + 1 != total) {
-            return Verdict::Unfit(format!("the server sent less than was asked for: {range}"));
-        }
-        Verdict::Append { total }
+        Verdict::Append(part)
     }
 }
 
@@ -117,27 +116,12 @@ fn is_tag(value: &HeaderValue) -> bool {
     value.as_bytes().starts_with(b"\"")
 }
 
-/// `bytes FIRST-LAST/TOTAL`, or `*` for an unknown total.
-fn satisfied(text: &str) -> Option<(u64, u64, Option<u64>)> {
-    let (range, total) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
-    let (first, last) = range.trim().split_once('-')?;
-    let (first, last) = (number(first)?, number(last)?);
-    let total = match total.trim() {
-        "*" => None,
-        total => Some(number(total)?),
-    };
-    (first <= last && last < u64::MAX && total.is_none_or(|total| last < total))
-        .then_some((first, last, total))
-}
-
-/// `bytes */TOTAL`.
-fn unsatisfied(text: &str) -> Option<u64> {
-    number(text.trim().strip_prefix("bytes ")?.trim().strip_prefix("*/")?)
-}
-
-fn number(text: &str) -> Option<u64> {
-    let text = text.trim();
-    text.bytes().all(|octet| octet.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+/// Whether the octets of a response are not those of the thing itself: a part of them is a part of
+/// something else (RFC 9110, section 8.4).
+#[must_use]
+pub fn is_encoded(fields: &HeaderMap) -> bool {
+    let codings = fields.get_all(header::CONTENT_ENCODING).iter();
+    codings.into_iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 #[cfg(test)]
@@ -177,22 +161,19 @@ mod tests {
     #[test]
     fn a_part_fits_only_where_the_rest_begins() {
         let part = |range: &str| judged(10, None, 206, &[("content-range", range)]);
-        assert_eq!(part("bytes 10-19/20"), Verdict::Append { total: Some(20) });
-        assert_eq!(part("bytes 10-19/*"), Verdict::Append { total: None });
-        for range in [
-            "bytes 0-19/20",
-            "bytes 11-19/20",
-            "bytes 10-18/20",
-            "bytes 10-20/20",
-            "bytes 10-9/20",
-            "bytes */20",
-            "bytes 10-+19/20",
-            "items 10-19/20",
-            "bytes 10-18446744073709551615/*",
-            "bytes 10-99999999999999999999/*",
-        ] {
+        let append = |last, total| Verdict::Append(Part { first: 10, last, total });
+        assert_eq!(part("bytes 10-19/20"), append(19, Some(20)));
+        assert_eq!(part("bytes 10-18/20"), append(18, Some(20)), "less than all that is left");
+        assert_eq!(part("bytes 10-19/*"), append(19, None));
+        for range in ["bytes 0-19/20", "bytes 11-19/20", "bytes 10-20/20", "bytes */20"] {
             assert!(matches!(part(range), Verdict::Unfit(_)), "{range}");
         }
+        let coded = |coding| {
+            let fields = [("content-range", "bytes 10-19/20"), ("content-encoding", coding)];
+            judged(10, None, 206, &fields)
+        };
+        assert!(matches!(coded("gzip"), Verdict::Unfit(_)));
+        assert_eq!(coded("Identity"), append(19, Some(20)));
         assert!(matches!(judged(10, None, 206, &[]), Verdict::Unfit(_)));
         assert!(matches!(
             judged(0, None, 206, &[("content-range", "bytes 0-19/20")]),
@@ -204,12 +185,13 @@ mod tests {
     fn what_changed_is_not_put_behind_what_was() {
         let part = ("content-range", "bytes 10-19/20");
         let with = |tag| judged(10, Some("\"a\""), 206, &[part, ("etag", tag)]);
-        assert_eq!(with("\"a\""), Verdict::Append { total: Some(20) });
+        let append = Verdict::Append(Part { first: 10, last: 19, total: Some(20) });
+        assert_eq!(with("\"a\""), append);
         assert!(matches!(with("\"b\""), Verdict::Unfit(_)));
         assert_eq!(judged(10, Some("\"a\""), 200, &[("etag", "\"b\"")]), Verdict::Anew);
         let (then, now) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:39 GMT");
         let at = |time| judged(10, Some(then), 206, &[part, ("last-modified", time)]);
-        assert_eq!(at(then), Verdict::Append { total: Some(20) });
+        assert_eq!(at(then), append);
         assert!(matches!(at(now), Verdict::Unfit(_)));
     }
 
@@ -220,8 +202,16 @@ mod tests {
         assert!(matches!(beyond("bytes */19"), Verdict::Unfit(_)));
         assert_eq!(judged(20, None, 416, &[]), Verdict::Other);
         assert_eq!(judged(0, None, 416, &[("content-range", "bytes */0")]), Verdict::Other);
-        assert_eq!(judged(20, None, 404, &[]), Verdict::Other);
-        assert_eq!(judged(20, None, 302, &[]), Verdict::Other);
+    }
+
+    #[test]
+    fn only_a_file_takes_the_place_of_what_is_there() {
+        for status in [200, 203] {
+            assert_eq!(judged(20, None, status, &[]), Verdict::Anew, "{status}");
+        }
+        for status in [201, 202, 204, 205, 207, 226, 302, 304, 404, 500] {
+            assert_eq!(judged(20, None, status, &[]), Verdict::Other, "{status}");
+        }
     }
 
     /// RFC 9110 8.8: a weak validator says nothing of octets.

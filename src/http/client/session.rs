@@ -17,6 +17,9 @@ use super::dial::Dial;
 use super::error::ConnectError;
 use super::transcript::Transcript;
 
+/// So many fields a response may have; how long they may be together is hyper's limit.
+const MOST_FIELDS: usize = 1000;
+
 /// A client that can be followed: nothing happens but what the last request asked for.
 #[derive(Debug)]
 pub struct Session<D, B> {
@@ -42,6 +45,10 @@ pub enum SendError {
     Connect(ConnectError),
     /// There was one, and no response that can be understood came by it.
     Http(hyper::Error),
+    /// It was kept open from the request before, and ended before this one was answered: the server may never
+    /// have seen it. What may be asked for twice can be sent again, and has a new connection then (RFC 9112
+    /// 9.3.1).
+    Stale(hyper::Error),
 }
 
 impl<D, B> Session<D, B>
@@ -92,7 +99,13 @@ where
                         self.open = None;
                         is_new = self.connect(&url).await?;
                     }
-                    _ => return Err(SendError::Http(failed.into_error())),
+                    _ => {
+                        self.open = None;
+                        let error = failed.into_error();
+                        let is_stale = !is_new && !error.is_parse() && !error.is_user();
+                        let kind = if is_stale { SendError::Stale } else { SendError::Http };
+                        return Err(kind(error));
+                    }
                 },
             }
         }
@@ -122,6 +135,10 @@ where
         let stream = self.connector.connect(url).await.map_err(SendError::Connect)?;
         let (sender, connection) = http1::Builder::new()
             .title_case_headers(true)
+            // As a client should read them (RFC 9112, sections 5.1 and 5.2).
+            .allow_spaces_after_header_name_in_responses(true)
+            .allow_obsolete_multiline_headers_in_responses(true)
+            .max_headers(MOST_FIELDS)
             .handshake(TokioIo::new(stream))
             .await
             .map_err(SendError::Http)?;
@@ -135,7 +152,7 @@ impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SendError::Connect(error) => error.fmt(f),
-            SendError::Http(error) => {
+            SendError::Http(error) | SendError::Stale(error) => {
                 // hyper's own words do not say what lies below.
                 match error.source() {
                     Some(below) => write!(f, "{error}: {below}"),
@@ -150,7 +167,7 @@ impl error::Error for SendError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             SendError::Connect(error) => Some(error),
-            SendError::Http(error) => Some(error),
+            SendError::Http(error) | SendError::Stale(error) => Some(error),
         }
     }
 }

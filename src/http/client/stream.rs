@@ -101,7 +101,7 @@ impl<S: Connection> AsyncRead for HttpStream<S> {
             Way::Secured(stream) => Pin::new(stream).poll_read(cx, buffer),
         })?;
         if let Some(tap) = &mut self.tap {
-            tap.received(&buffer.filled()[before..]);
+            tap.received(&buffer.filled()[before..])?;
         }
         Poll::Ready(Ok(()))
     }

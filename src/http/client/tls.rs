@@ -12,10 +12,12 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
-    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, KeyLogFile,
-    RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore,
+    SignatureScheme,
 };
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+use crate::http::tls::Secrets;
 
 /// Whose word counts for who a server is.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +57,15 @@ impl Trust {
 ///
 /// The system trusts nobody, or a certificate that was given cannot be read.
 pub fn config(trust: Trust) -> io::Result<ClientConfig> {
+    config_telling(trust, Secrets::from_environment())
+}
+
+/// The same, but the keys are told to `secrets` alone.
+///
+/// # Errors
+///
+/// As [`config`].
+pub fn config_telling(trust: Trust, secrets: Secrets) -> io::Result<ClientConfig> {
     let provider = Arc::new(ring::default_provider());
     let verifier = Verifier::new(trust, &provider)?;
     let mut config = ClientConfig::builder_with_provider(provider)
@@ -64,7 +75,7 @@ pub fn config(trust: Trust) -> io::Result<ClientConfig> {
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    config.key_log = Arc::new(KeyLogFile::new());
+    config.key_log = Arc::new(secrets);
     Ok(config)
 }
 

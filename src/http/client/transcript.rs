@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::{fmt, mem};
+use std::{fmt, io, mem};
 
-/// A head longer than this is not shown.
+/// A head longer than this is not shown, and interim responses that come to more end the connection.
 const LONGEST: usize = 1 << 20;
+/// So many interim responses may come before the response.
+const MOST_INTERIM: usize = 1000;
 
 /// Who said it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub enum Side {
 /// Is told each head, with the empty line at its end. Cheap to clone.
 ///
 /// It looks for heads from one call of [`Transcript::expect`] to the next: what follows a head is body.
+/// Where it looks on, a server that sends interim responses (1xx) without end is cut off: after 1,000 of
+/// them, or 1 MiB.
 #[derive(Clone)]
 pub struct Transcript(Arc<Shared>);
 
@@ -45,7 +49,13 @@ impl Transcript {
     /// For one connection.
     pub(super) fn tap(&self) -> Tap {
         let done = || Head { text: Vec::new(), is_over: true };
-        Tap { transcript: self.clone(), number: 0, request: done(), response: done() }
+        Tap {
+            transcript: self.clone(),
+            number: 0,
+            request: done(),
+            response: done(),
+            interim: Interim::default(),
+        }
     }
 }
 
@@ -62,6 +72,14 @@ pub(super) struct Tap {
     number: u64,
     request: Head,
     response: Head,
+    interim: Interim,
+}
+
+/// What has come before the response that is waited for.
+#[derive(Debug, Default)]
+struct Interim {
+    heads: usize,
+    octets: usize,
 }
 
 #[derive(Debug, Default)]
@@ -76,33 +94,54 @@ impl Tap {
         if number != self.number && !octets.is_empty() {
             self.number = number;
             (self.request, self.response) = (Head::default(), Head::default());
+            self.interim = Interim::default();
         }
         if let Some((head, _)) = self.request.take(octets) {
             (self.transcript.0.tell)(Side::Request, &head);
         }
     }
 
-    pub(super) fn received(&mut self, mut octets: &[u8]) {
+    /// Fails when it has been nothing but interim responses for too long: whoever parses them would wait
+    /// for the last one for ever.
+    pub(super) fn received(&mut self, mut octets: &[u8]) -> io::Result<()> {
         while let Some((head, rest)) = self.response.take(octets) {
             (self.transcript.0.tell)(Side::Response, &head);
             if is_interim(&head) {
                 self.response = Head::default();
+                self.interim.add(head.len())?;
             }
             octets = rest;
         }
+        Ok(())
+    }
+}
+
+impl Interim {
+    fn add(&mut self, octets: usize) -> io::Result<()> {
+        self.heads += 1;
+        self.octets += octets;
+        if self.heads <= MOST_INTERIM && self.octets <= LONGEST {
+            return Ok(());
+        }
+        let (heads, octets) = (self.heads, self.octets);
+        let why = format!("{heads} interim responses of {octets} octets, and no response");
+        Err(io::Error::new(io::ErrorKind::InvalidData, why))
     }
 }
 
 impl Head {
-    /// The whole head, when `octets` have its end, and what is behind it.
+    /// The whole head, when `octets` have its end, and what is behind it. Lines may end without CR, and
+    /// empty lines may come before it (RFC 9112, section 2.2).
     fn take<'a>(&mut self, octets: &'a [u8]) -> Option<(Vec<u8>, &'a [u8])> {
         if self.is_over {
             return None;
         }
         for (place, octet) in octets.iter().enumerate() {
+            if self.text.is_empty() && matches!(octet, b'\r' | b'\n') {
+                continue;
+            }
             self.text.push(*octet);
-            if *octet == b'\n' && (self.text.ends_with(b"\r\n\r\n") || self.text.ends_with(b"\n\n"))
-            {
+            if self.text.ends_with(b"\n\r\n") || self.text.ends_with(b"\n\n") {
                 self.is_over = true;
                 return Some((mem::take(&mut self.text), &octets[place + 1..]));
             }
@@ -134,19 +173,20 @@ mod tests {
             into.lock().unwrap().push((side, String::from_utf8_lossy(head).into_owned()));
         });
         let mut tap = transcript.tap();
-        tap.received(b"HTTP/1.1 408 Too early\r\n\r\n");
+        tap.received(b"HTTP/1.1 408 Too early\r\n\r\n").unwrap();
         transcript.expect();
         tap.sent(b"POST / HTTP/1.1\r\nHost: a\r\n\r");
         tap.sent(b"\nGET /body HTTP/1.1\r\n\r\n");
         tap.received(
             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 2",
-        );
+        )
+        .unwrap();
         tap.sent(b"more\r\n\r\n");
-        tap.received(b"00 OK\r\n\r\nthe body\r\n\r\n");
-        tap.received(b"HTTP/1.1 500 No\r\n\r\n");
+        tap.received(b"00 OK\r\n\r\nthe body\r\n\r\n").unwrap();
+        tap.received(b"HTTP/1.1 500 No\r\n\r\n").unwrap();
         transcript.expect();
         tap.sent(b"GET /2 HTTP/1.1\r\n\r\n");
-        tap.received(b"HTTP/1.0 204 Bare\n\n");
+        tap.received(b"HTTP/1.0 204 Bare\n\n").unwrap();
         let told = told.lock().unwrap();
         let lines: Vec<_> = told.iter().map(|(_, head)| head.lines().next().unwrap()).collect();
         assert_eq!(
@@ -165,6 +205,40 @@ mod tests {
         assert_eq!(told[1].0, Side::Response);
     }
 
+    /// RFC 9112 2.2: as hyper reads them, so that no body is taken for a head.
+    #[test]
+    fn heads_end_however_their_lines_do_and_empty_lines_come_before_them() {
+        for head in ["HTTP/1.1 200 OK\r\nX: y\n\r\n", "HTTP/1.1 200 OK\nX: y\r\n\n"] {
+            let told = Arc::new(Mutex::new(Vec::new()));
+            let into = Arc::clone(&told);
+            let transcript =
+                Transcript::new(move |_, head| into.lock().unwrap().push(head.to_vec()));
+            let mut tap = transcript.tap();
+            transcript.expect();
+            tap.sent(b"GET / HTTP/1.1\r\n\r\n");
+            tap.received(b"\r\n\n\r\n").unwrap();
+            tap.received(format!("{head}the body\r\n\r\n").as_bytes()).unwrap();
+            assert_eq!(told.lock().unwrap()[1..], [head.as_bytes()]);
+        }
+    }
+
+    #[test]
+    fn interim_responses_do_not_go_on_for_ever() {
+        let transcript = Transcript::new(|_, _| {});
+        let mut tap = transcript.tap();
+        let long = format!("HTTP/1.1 103 Hints\r\nLink: {}\r\n\r\n", "x".repeat(LONGEST / 4));
+        for (interim, most) in [("HTTP/1.1 102 Wait\r\n\r\n", MOST_INTERIM), (&long, 3)] {
+            // Each request has its own.
+            for _ in 0..2 {
+                transcript.expect();
+                tap.sent(b"GET / HTTP/1.1\r\n\r\n");
+                tap.received(interim.repeat(most).as_bytes()).unwrap();
+            }
+            let error = tap.received(interim.as_bytes()).unwrap_err();
+            assert!(error.to_string().ends_with("octets, and no response"), "{error}");
+        }
+    }
+
     #[test]
     fn a_head_without_end_is_not_kept() {
         let transcript = Transcript::new(|_, _| panic!("it has no end"));
@@ -172,7 +246,7 @@ mod tests {
         transcript.expect();
         tap.sent(b"GET");
         for _ in 0..2 {
-            tap.received(&vec![b'x'; LONGEST]);
+            tap.received(&vec![b'x'; LONGEST]).unwrap();
         }
         assert!(tap.response.is_over);
         assert_eq!(tap.response.text.capacity(), 0);

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 
 use clap::{Args, Parser};
 
-use super::lesson_files::LessonFiles;
+use super::lesson_files::{LessonFiles, write_course};
 use super::options::Output;
 use super::run::Run;
 use super::{Failure, exit, step, terminal};
@@ -70,7 +70,7 @@ impl LessonCommand {
     pub(super) fn execute(self, output: &Output) -> Result<u8, Failure> {
         let language = self.lang.unwrap_or_else(|| Language::of_locale(|name| env::var(name).ok()));
         if let Some(directory) = self.files.course() {
-            return self.files.write_course(directory, self.lang, output);
+            return write_course(directory, self.lang, output);
         }
         let Some(name) = &self.name else {
             let list = if self.names { only_names() } else { list(language) };

@@ -13,11 +13,11 @@ use crate::lesson::{Language, Lesson, course};
 #[derive(Args, Debug)]
 pub(super) struct LessonFiles {
     /// Draw the ladders to this file as well, as an SVG picture, with the numbers of the remarks
-    #[arg(long, env = "GLASS_LADDER_SVG", value_name = "FILE", requires = "name")]
+    #[arg(long, env = "GLASS_LESSON_SVG", value_name = "FILE", requires = "name")]
     ladder_svg: Option<PathBuf>,
     /// Write the ladders to this file as well, as an HTML page that needs nothing else: the pictures, and all
     /// that each header says
-    #[arg(long, env = "GLASS_LADDER_HTML", value_name = "FILE", requires = "name")]
+    #[arg(long, env = "GLASS_LESSON_HTML", value_name = "FILE", requires = "name")]
     ladder_html: Option<PathBuf>,
     /// Write all lessons to this directory, as a course to read: a page in Markdown and a picture for each, an index,
     /// a glossary. In English, and in Chinese below zh/; in one language with --lang
@@ -41,29 +41,28 @@ impl LessonFiles {
         }
         Ok(())
     }
+}
 
-    /// Writes all lessons; files of the same names are written over, others stay.
-    pub(super) fn write_course(
-        &self,
-        directory: &Path,
-        language: Option<Language>,
-        output: &Output,
-    ) -> Result<u8, Failure> {
-        let files = match language {
-            Some(language) => course::files(&[language]),
-            None => course::files(&Language::ALL),
-        };
-        for file in &files {
-            let path = directory.join(&file.path);
-            if let Some(folder) = path.parent() {
-                fs::create_dir_all(folder).map_err(|error| cannot("--course", folder, &error))?;
-            }
-            write("--course", &path, &file.text)?;
+/// Writes all lessons; files of the same names are written over, others stay.
+pub(super) fn write_course(
+    directory: &Path,
+    language: Option<Language>,
+    output: &Output,
+) -> Result<u8, Failure> {
+    let files = match language {
+        Some(language) => course::files(&[language]),
+        None => course::files(&Language::ALL),
+    };
+    for file in &files {
+        let path = directory.join(&file.path);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| cannot("--course", folder, &error))?;
         }
-        let first = directory.join("README.md");
-        output.note(format_args!("{} files; begin with {}", files.len(), first.display()));
-        Ok(0)
+        write("--course", &path, &file.text)?;
     }
+    let first = directory.join("README.md");
+    output.note(format_args!("{} files; begin with {}", files.len(), first.display()));
+    Ok(0)
 }
 
 fn write(option: &str, path: &Path, text: &str) -> Result<(), Failure> {

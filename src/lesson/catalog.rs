@@ -60,6 +60,7 @@ impl Chapter {
 }
 
 /// The lesson of this name.
+#[must_use]
 pub fn find(name: &str) -> Option<&'static Plot> {
     PLOTS.into_iter().flatten().find(|plot| plot.name == name)
 }

@@ -114,6 +114,7 @@ pub(super) struct CourseWords {
     pub(super) about_the_same: String,
     pub(super) terms: String,
     pub(super) index: String,
+    pub(super) ladders: String,
     pub(super) glossary: String,
     pub(super) glossary_about: String,
     pub(super) state_map: String,

@@ -106,13 +106,13 @@ fn entry(page: &mut String, term: &Term, frame: &Frame) {
         })
         .collect();
     if !shown.is_empty() {
-        parts.push(format!("{}: {}", words.shown, shown.join(" · ")));
+        parts.push(format!("{} {}", words.shown, shown.join(" · ")));
     }
     let see = term.see.iter().filter_map(|key| terms().iter().find(|term| term.key == *key));
     let see: Vec<_> =
         see.map(|other| link(other.name(language), &format!("#{}", other.key))).collect();
     if !see.is_empty() {
-        parts.push(format!("{}: {}", words.see, see.join(" · ")));
+        parts.push(format!("{} {}", words.see, see.join(" · ")));
     }
     let parts = parts.iter().map(|part| format!("- {part}\n"));
     let _ = writeln!(page, "{}", parts.collect::<String>());

@@ -14,6 +14,8 @@ pub(super) fn index(frame: &Frame) -> String {
     });
     let mut above: Vec<_> = others.collect();
     above.push(link(&words.glossary, &frame.glossary));
+    let ladders = frame.project.as_ref().map(|project| format!("{project}docs/ladders.md"));
+    above.extend(ladders.map(|path| link(&words.ladders, &path)));
     let _ = writeln!(page, "{}\n\n# {}\n", above.join(" · "), words.title);
     let _ = writeln!(page, "{}\n\n{}\n", prose(&words.about), prose(&words.advice));
     let mut number = 0;

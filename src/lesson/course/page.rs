@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::super::texts::{self, Ui};
-use super::super::{Language, Lesson, Plot, Reading, Sheet, names, script};
+use super::super::{CHAPTERS, Language, Lesson, Plot, Reading, Sheet, names, script};
 use super::markdown::{block, code, fold, link, prose, table};
 use super::{Frame, glossary};
 use crate::tcp;
@@ -63,8 +63,10 @@ fn above(plot: &Plot, frame: &Frame) -> String {
     let all = names().count();
     let n = names().position(|name| name == plot.name).map_or(0, |index| index + 1);
     let position = words.position.replace("{n}", &n.to_string());
-    let mut parts =
-        vec![link(&words.title, "README.md"), position.replace("{all}", &all.to_string())];
+    let mut parts = vec![link(&words.title, "README.md")];
+    let chapter = CHAPTERS.iter().find(|chapter| chapter.lessons.contains(&plot.name));
+    parts.extend(chapter.map(|chapter| frame.table().chapter[chapter.key].title.clone()));
+    parts.push(position.replace("{all}", &all.to_string()));
     parts.extend(frame.others.iter().map(|(other, folder)| {
         link(&texts::table(*other).course.language, &format!("{folder}{}.md", plot.name))
     }));
@@ -107,7 +109,7 @@ fn exchange(lesson: &Lesson, frame: &Frame, ui: &Ui) -> String {
             format!("{at:.3} ms  {}\n{lines}\n", said.from)
         });
         let said = block("text", &said.collect::<Vec<_>>().join("\n"));
-        let _ = write!(all, "\n{}\n\n{said}", ui.said);
+        let _ = write!(all, "\n### {}\n\n{said}", ui.said);
     }
     all
 }
@@ -129,7 +131,7 @@ fn vocabulary(lesson: &Lesson, frame: &Frame) -> String {
             link(term.name(frame.language), &format!("{}#{}", frame.glossary, term.key))
         });
         let terms = terms.collect::<Vec<_>>().join(" · ");
-        let _ = writeln!(all, "\n{}: {terms}", words.terms);
+        let _ = writeln!(all, "\n{} {terms}", words.terms);
     }
     all
 }
@@ -193,6 +195,6 @@ fn readings(plot: &Plot, frame: &Frame) -> String {
         None => code(path),
     });
     let drills = drills.collect::<Vec<_>>().join(", ");
-    let _ = writeln!(all, "- {}: {drills}", frame.words().about_the_same);
+    let _ = writeln!(all, "- {} {drills}", frame.words().about_the_same);
     all
 }

@@ -13,6 +13,7 @@ use boxes::Picture;
 use glasstack::drill::plan::Choices;
 use glasstack::drill::report::text;
 use glasstack::drill::suite::{self, Verdict};
+use glasstack::lesson::course::File;
 use glasstack::lesson::{End, Language, Lesson, Sheet, View, course, names, plots, script};
 use glasstack::tcp::State;
 use glasstack::tcp::names as spelt;
@@ -257,6 +258,10 @@ fn the_course_in_docs_is_what_the_program_makes() {
     }
 }
 
+fn is_page(file: &File) -> bool {
+    Path::new(&file.path).extension().is_some_and(|kind| kind == "md")
+}
+
 /// Each link of a page, without the words.
 fn links(page: &str) -> Vec<&str> {
     let mut in_code = false;
@@ -295,7 +300,7 @@ fn every_link_of_the_course_leads_somewhere() {
     for (files, base) in [(alone, None), (both, None), (docs, Some(root().join("docs")))] {
         let find = |path: &str| files.iter().find(|file| file.path == path);
         let mut followed = 0;
-        for file in files.iter().filter(|file| file.path.ends_with(".md")) {
+        for file in files.iter().filter(|file| is_page(file)) {
             for link in links(&file.text) {
                 if let Some(rfc) = link.strip_prefix("https://www.rfc-editor.org/rfc/rfc") {
                     let (number, section) = rfc.split_once(".html#section-").expect("a section");
@@ -375,7 +380,7 @@ fn pages_have_all_that_a_lesson_has_and_lead_from_one_to_the_next() {
 #[test]
 fn what_the_glossary_cites_is_in_the_register() {
     let register = fs::read_to_string(root().join("docs/rfcs.md")).expect("the register");
-    for file in course::docs().iter().filter(|file| file.path.ends_with(".md")) {
+    for file in course::docs().iter().filter(|file| is_page(file)) {
         for rfc in links(&file.text).iter().filter_map(|link| link.split_once("/rfc/rfc")) {
             let (number, _) = rfc.1.split_once('.').expect("a number");
             let is_known = number == "9293" || register.contains(&format!("| RFC {number} |"));

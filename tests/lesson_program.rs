@@ -86,13 +86,70 @@ fn a_script_can_be_printed_and_passes() {
 }
 
 #[test]
+fn each_end_has_its_script() {
+    let of = |end: &str| stdout(&lesson(&[end, "four-way-close"])).to_owned();
+    let (client, server) = (of("--script=client"), of("--script=server"));
+    assert!(client.contains("the client's end") && client.contains("connect(3"), "{client}");
+    assert!(server.contains("the server's end") && server.contains("accept(3"), "{server}");
+    assert_eq!(of("--script"), server, "the one that tells most is the first");
+}
+
+#[test]
+fn a_lesson_can_be_had_as_page_and_as_picture() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (svg, html) = (folder.join("lesson.svg"), folder.join("lesson.html"));
+    let paths = [&svg, &html].map(|path| path.to_str().expect("a path of ours"));
+    let args = ["half-close", "--markdown", "--ladder-svg", paths[0], "--ladder-html", paths[1]];
+    let page = lesson(&args);
+    assert!(stdout(&page).starts_with("# The half-close\n"), "{}", stdout(&page));
+    assert!(!stdout(&page).contains("README.md"), "a page by itself leads to no others");
+    assert!(fs::read_to_string(svg).expect("the picture").contains("class=\"disc\""));
+    assert!(fs::read_to_string(html).expect("the page").contains("The half-close"));
+}
+
+#[test]
+fn a_course_is_written_in_one_language_or_in_both() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("course-of-lessons");
+    let _ = fs::remove_dir_all(&folder);
+    let (both, chinese) = (folder.join("both"), folder.join("new/zh"));
+    for (path, lang) in [(&both, &[][..]), (&chinese, &["--lang", "zh"][..])] {
+        let args = [&["--course", path.to_str().expect("a path of ours")], lang].concat();
+        let output = lesson(&args);
+        assert!(stdout(&output).is_empty());
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains("README.md"), "{told}");
+    }
+    let read = |path: &Path| fs::read_to_string(path).unwrap_or_default();
+    assert!(read(&both.join("four-way-close.md")).contains("## What to look at"));
+    assert!(read(&both.join("zh/four-way-close.md")).contains("## 要看什么"));
+    assert!(read(&chinese.join("four-way-close.md")).contains("## 要看什么"));
+    for file in ["README.md", "glossary.md", "states.svg", "four-way-close.svg"] {
+        assert!(chinese.join(file).is_file() && both.join(file).is_file(), "{file}");
+    }
+    let folders = |path: &Path| {
+        let entries = fs::read_dir(path).expect("the course").filter_map(Result::ok);
+        entries.filter(|entry| entry.path().is_dir()).count()
+    };
+    assert_eq!((folders(&both), folders(&chinese)), (1, 0), "one language only");
+}
+
+#[test]
 fn mistakes_are_told_with_what_would_be_right() {
     let told = refusal(&["four-way"]);
     assert!(told.contains("no lesson \"four-way\": did you mean four-way-close?"), "{told}");
     let told = refusal(&["gardening"]);
     assert!(told.contains("`glass lesson` lists them"), "{told}");
-    let told = refusal(&["zero-window", "--script"]);
-    assert!(told.contains("tests/drill/window/zero_window_is_probed.pkt"), "{told}");
+    let told = refusal(&["http-one-connection-per-request", "--script"]);
+    assert!(told.contains("tests/drill/close/by_us.pkt") && told.contains("data-lost"), "{told}");
+    let told = refusal(&["reset-vs-fin", "--script=server"]);
+    assert!(told.contains("client-2, server-2, client"), "{told}");
+    let told = refusal(&["four-way-close", "--ladder-svg", "/nowhere/ladder.svg"]);
+    assert!(told.contains("cannot write --ladder-svg /nowhere/ladder.svg"), "{told}");
+    let told = refusal(&["--course", "/dev/null/course"]);
+    assert!(told.contains("cannot write --course /dev/null/course"), "{told}");
+    refusal(&["--course", "course", "four-way-close"]);
+    refusal(&["--ladder-svg", "ladder.svg"]);
+    refusal(&["--markdown"]);
     let told = refusal(&["simultaneous-open", "--live"]);
     assert!(told.contains("cannot be arranged") && told.contains("four-way-close"), "{told}");
     refusal(&["--step"]);

@@ -5,10 +5,11 @@ use std::io::{self, IsTerminal, Write};
 
 use clap::{Args, Parser};
 
+use super::lesson_files::{LessonFiles, write_course};
 use super::options::Output;
 use super::run::Run;
 use super::{Failure, exit, step, terminal};
-use crate::lesson::{Language, Lesson, Plot, Sheet, names, plots, script};
+use crate::lesson::{Language, Lesson, Plot, Sheet, course, names, plots, script};
 
 /// Show a lesson about TCP: a question, what two hosts of ours do, and the answer
 ///
@@ -17,7 +18,10 @@ use crate::lesson::{Language, Lesson, Plot, Sheet, names, plots, script};
 #[command(after_help = "Examples:\n  glass lesson\n  glass lesson three-way-handshake\n  \
                         glass lesson --step time-wait-2msl --lang zh\n  \
                         glass lesson --script data-lost > data-lost.pkt; glass drill -v data-lost.pkt\n  \
-                        glass lesson --live four-way-close")]
+                        glass lesson --script=server data-lost\n  \
+                        glass lesson --live four-way-close\n  \
+                        glass lesson fast-retransmit --ladder-svg fast-retransmit.svg\n  \
+                        glass lesson --course course --lang zh")]
 pub(super) struct LessonCommand {
     /// Which
     #[arg(value_name = "NAME", conflicts_with = "names")]
@@ -31,13 +35,28 @@ pub(super) struct LessonCommand {
     /// Step by step on a terminal: n or space goes on, b back, e to the end, q quits
     #[arg(long, env = "GLASS_STEP", requires = "name")]
     step: bool,
-    /// Print the exchange as a script for `glass drill` instead
-    #[arg(long, env = "GLASS_SCRIPT", requires = "name", conflicts_with_all = ["step", "live"])]
-    script: bool,
+    /// Print the exchange as a script for `glass drill` instead: what one end called, sent and received. `--script=client`
+    /// or `--script=server` says which, with the number of the connection where there are several (`client-2`)
+    #[arg(
+        long,
+        env = "GLASS_SCRIPT",
+        value_name = "END",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        requires = "name",
+        conflicts_with_all = ["step", "live"]
+    )]
+    script: Option<String>,
+    /// Print the lesson as a page in Markdown instead; its picture is what --ladder-svg NAME.svg draws
+    #[arg(long, env = "GLASS_MARKDOWN", requires = "name", conflicts_with_all = ["step", "live", "script"])]
+    markdown: bool,
     /// Play it with the kernel at the other end, in a private network as `glass run` does; for lessons where that
     /// can be arranged
     #[arg(long, env = "GLASS_LIVE", requires = "name", conflicts_with = "step")]
     live: bool,
+    #[command(flatten)]
+    files: LessonFiles,
 }
 
 /// `glass run`, as its own command line would have it.
@@ -50,19 +69,21 @@ struct AsRun {
 impl LessonCommand {
     pub(super) fn execute(self, output: &Output) -> Result<u8, Failure> {
         let language = self.lang.unwrap_or_else(|| Language::of_locale(|name| env::var(name).ok()));
+        if let Some(directory) = self.files.course() {
+            return write_course(directory, self.lang, output);
+        }
         let Some(name) = &self.name else {
             let list = if self.names { only_names() } else { list(language) };
             return print(&list);
         };
-        let Some(plot) = plots().find(|plot| plot.name == name) else {
-            return Err(unknown(name));
-        };
-        let lesson = Lesson::play(plot.name).expect("it was found by its name");
-        if self.script {
-            return match script::script(&lesson) {
-                Some(text) => print(&text),
-                None => Err(no_script(plot)),
-            };
+        let lesson = Lesson::play(name).ok_or_else(|| unknown(name))?;
+        let plot = lesson.plot;
+        self.files.write_ladders(&lesson, language)?;
+        if let Some(end) = &self.script {
+            return print(&script_of(&lesson, end)?);
+        }
+        if self.markdown {
+            return print(&course::page(&lesson, language));
         }
         let style = terminal::stdout_style(output.color);
         if self.live {
@@ -97,18 +118,28 @@ fn unknown(name: &str) -> Failure {
     Failure::new(exit::USAGE, format!("there is no lesson {name:?}: {hint}"))
 }
 
-fn no_script(plot: &Plot) -> Failure {
-    let others: Vec<_> =
-        plots().filter(|plot| plot.script.is_some()).map(|plot| plot.name).collect();
-    Failure::new(
-        exit::USAGE,
+/// The script of the end that is asked for, or of the first that there is.
+fn script_of(lesson: &Lesson, end: &str) -> Result<String, Failure> {
+    let scripts = script::scripts(lesson);
+    let wanted = |view: &str| end.is_empty() || end == view;
+    if let Some((_, text)) = scripts.iter().find(|(view, _)| wanted(&view.to_string())) {
+        return Ok(text.clone());
+    }
+    let Plot { name, drills, .. } = lesson.plot;
+    let there: Vec<_> = scripts.iter().map(|(view, _)| view.to_string()).collect();
+    let message = if there.is_empty() {
+        let others: Vec<_> =
+            plots().filter(|plot| !plot.scripts.is_empty()).map(|plot| plot.name).collect();
         format!(
-            "what happens in {} is no single script; close to it are {}. Those that are one: {}",
-            plot.name,
-            plot.drills.join(" "),
+            "what happens in {name} is no script; close to it are {}. Those that are one: {}",
+            drills.join(" "),
             others.join(", ")
-        ),
-    )
+        )
+    } else {
+        let there = there.join(", ");
+        format!("{name} is no script from the end {end:?}; it is one from {there}")
+    };
+    Err(Failure::new(exit::USAGE, message))
 }
 
 /// The question, what happens between the kernel and us, and the answer.
@@ -130,12 +161,7 @@ fn live(sheet: &Sheet<'_>, plot: &Plot, output: &Output) -> Result<u8, Failure> 
     let AsRun { run } = AsRun::try_parse_from(arguments).map_err(|error| {
         Failure::new(exit::FAILURE, format!("a defect of this lesson: {error}"))
     })?;
-    let quoted = |option: &&str| {
-        if option.contains([' ', '#']) { format!("'{option}'") } else { (*option).to_owned() }
-    };
-    let words = ["glass run".to_owned()].into_iter().chain(live.options.iter().map(quoted));
-    let words = words.collect::<Vec<_>>().join(" ");
-    output.note(format_args!("{words} -- sh -c '{}'", live.command));
+    output.note(live);
     print(&sheet.question())?;
     let code = run.execute(output)?;
     print(&sheet.answer())?;

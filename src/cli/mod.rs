@@ -14,6 +14,7 @@ mod get;
 mod http_options;
 mod ladder_options;
 mod lesson;
+mod lesson_files;
 mod looking;
 pub mod namespace;
 mod options;

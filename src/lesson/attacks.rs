@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::player::Act::{Pause, Read, ReadToEnd, Send};
-use super::plot::{Plot, rfc, row};
-use super::stage::{CLIENT_PORT, End, Performance, Stage, ms};
+use super::plot::{CLIENTS, Plot, rfc, row};
+use super::stage::{CLIENT_PORT, Performance, Stage, ms};
 
 pub(super) const PLOTS: [Plot; 2] = [
     Plot {
@@ -21,7 +21,7 @@ pub(super) const PLOTS: [Plot; 2] = [
             "tests/drill/handshake/backlog.pkt",
             "tests/drill/handshake/half_open_is_given_up.pkt",
         ],
-        script: None,
+        scripts: &[CLIENTS],
         live: None,
     },
     Plot {
@@ -34,7 +34,7 @@ pub(super) const PLOTS: [Plot; 2] = [
             "tests/drill/reset/ack_for_nobody.pkt",
             "tests/drill/reset/exact_in_established.pkt",
         ],
-        script: Some(End::Left),
+        scripts: &[CLIENTS],
         live: None,
     },
 ];
@@ -48,7 +48,7 @@ fn syn_flood_and_cookies() -> Performance {
         stage.stray_syn(stranger, 1_000 + u16::from(last), 1_000 * u32::from(last));
     }
     stage.pass(ms(20));
-    stage.call(CLIENT_PORT, [Send(100), Read(500)]);
+    stage.call(CLIENT_PORT, [Pause(ms(30)), Send(100), Read(500)]);
     stage.play(ms(900))
 }
 

@@ -2,7 +2,7 @@
 
 use super::player::Act;
 use super::player::Act::{Abort, Close, Pause, Read, ReadToEnd, Send};
-use super::plot::{Live, Plot, rfc, row};
+use super::plot::{CLIENTS, Live, Plot, SERVERS, rfc, row};
 use super::stage::{CLIENT_PORT, End, Performance, Stage, ms};
 
 pub(super) const PLOTS: [Plot; 8] = [
@@ -18,7 +18,7 @@ pub(super) const PLOTS: [Plot; 8] = [
         ],
         readings: &[rfc(9293, "3.6")],
         drills: &["tests/drill/close/four-way.pkt", "tests/drill/close/by_the_peer.pkt"],
-        script: Some(End::Right),
+        scripts: &[SERVERS, CLIENTS],
         live: Some(Live {
             options: &["--close-after", "500"],
             command: "curl -sS http://192.0.2.2/hello",
@@ -33,7 +33,7 @@ pub(super) const PLOTS: [Plot; 8] = [
             "tests/drill/close/fin_that_acknowledges_ours.pkt",
             "tests/drill/close/by_the_peer.pkt",
         ],
-        script: Some(End::Left),
+        scripts: &[CLIENTS],
         live: Some(Live { options: &[], command: "curl -sS http://192.0.2.2/hello" }),
     },
     Plot {
@@ -51,7 +51,7 @@ pub(super) const PLOTS: [Plot; 8] = [
             "tests/drill/close/time_wait_lasts_2_msl.pkt",
             "tests/drill/close/time_wait_gives_way_to_a_new_syn.pkt",
         ],
-        script: Some(End::Left),
+        scripts: &[CLIENTS],
         live: Some(Live {
             options: &["--close-after", "request", "--msl", "1"],
             command: "curl -sS http://192.0.2.2/hello; sleep 3",
@@ -72,7 +72,7 @@ pub(super) const PLOTS: [Plot; 8] = [
             "tests/drill/close/time_wait_lasts_2_msl.pkt",
             "tests/drill/close/time_wait_ignores_rst.pkt",
         ],
-        script: Some(End::Left),
+        scripts: &[CLIENTS],
         live: None,
     },
     Plot {
@@ -90,7 +90,7 @@ pub(super) const PLOTS: [Plot; 8] = [
             "tests/drill/close/simultaneously.pkt",
             "tests/drill/close/fin_is_sent_again_in_closing.pkt",
         ],
-        script: Some(End::Left),
+        scripts: &[CLIENTS, SERVERS],
         live: None,
     },
     Plot {
@@ -102,7 +102,7 @@ pub(super) const PLOTS: [Plot; 8] = [
             "tests/drill/close/half_closed_by_us.pkt",
             "tests/drill/close/half_closed_by_the_peer.pkt",
         ],
-        script: Some(End::Left),
+        scripts: &[CLIENTS],
         live: Some(Live { options: &[], command: "echo hello | nc -N 192.0.2.2 7" }),
     },
     Plot {
@@ -114,7 +114,7 @@ pub(super) const PLOTS: [Plot; 8] = [
             "tests/drill/close/half_closed_by_the_peer.pkt",
             "tests/drill/states/fin_wait_2/ends_after_a_minute_when_nobody_reads.pkt",
         ],
-        script: Some(End::Right),
+        scripts: &[SERVERS, CLIENTS],
         live: Some(Live {
             options: &["--close-after", "never"],
             command: "curl -sS http://192.0.2.2/hello",
@@ -135,7 +135,7 @@ pub(super) const PLOTS: [Plot; 8] = [
             "tests/drill/close/with_unread_data.pkt",
             "tests/drill/close/data_after_close.pkt",
         ],
-        script: None,
+        scripts: &[CLIENTS.of(2), SERVERS.of(2), CLIENTS],
         live: None,
     },
 ];

@@ -1,7 +1,7 @@
 //! Lessons about how much may be sent, and when.
 
 use super::player::Act::{Close, NoDelay, Pause, Read, ReadToEnd, Send};
-use super::plot::{Plot, rfc, row};
+use super::plot::{CLIENTS, Plot, SERVERS, rfc, row};
 use super::stage::{CLIENT_PORT, End, Performance, Stage, ms};
 use crate::tcp::Keepalive;
 
@@ -22,7 +22,7 @@ pub(super) const PLOTS: [Plot; 4] = [
             "tests/drill/window/closes_and_opens_with_the_reader.pkt",
             "tests/drill/window/receiver_avoids_small_steps.pkt",
         ],
-        script: None,
+        scripts: &[CLIENTS, SERVERS.with(&["SOL_SOCKET, SO_RCVBUF, [2920], 4"])],
         live: None,
     },
     Plot {
@@ -40,7 +40,12 @@ pub(super) const PLOTS: [Plot; 4] = [
             "tests/drill/window/delayed_ack.pkt",
             "tests/drill/window/nodelay.pkt",
         ],
-        script: None,
+        scripts: &[
+            CLIENTS,
+            SERVERS,
+            CLIENTS.of(2).with(&["SOL_TCP, TCP_NODELAY, [1], 4"]),
+            SERVERS.of(2),
+        ],
         live: None,
     },
     Plot {
@@ -57,7 +62,7 @@ pub(super) const PLOTS: [Plot; 4] = [
             "tests/drill/retransmission/ten_segments_at_first.pkt",
             "tests/drill/retransmission/slow_start_ends_at_the_threshold.pkt",
         ],
-        script: None,
+        scripts: &[],
         live: None,
     },
     Plot {
@@ -70,7 +75,15 @@ pub(super) const PLOTS: [Plot; 4] = [
             "tests/drill/socket/no_keepalive_unless_asked_for.pkt",
             "tests/drill/socket/peers_keepalive_is_answered.pkt",
         ],
-        script: None,
+        scripts: &[
+            CLIENTS.with(&[
+                "SOL_SOCKET, SO_KEEPALIVE, [1], 4",
+                "SOL_TCP, TCP_KEEPIDLE, [7200], 4",
+                "SOL_TCP, TCP_KEEPINTVL, [75], 4",
+                "SOL_TCP, TCP_KEEPCNT, [4], 4",
+            ]),
+            SERVERS,
+        ],
         live: None,
     },
 ];
@@ -86,7 +99,7 @@ fn zero_window() -> Performance {
         }
     });
     stage.listen([Pause(ms(5_000)), Read(4 * MSS)]);
-    stage.call(CLIENT_PORT, [Send(4 * MSS)]);
+    stage.call(CLIENT_PORT, [Pause(ms(30)), Send(4 * MSS)]);
     stage.play(ms(60_000))
 }
 
@@ -94,9 +107,10 @@ fn zero_window() -> Performance {
 fn nagle_and_delayed_ack() -> Performance {
     let mut stage = Stage::new();
     stage.listen([Read(200), Send(500), ReadToEnd, Close]);
-    stage.call(CLIENT_PORT, [Send(100), Pause(ms(1)), Send(100), Read(500)]);
+    let ask = [Pause(ms(30)), Send(100), Pause(ms(1)), Send(100), Read(500)];
+    stage.call(CLIENT_PORT, ask);
     stage.pass(ms(2_000));
-    stage.call(CLIENT_PORT + 1, [NoDelay, Send(100), Pause(ms(1)), Send(100), Read(500)]);
+    stage.call(CLIENT_PORT + 1, [&[NoDelay], &ask[..]].concat());
     stage.play(ms(10_000))
 }
 

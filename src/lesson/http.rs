@@ -1,8 +1,8 @@
 //! Lessons about HTTP over TCP.
 
 use super::player::Act::{Close, Pause, Read, ReadToEnd, Say};
-use super::plot::{Live, Plot, rfc, row};
-use super::stage::{CLIENT_PORT, End, Performance, Stage, ms};
+use super::plot::{CLIENTS, Live, Plot, rfc, row};
+use super::stage::{CLIENT_PORT, Performance, Stage, ms};
 
 pub(super) const PLOTS: [Plot; 2] = [
     Plot {
@@ -19,7 +19,7 @@ pub(super) const PLOTS: [Plot; 2] = [
             "tests/drill/close/fin_rides_with_the_last_data.pkt",
             "tests/drill/close/by_us.pkt",
         ],
-        script: None,
+        scripts: &[],
         live: Some(Live {
             options: &["--close-after", "request", "--msl", "1"],
             command: "curl -sS http://192.0.2.2/hello; curl -sS http://192.0.2.2/hello; sleep 3",
@@ -31,7 +31,7 @@ pub(super) const PLOTS: [Plot; 2] = [
         anchors: &[row(&["1:52"]), row(&["40:79"]), row(&["FIN_WAIT_1"])],
         readings: &[rfc(9112, "9.3, 9.6")],
         drills: &["tests/drill/close/four-way.pkt", "tests/drill/window/ack_rides_with_data.pkt"],
-        script: Some(End::Left),
+        scripts: &[CLIENTS],
         live: Some(Live {
             options: &[],
             command: "curl -sS http://192.0.2.2/hello http://192.0.2.2/connection",

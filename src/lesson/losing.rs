@@ -1,7 +1,7 @@
 //! Lessons about what is lost or overtaken on the way.
 
 use super::player::Act::{Close, Pause, Read, ReadToEnd, Send};
-use super::plot::{Live, Plot, rfc, row};
+use super::plot::{CLIENTS, Live, Plot, SERVERS, rfc, row};
 use super::stage::{CLIENT_PORT, DELAY, End, Performance, Stage, ms};
 use crate::sim::Wire;
 
@@ -21,7 +21,7 @@ pub(super) const PLOTS: [Plot; 3] = [
             "tests/drill/retransmission/karn.pkt",
             "tests/drill/retransmission/after_a_timeout_one_segment.pkt",
         ],
-        script: Some(End::Left),
+        scripts: &[CLIENTS, SERVERS],
         live: Some(Live {
             options: &["--fault", "tx data#1 drop", "--loss-detection", "sack"],
             command: "curl -sS http://192.0.2.2/hello",
@@ -43,7 +43,7 @@ pub(super) const PLOTS: [Plot; 3] = [
             "tests/drill/retransmission/partial_ack.pkt",
             "tests/drill/recovery/one_loss.pkt",
         ],
-        script: Some(End::Left),
+        scripts: &[CLIENTS, SERVERS],
         live: Some(Live {
             options: &["--fault", "tx data#3 drop"],
             command: "curl -sS -o /dev/null http://192.0.2.2/bytes/20000",
@@ -63,7 +63,7 @@ pub(super) const PLOTS: [Plot; 3] = [
             "tests/drill/recovery/reordered.pkt",
             "tests/drill/recovery/needless_by_dsack.pkt",
         ],
-        script: Some(End::Left),
+        scripts: &[CLIENTS],
         live: Some(Live {
             options: &["--fault", "tx data#3 reorder 2"],
             command: "curl -sS -o /dev/null http://192.0.2.2/bytes/20000",

@@ -4,6 +4,7 @@
 mod attacks;
 mod catalog;
 mod closing;
+pub mod course;
 mod flow;
 mod http;
 mod losing;
@@ -15,16 +16,16 @@ mod sheet;
 mod stage;
 mod texts;
 
-pub use catalog::{names, plots};
+pub use catalog::{CHAPTERS, Chapter, find, names, plots};
 pub use player::{Act, Said};
-pub use plot::{Live, Place, Plot, Reading};
+pub use plot::{Live, Place, Plot, Reading, View};
 pub use sheet::Sheet;
 pub use stage::{End, Performance};
 pub use texts::{Language, Text, Ui, ui};
 
 use crate::tcp::State;
 use crate::trace::What;
-use crate::view::{Drawing, Style};
+use crate::view::{Drawing, Mark, Style};
 
 /// What a lesson is about, in a line.
 #[must_use]
@@ -47,7 +48,7 @@ impl Lesson {
     /// Plays the lesson of this name, in no time; `None` if there is none.
     #[must_use]
     pub fn play(name: &str) -> Option<Lesson> {
-        let plot = plots().find(|plot| plot.name == name)?;
+        let plot = find(name)?;
         let performance = (plot.play)();
         let places = plot::places(plot, &performance);
         Some(Lesson { plot, performance, places })
@@ -63,6 +64,24 @@ impl Lesson {
     #[must_use]
     pub fn ladders(&self, style: &Style) -> Vec<Drawing> {
         self.performance.draw(style)
+    }
+
+    /// Its ladders as one picture, in the SVG format, with the numbers of the remarks beside rows.
+    #[must_use]
+    pub fn svg(&self) -> String {
+        let marks = self.places.iter().zip(1..);
+        let marks = marks.map(|(Place { ladder, row }, number)| Mark {
+            ladder: *ladder,
+            row: *row,
+            number,
+        });
+        self.performance.svg(&marks.collect::<Vec<_>>())
+    }
+
+    /// Its ladders as a page in HTML that needs nothing else, with all that each header says.
+    #[must_use]
+    pub fn html(&self, language: Language) -> String {
+        self.performance.html(&self.text(language).title)
     }
 
     /// The remark, counted from one, that is about a row.

@@ -1,7 +1,7 @@
 //! Lessons about how connections begin.
 
 use super::player::Act::{Pause, Read, ReadToEnd, Send};
-use super::plot::{Live, Plot, rfc, row};
+use super::plot::{CLIENTS, Live, Plot, SERVERS, rfc, row};
 use super::stage::{CLIENT, CLIENT_PORT, End, Performance, Stage, ms};
 
 pub(super) const PLOTS: [Plot; 6] = [
@@ -17,7 +17,7 @@ pub(super) const PLOTS: [Plot; 6] = [
         ],
         readings: &[rfc(9293, "3.4.1, 3.5")],
         drills: &["tests/drill/handshake/passive.pkt", "tests/drill/handshake/active.pkt"],
-        script: Some(End::Right),
+        scripts: &[SERVERS, CLIENTS],
         live: Some(Live { options: &[], command: "curl -sS http://192.0.2.2/hello" }),
     },
     Plot {
@@ -33,7 +33,7 @@ pub(super) const PLOTS: [Plot; 6] = [
             "tests/drill/handshake/syn_lost_is_sent_again.pkt",
             "tests/drill/handshake/syn_is_tried_for_three_minutes.pkt",
         ],
-        script: Some(End::Left),
+        scripts: &[CLIENTS, SERVERS],
         live: Some(Live {
             options: &["--fault", "rx SYN#1 drop"],
             command: "curl -sS http://192.0.2.2/hello",
@@ -53,7 +53,7 @@ pub(super) const PLOTS: [Plot; 6] = [
             "tests/drill/handshake/syn_ack_lost.pkt",
             "tests/drill/handshake/repeated_syn_draws_the_same_answer.pkt",
         ],
-        script: Some(End::Right),
+        scripts: &[SERVERS, CLIENTS],
         live: Some(Live {
             options: &["--fault", "tx SYN,ACK#1 drop"],
             command: "curl -sS http://192.0.2.2/hello",
@@ -68,7 +68,7 @@ pub(super) const PLOTS: [Plot; 6] = [
             "tests/drill/handshake/refused.pkt",
             "tests/drill/handshake/rst_in_syn_sent_needs_our_number.pkt",
         ],
-        script: Some(End::Left),
+        scripts: &[CLIENTS],
         live: None,
     },
     Plot {
@@ -80,7 +80,7 @@ pub(super) const PLOTS: [Plot; 6] = [
             "tests/drill/handshake/bad_ack_draws_rst_in_syn_sent.pkt",
             "tests/drill/reset/in_syn_rcvd_after_a_passive_open.pkt",
         ],
-        script: Some(End::Right),
+        scripts: &[SERVERS],
         live: None,
     },
     Plot {
@@ -97,7 +97,7 @@ pub(super) const PLOTS: [Plot; 6] = [
             "tests/drill/handshake/simultaneous_open.pkt",
             "tests/drill/handshake/simultaneous_open_ends_with_a_plain_ack.pkt",
         ],
-        script: Some(End::Left),
+        scripts: &[CLIENTS, SERVERS],
         live: None,
     },
 ];

@@ -1,5 +1,7 @@
 //! What a lesson is made of, apart from its words.
 
+use std::fmt;
+
 use super::performance_style;
 use super::stage::{End, Performance};
 use crate::view::Drawing;
@@ -17,8 +19,8 @@ pub struct Plot {
     pub readings: &'static [Reading],
     /// Drill scripts of our own that are about the same, as paths in the project.
     pub drills: &'static [&'static str],
-    /// From which end the exchange can be told as a script; `None` when it is none.
-    pub script: Option<End>,
+    /// From where the exchange can be told as a script, the most telling first; none when it is no script.
+    pub scripts: &'static [View],
     /// How the same is seen with the kernel at the other end; `None` when it cannot be arranged there.
     pub live: Option<Live>,
 }
@@ -37,6 +39,48 @@ pub(super) const fn rfc(rfc: u16, sections: &'static str) -> Reading {
     Reading { rfc, sections }
 }
 
+/// One end of one connection, whose part in the exchange is a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct View {
+    /// Whose.
+    pub end: End,
+    /// Of which of the connections that this end has had, from one.
+    pub connection: usize,
+    /// What the program has set beforehand, as `level, option, [value], size` of `setsockopt`.
+    pub options: &'static [&'static str],
+}
+
+/// What the client did, called, and sent.
+pub(super) const CLIENTS: View = View { end: End::Left, connection: 1, options: &[] };
+/// The same of the server.
+pub(super) const SERVERS: View = View { end: End::Right, connection: 1, options: &[] };
+
+impl View {
+    /// Of the how manieth connection.
+    pub(super) const fn of(self, connection: usize) -> Self {
+        View { connection, ..self }
+    }
+
+    /// With these options of the socket.
+    pub(super) const fn with(self, options: &'static [&'static str]) -> Self {
+        View { options, ..self }
+    }
+}
+
+/// `client`, `server`, or with the number of the connection behind it: `client-2`.
+impl fmt::Display for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = match self.end {
+            End::Left => "client",
+            End::Right => "server",
+        };
+        match self.connection {
+            1 => f.write_str(end),
+            connection => write!(f, "{end}-{connection}"),
+        }
+    }
+}
+
 /// A lesson with the kernel's TCP at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Live {
@@ -44,6 +88,18 @@ pub struct Live {
     pub options: &'static [&'static str],
     /// What runs beside our stack, by `sh`.
     pub command: &'static str,
+}
+
+/// The command line.
+impl fmt::Display for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("glass run")?;
+        for option in self.options {
+            let is_plain = !option.contains([' ', '#']);
+            if is_plain { write!(f, " {option}")? } else { write!(f, " '{option}'")? }
+        }
+        write!(f, " -- sh -c '{}'", self.command)
+    }
 }
 
 /// A row of a ladder, told by what stands in it.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::stage::End;
-use super::{Language, Lesson};
+use super::{Language, Lesson, View};
 use crate::seq::Seq;
 use crate::tcp::State;
 use crate::time::Instant;
@@ -16,19 +16,30 @@ use crate::wire::Flags;
 const FIRST: u32 = 3;
 const ACCEPTED: u32 = 4;
 
-/// The script of `lesson`, ready for `glass drill`; `None` if its exchange is none.
+/// All that can be told of `lesson` as scripts, ready for `glass drill`; the most telling first.
 #[must_use]
-pub fn script(lesson: &Lesson) -> Option<String> {
-    let end = lesson.plot.script?;
-    let events = &lesson.performance.logs[end as usize];
-    let (id, role) = events.iter().find_map(|event| match event.what {
-        What::Opened { role, .. } => Some((event.conn?, role)),
+pub fn scripts(lesson: &Lesson) -> Vec<(View, String)> {
+    let views = lesson.plot.scripts.iter();
+    views.filter_map(|view| Some((*view, script(lesson, *view)?))).collect()
+}
+
+/// The script of one view of `lesson`; `None` when there is no such connection.
+#[must_use]
+pub fn script(lesson: &Lesson, view: View) -> Option<String> {
+    let events = &lesson.performance.logs[view.end as usize];
+    let mut opened = events.iter().filter_map(|event| match event.what {
+        What::Opened { role, .. } => Some((event.conn?, role, event.at)),
         _ => None,
-    })?;
+    });
+    let (id, role, at) = opened.nth(view.connection.checked_sub(1)?)?;
     let mut writer = Writer::new(id, role);
-    writer.heading(lesson, end);
+    if view.connection > 1 || role == Role::Active {
+        writer.at = at;
+    }
+    writer.heading(lesson, view);
     events.iter().for_each(|event| writer.on_event(event));
     writer.assert_state();
+    writer.end_reading();
     Some(writer.text)
 }
 
@@ -43,6 +54,12 @@ struct Writer {
     /// Ours and the peer's first numbers.
     iss: Option<Seq>,
     irs: Option<Seq>,
+    /// What is being read, and since when.
+    reading: Option<(Instant, usize)>,
+    /// The program has aborted, and is heard no more.
+    aborted: bool,
+    /// The window that was told last.
+    window: Option<u16>,
     /// A state that has been entered and not been told yet, and when.
     entered: Option<(Instant, State)>,
 }
@@ -53,7 +70,7 @@ impl Writer {
             Role::Active => (FIRST, true),
             Role::Passive => (ACCEPTED, false),
         };
-        let (iss, irs, entered) = (None, None, None);
+        let (iss, irs, window, entered) = (None, None, None, None);
         Writer {
             text: String::new(),
             id,
@@ -62,22 +79,32 @@ impl Writer {
             at: Instant::ZERO,
             iss,
             irs,
+            window,
+            reading: None,
+            aborted: false,
             entered,
         }
     }
 
-    fn heading(&mut self, lesson: &Lesson, end: End) {
+    fn heading(&mut self, lesson: &Lesson, view: View) {
         let Lesson { plot, .. } = lesson;
-        let side = match end {
+        let side = match view.end {
             End::Left => "the client's",
             End::Right => "the server's",
+        };
+        let which = match view.connection {
+            1 => String::new(),
+            connection => format!(", connection {connection}"),
         };
         for reading in plot.readings.iter().take(1) {
             let line = &lesson.text(Language::En).line;
             let _ = writeln!(self.text, "// RFC {} {}: {line}", reading.rfc, reading.sections);
         }
-        let _ = writeln!(self.text, "// glass lesson {}, from {side} end.", plot.name);
+        let _ = writeln!(self.text, "// glass lesson {}, from {side} end{which}.", plot.name);
         let _ = writeln!(self.text, "      0 socket(..., SOCK_STREAM, IPPROTO_TCP) = {FIRST}");
+        for option in view.options {
+            self.call(&format!("setsockopt({FIRST}, {option}) = 0"));
+        }
         if self.is_accepted {
             self.call(&format!("fcntl({FIRST}, F_SETFL, O_RDWR|O_NONBLOCK) = 0"));
             self.call(&format!("connect({FIRST}, ..., ...) = -1 EINPROGRESS (in progress)"));
@@ -115,8 +142,13 @@ impl Writer {
     fn sent(&mut self, at: Instant, seg: &SegmentSummary) {
         self.iss.get_or_insert(seg.seq);
         let header = Self::header(seg, (self.iss, self.irs));
+        // A window is worth a word when it is another than before. That of a RST means nothing.
+        let is_news =
+            !seg.flags.contains(Flags::RST) && self.window.replace(seg.wnd) != Some(seg.wnd);
+        let window = if is_news { format!(" win {}", seg.wnd) } else { String::new() };
         let has_options = seg.flags.contains(Flags::SYN) || !seg.options.sack.is_empty();
-        self.line(at, &format!("> {header}{}", if has_options { " <...>" } else { "" }));
+        let options = if has_options { " <...>" } else { "" };
+        self.line(at, &format!("> {header}{window}{options}"));
     }
 
     fn state(&mut self, at: Instant, to: State) {
@@ -129,7 +161,7 @@ impl Writer {
 
     /// What is called before the connection was accepted, our machine has called itself.
     fn called(&mut self, at: Instant, call: Call) {
-        if !self.is_accepted {
+        if !self.is_accepted || self.aborted {
             return;
         }
         let socket = self.socket;
@@ -139,12 +171,15 @@ impl Writer {
             }
             // Nothing was there, or the end.
             Call::Receive { octets: 0 } => {}
-            Call::Receive { octets } => {
-                self.line(at, &format!("read({socket}, ..., {octets}) = {octets}"));
-            }
+            // However many pieces it took, until something else happens it is one call.
+            Call::Receive { octets } => match &mut self.reading {
+                Some((_, all)) => *all += octets,
+                None => self.reading = Some((at, octets)),
+            },
             Call::Shutdown => self.line(at, &format!("shutdown({socket}, SHUT_WR) = 0")),
             Call::Close => self.line(at, &format!("close({socket}) = 0")),
             Call::Abort => {
+                self.aborted = true;
                 let linger = "SOL_SOCKET, SO_LINGER, {onoff=1, linger=0}, 8";
                 self.line(at, &format!("setsockopt({socket}, {linger}) = 0"));
                 self.line(at, &format!("close({socket}) = 0"));
@@ -210,7 +245,16 @@ impl Writer {
         if words.is_empty() { String::new() } else { format!(" <{}>", words.join(",")) }
     }
 
+    /// Writes the call that what was read makes.
+    fn end_reading(&mut self) {
+        if let Some((at, octets)) = self.reading.take() {
+            let socket = self.socket;
+            self.line(at, &format!("read({socket}, ..., {octets}) = {octets}"));
+        }
+    }
+
     fn line(&mut self, at: Instant, what: &str) {
+        self.end_reading();
         let after = at.since(self.at);
         self.at = at;
         let _ = writeln!(self.text, "{:>7} {what}", format!("+{}", seconds(after)));

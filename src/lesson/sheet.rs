@@ -86,6 +86,12 @@ impl<'a> Sheet<'a> {
         format!("\n{answer}\n{}", self.list(&self.ui.read, &self.readings()))
     }
 
+    /// The ladders, with the numbers of remarks beside rows.
+    #[must_use]
+    pub fn ladder(&self) -> String {
+        self.growing(self.rows())
+    }
+
     /// The keys that lead through it.
     #[must_use]
     pub fn keys(&self) -> &'static str {
@@ -173,10 +179,11 @@ impl<'a> Sheet<'a> {
         text.push_str(&self.titled(&self.ui.answer, &self.text.answer));
         text.push('\n');
         text.push_str(&self.list(&self.ui.read, &self.readings()));
-        let Plot { name, drills, script, live, .. } = self.lesson.plot;
-        let mut scripts = Vec::new();
-        if script.is_some() {
-            scripts.push(format!("glass lesson {name} --script: {}", self.ui.itself));
+        let Plot { name, drills, scripts: views, live, .. } = self.lesson.plot;
+        let mut scripts: Vec<_> =
+            views.iter().map(|view| format!("glass lesson {name} --script={view}")).collect();
+        if let Some(first) = scripts.first_mut() {
+            *first = format!("{first}: {}", self.ui.itself);
         }
         scripts.extend(drills.iter().map(|path| (*path).to_owned()));
         text.push('\n');

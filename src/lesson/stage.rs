@@ -15,7 +15,7 @@ use crate::sim::{HostId, Wire, World};
 use crate::stack::{Config, Secret, Stack};
 use crate::tcp;
 use crate::trace::{Event, Mask, Sink};
-use crate::view::{Drawing, Ladder, LadderRecorder, Style};
+use crate::view::{Drawing, Ladder, LadderRecorder, Mark, PictureStyle, Style};
 use crate::wire::{self, Flags, Options, Segment};
 
 /// Where the client is.
@@ -31,6 +31,10 @@ pub const DELAY: Duration = Duration::from_millis(10);
 
 /// What is kept of a performance: nobody looks at whole packets.
 const EVENTS: Mask = Mask::all().difference(Mask::PACKETS);
+/// What the two are called.
+const ENDS: [&str; 2] = ["client", "server"];
+/// How pictures are drawn: remarks are about rows, so none is left out.
+const PICTURE: PictureStyle = PictureStyle { sections: true, every_row: true };
 
 /// The acts of an application.
 pub(super) type Acts = Rc<[Act]>;
@@ -200,7 +204,19 @@ impl Performance {
     #[must_use]
     pub fn draw(&self, style: &Style) -> Vec<Drawing> {
         let [client, server] = &self.ladders;
-        server.draw_with(client, ["client", "server"], style)
+        server.draw_with(client, ENDS, style)
+    }
+
+    /// The same as one picture, in the SVG format, with `marks` beside rows.
+    pub(super) fn svg(&self, marks: &[Mark]) -> String {
+        let [client, server] = &self.ladders;
+        server.svg_marked(client, ENDS, marks, &PICTURE)
+    }
+
+    /// The same as a page in HTML.
+    pub(super) fn html(&self, title: &str) -> String {
+        let [client, server] = &self.ladders;
+        server.page_with(client, ENDS, title, &PICTURE)
     }
 }
 

@@ -32,6 +32,14 @@ impl Language {
         }
     }
 
+    /// As it is written on the command line.
+    pub(super) const fn code(self) -> &'static str {
+        match self {
+            Language::En => "en",
+            Language::Zh => "zh",
+        }
+    }
+
     const fn source(self) -> &'static str {
         match self {
             Language::En => include_str!("texts/en.toml"),
@@ -47,6 +55,8 @@ pub(super) struct Table {
     pub(super) ui: Ui,
     /// What the words on a ladder mean: those that stand there, and what they say.
     pub(super) words: BTreeMap<String, String>,
+    pub(super) course: CourseWords,
+    pub(super) chapter: BTreeMap<String, ChapterWords>,
     pub(super) lesson: BTreeMap<String, Text>,
 }
 
@@ -64,6 +74,7 @@ pub struct Ui {
     pub itself: String,
     pub live: String,
     pub states: String,
+    pub all_states: String,
     pub course: String,
     pub chinese: String,
     pub signs: String,
@@ -75,10 +86,57 @@ pub struct Ui {
     pub keys: String,
 }
 
+/// The words around a course to read.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CourseWords {
+    pub(super) language: String,
+    pub(super) title: String,
+    pub(super) about: String,
+    pub(super) advice: String,
+    pub(super) map: String,
+    pub(super) map_about: String,
+    pub(super) position: String,
+    pub(super) contents: String,
+    pub(super) happens: String,
+    pub(super) larger: String,
+    pub(super) as_text: String,
+    pub(super) sign: String,
+    pub(super) meaning: String,
+    pub(super) try_it: String,
+    pub(super) plain: String,
+    pub(super) step: String,
+    pub(super) live: String,
+    pub(super) live_is: String,
+    pub(super) drill: String,
+    pub(super) script_of: String,
+    pub(super) script_about: String,
+    pub(super) about_the_same: String,
+    pub(super) terms: String,
+    pub(super) index: String,
+    pub(super) ladders: String,
+    pub(super) glossary: String,
+    pub(super) glossary_about: String,
+    pub(super) state_map: String,
+    pub(super) term: String,
+    pub(super) shown: String,
+    pub(super) see: String,
+}
+
+/// The words of a chapter.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChapterWords {
+    pub(super) title: String,
+    pub(super) about: String,
+}
+
 /// The words of one lesson.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Text {
+    /// What it is called by people.
+    pub title: String,
     /// What it is about, in a line.
     pub line: String,
     /// What to ask oneself before.
@@ -122,11 +180,15 @@ mod tests {
             let table = table(language);
             assert_eq!(table.lesson.keys().collect::<Vec<_>>(), lessons, "{language:?}");
             assert_eq!(table.words.keys().collect::<Vec<_>>(), words, "{language:?}");
+            let mut chapters: Vec<_> =
+                catalog::CHAPTERS.iter().map(|chapter| chapter.key).collect();
+            chapters.sort_unstable();
+            assert_eq!(table.chapter.keys().collect::<Vec<_>>(), chapters, "{language:?}");
             for plot in catalog::plots() {
                 let text = &table.lesson[plot.name];
                 let (remarks, rows) = (text.remarks.len(), plot.anchors.len());
                 assert_eq!(remarks, rows, "remarks of {} in {language:?}, and rows", plot.name);
-                for words in [&text.line, &text.question, &text.answer] {
+                for words in [&text.title, &text.line, &text.question, &text.answer] {
                     assert!(!words.trim().is_empty(), "{} in {language:?}", plot.name);
                 }
             }
@@ -138,7 +200,7 @@ mod tests {
         let is_chinese = |text: &str| text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
         for name in catalog::names() {
             for (language, expected) in [(Language::En, false), (Language::Zh, true)] {
-                let Text { line, question, remarks, answer } = text(language, name);
+                let Text { title: _, line, question, remarks, answer } = text(language, name);
                 for words in [line, question, answer].into_iter().chain(remarks) {
                     assert_eq!(is_chinese(words), expected, "{name} in {language:?}: {words}");
                 }

@@ -16,5 +16,5 @@ mod words;
 pub use capture::{Capture, CaptureSettings, CaptureSink, Origin};
 pub use diagram::states_svg;
 pub use json_lines::JsonLines;
-pub use ladder::{Drawing, Ladder, LadderRecorder, Limits, PictureStyle, Style};
+pub use ladder::{Drawing, Ladder, LadderRecorder, Limits, Mark, PictureStyle, Style};
 pub use log_lines::LogLines;

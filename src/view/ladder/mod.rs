@@ -34,7 +34,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use picture::PictureStyle;
+pub use picture::{Mark, PictureStyle};
 pub use render::Drawing;
 pub use style::Style;
 
@@ -227,8 +227,20 @@ impl Ladder {
     /// As [`Ladder::svg_all`], with both ends as in [`Ladder::render_with`].
     #[must_use]
     pub fn svg_with(&self, theirs: &Ladder, names: [&str; 2], style: &PictureStyle) -> String {
+        self.svg_marked(theirs, names, &[], style)
+    }
+
+    /// As [`Ladder::svg_with`], with numbers beside rows, for whoever has something to say about them.
+    #[must_use]
+    pub fn svg_marked(
+        &self,
+        theirs: &Ladder,
+        names: [&str; 2],
+        marks: &[Mark],
+        style: &PictureStyle,
+    ) -> String {
         let (exchanges, beyond) = self.first_exchanges_with(theirs, names, style);
-        picture::document(&exchanges, beyond, style)
+        picture::marked(&exchanges, beyond, marks, style)
     }
 
     /// An HTML document of its own: the picture of each connection, what each header says, a legend, and

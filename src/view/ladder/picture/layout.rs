@@ -54,7 +54,7 @@ pub(super) struct Place {
 
 /// How a state is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(super) enum Certainty {
     /// It was told, or seen.
     Known,
     /// The packets say so.
@@ -68,15 +68,25 @@ pub(super) struct Band {
     pub to: i32,
     /// `None` as long as nothing is known.
     pub state: Option<State>,
-    pub mark: Mark,
+    pub certainty: Certainty,
     pub section: Option<&'static str>,
 }
 
 impl Layout {
     pub fn new(exchange: &Exchange<'_>) -> Self {
-        let Exchange { record, rows, peer, .. } = exchange;
+        Self::with_time(exchange, Self::end_of_times(exchange))
+    }
+
+    /// Where times end at least: the longest begins at the margin.
+    pub fn end_of_times(exchange: &Exchange<'_>) -> i32 {
+        let Exchange { record, rows, .. } = exchange;
         let last = rows.iter().rev().find_map(Row::at).unwrap_or(record.last).max(record.last);
-        let time = MARGIN + reach(&clock(record, last), MONO);
+        MARGIN + reach(&clock(record, last), MONO)
+    }
+
+    /// With times that end here, so that ladders below one another have their lines below one another.
+    pub fn with_time(exchange: &Exchange<'_>, time: i32) -> Self {
+        let Exchange { rows, peer, .. } = exchange;
         let left = time + 20 + if *peer == PeerColumn::Absent { NAME } else { STATES };
         let lines = [left, left + MIDDLE];
         let mut places = Vec::with_capacity(rows.len());
@@ -128,19 +138,22 @@ impl Layout {
 
     /// The states of one end, from top to bottom.
     fn lifeline(&self, exchange: &Exchange<'_>, end: End) -> Vec<Band> {
-        let (initial, mark) = match (end, exchange.peer) {
-            (End::Ours, _) => (Some(exchange.record.initial), Mark::Known),
-            (End::Peers, PeerColumn::Absent) => (None, Mark::Known),
-            (End::Peers, PeerColumn::Reckoned) => (first_of_peer(&exchange.rows), Mark::Reckoned),
-            (End::Peers, PeerColumn::Told(_)) => (first_of_peer(&exchange.rows), Mark::Known),
+        let (initial, certainty) = match (end, exchange.peer) {
+            (End::Ours, _) => (Some(exchange.record.initial), Certainty::Known),
+            (End::Peers, PeerColumn::Absent) => (None, Certainty::Known),
+            (End::Peers, PeerColumn::Reckoned) => {
+                (first_of_peer(&exchange.rows), Certainty::Reckoned)
+            }
+            (End::Peers, PeerColumn::Told(_)) => (first_of_peer(&exchange.rows), Certainty::Known),
         };
-        let band = Band { from: self.top, to: self.bottom, state: initial, mark, section: None };
+        let band =
+            Band { from: self.top, to: self.bottom, state: initial, certainty, section: None };
         let mut bands = vec![band];
-        let mut enter = |from: i32, state, mark, section| {
+        let mut enter = |from: i32, state, certainty, section| {
             if let Some(before) = bands.last_mut() {
                 before.to = from;
             }
-            bands.push(Band { from, to: self.bottom, state: Some(state), mark, section });
+            bands.push(Band { from, to: self.bottom, state: Some(state), certainty, section });
         };
         for (row, place) in exchange.rows.iter().zip(&self.rows) {
             let Some((entered, sections, seen)) = entered(row, end, exchange.peer) else {
@@ -155,8 +168,8 @@ impl Layout {
             for ((index, state), at) in entered.iter().enumerate().zip(0..) {
                 let is_known =
                     seen == Seen::All || (seen == Seen::Last && index + 1 == entered.len());
-                let mark = if is_known { Mark::Known } else { Mark::Reckoned };
-                enter(first + at * CHANGE, *state, mark, sections.get(index).copied());
+                let certainty = if is_known { Certainty::Known } else { Certainty::Reckoned };
+                enter(first + at * CHANGE, *state, certainty, sections.get(index).copied());
             }
         }
         bands

@@ -12,7 +12,7 @@ mod rows;
 use std::fmt::Write as _;
 
 pub(super) use self::layout::clock;
-use self::layout::{Band, CHANGE, Layout, MARGIN, Mark, NAME, STATES};
+use self::layout::{Band, CHANGE, Certainty, Layout, MARGIN, NAME, STATES};
 use self::paper::{Anchor, MONO, Paper, letters, xml};
 use super::exchange::{Exchange, PeerColumn};
 use super::row::{End, Row};
@@ -26,6 +26,8 @@ pub(super) const CSS: &str = include_str!("picture.css");
 
 /// Between two ladders.
 const BETWEEN: i32 = 28;
+/// What a column of numbers beside rows takes.
+const MARKS: i32 = 24;
 /// Of one line of the summary.
 const LINE: i32 = 17;
 
@@ -45,6 +47,17 @@ impl Default for PictureStyle {
     }
 }
 
+/// A number beside a row, for a remark about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Of which ladder of the picture, from 0.
+    pub ladder: usize,
+    /// Beside which row of it, from 0.
+    pub row: usize,
+    /// The number.
+    pub number: usize,
+}
+
 /// The ladder of one connection: elements, and the room that they take.
 pub(super) struct Picture {
     pub width: i32,
@@ -54,16 +67,33 @@ pub(super) struct Picture {
 
 /// All ladders below one another; `beyond` is of how many connections there are none.
 pub(super) fn document(exchanges: &[Exchange<'_>], beyond: u64, style: &PictureStyle) -> String {
-    let pictures: Vec<_> = exchanges.iter().map(|one| picture(one, "", style)).collect();
-    let width = pictures.iter().map(|picture| picture.width).max().unwrap_or(400);
+    marked(exchanges, beyond, &[], style)
+}
+
+/// The same with numbers beside rows, in a column of their own on the left.
+pub(super) fn marked(
+    exchanges: &[Exchange<'_>],
+    beyond: u64,
+    marks: &[Mark],
+    style: &PictureStyle,
+) -> String {
+    let column = if marks.is_empty() { 0 } else { MARKS };
+    let time = exchanges.iter().map(Layout::end_of_times).max().unwrap_or(MARGIN);
+    let mut width = 400;
     let mut y = 0;
     let mut body = String::new();
-    for picture in &pictures {
-        let _ = write!(body, "<g transform=\"translate(0 {y})\">\n{}</g>\n", picture.elements);
+    for (index, exchange) in exchanges.iter().enumerate() {
+        let layout = Layout::with_time(exchange, time);
+        let here = marks.iter().filter(|mark| mark.ladder == index);
+        let badges = badges(&layout, here);
+        let picture = draw(exchange, &layout, "", style);
+        let elements = &picture.elements;
+        let _ = write!(body, "<g transform=\"translate({column} {y})\">\n{elements}{badges}</g>\n");
+        width = width.max(column + picture.width);
         y += picture.height + BETWEEN;
     }
     y = (y - BETWEEN).max(0);
-    let rest = match (beyond, pictures.len()) {
+    let rest = match (beyond, exchanges.len()) {
         (0, 0) => Some("No connection was seen.".to_owned()),
         (0, _) => None,
         (beyond, _) => Some(format!("{}: not drawn.", words::count(beyond, "more connection"))),
@@ -121,7 +151,10 @@ pub(super) fn description(exchange: &Exchange<'_>) -> String {
 /// Draws one connection. `ids` is put before the numbers of the rows, for whoever looks for one; without it
 /// rows have no numbers.
 pub(super) fn picture(exchange: &Exchange<'_>, ids: &str, style: &PictureStyle) -> Picture {
-    let layout = Layout::new(exchange);
+    draw(exchange, &Layout::new(exchange), ids, style)
+}
+
+fn draw(exchange: &Exchange<'_>, layout: &Layout, ids: &str, style: &PictureStyle) -> Picture {
     let mut paper = Paper::default();
     let [left, right] = layout.lines;
     let title = heading(exchange);
@@ -135,9 +168,9 @@ pub(super) fn picture(exchange: &Exchange<'_>, ids: &str, style: &PictureStyle) 
         let name = fit(end, most, Style::default().glyphs());
         paper.text((x, 62), Anchor::Middle, "end", &name);
     }
-    lifelines(&mut paper, exchange, &layout, style);
+    lifelines(&mut paper, exchange, layout, style);
     for (number, (row, place)) in exchange.rows.iter().zip(&layout.rows).enumerate() {
-        rows::draw(&mut paper, exchange, &layout, (row, *place), &number_of(ids, number));
+        rows::draw(&mut paper, exchange, layout, (row, *place), &number_of(ids, number));
     }
     let mut y = layout.bottom + 22;
     let parts = telling::summary(&exchange.record);
@@ -148,6 +181,16 @@ pub(super) fn picture(exchange: &Exchange<'_>, ids: &str, style: &PictureStyle) 
     }
     y = legend::draw(&mut paper, exchange, (left, y));
     Picture { width: layout.width, height: y + MARGIN - 6, elements: paper.finish() }
+}
+
+/// The numbers beside the rows of one connection.
+fn badges<'a>(layout: &Layout, marks: impl Iterator<Item = &'a Mark>) -> String {
+    let mut paper = Paper::default();
+    for mark in marks {
+        let Some(place) = layout.rows.get(mark.row) else { continue };
+        paper.badge((MARGIN - MARKS / 2 - 4, place.y), mark.number);
+    }
+    paper.finish()
 }
 
 /// The name of a row in a document.
@@ -162,7 +205,7 @@ fn lifelines(paper: &mut Paper, exchange: &Exchange<'_>, layout: &Layout, style:
         for band in bands {
             match band.state {
                 Some(state) => {
-                    let class = format!("band {}", looks(state, band.mark));
+                    let class = format!("band {}", looks(state, band.certainty));
                     let height = (band.to - band.from).max(1);
                     paper.block((x - 5, band.from), (10, height), &class);
                 }
@@ -194,7 +237,7 @@ fn name(paper: &mut Paper, (end, x): (End, i32), state: State, band: &Band, styl
         End::Peers => (x - 12 - WIDTH, x - 12 - WIDTH / 2),
         End::Ours => (x + 12, x + 12 + WIDTH / 2),
     };
-    let class = format!("name {}", looks(state, band.mark));
+    let class = format!("name {}", looks(state, band.certainty));
     let y = band.from;
     paper.block((left, y - 8), (WIDTH, 16), &class);
     paper.text((middle, y + 4), Anchor::Middle, "state", &state.to_string());
@@ -205,7 +248,7 @@ fn name(paper: &mut Paper, (end, x): (End, i32), state: State, band: &Band, styl
 }
 
 /// The class of a state: how far the connection has come, and on which way it ends.
-fn looks(state: State, mark: Mark) -> String {
+fn looks(state: State, certainty: Certainty) -> String {
     let class = match state {
         State::Closed | State::Listen => "idle",
         State::SynSent | State::SynReceived => "open",
@@ -214,9 +257,9 @@ fn looks(state: State, mark: Mark) -> String {
         State::CloseWait | State::LastAck => "second",
         State::TimeWait => "wait",
     };
-    match mark {
-        Mark::Known => class.to_owned(),
-        Mark::Reckoned => format!("{class} reckoned"),
+    match certainty {
+        Certainty::Known => class.to_owned(),
+        Certainty::Reckoned => format!("{class} reckoned"),
     }
 }
 

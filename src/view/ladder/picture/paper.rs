@@ -96,6 +96,12 @@ impl Paper {
         );
     }
 
+    /// A number in a disc.
+    pub fn badge(&mut self, (x, y): (i32, i32), number: usize) {
+        let _ = writeln!(self.0, "<circle cx=\"{x}\" cy=\"{y}\" r=\"9\" class=\"disc\"/>");
+        self.text((x, y + 4), Anchor::Middle, "mark", &number.to_string());
+    }
+
     /// Begins a group, with attributes that are written already.
     pub fn open(&mut self, attributes: &str) {
         let _ = writeln!(self.0, "<g {attributes}>");

@@ -1,10 +1,12 @@
 //! `glass lesson`: small exchanges with a question and its answer, in no time.
 
 use std::env;
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 
 use clap::{Args, Parser};
 
+use super::capture_options::CaptureFile;
 use super::options::Output;
 use super::run::Run;
 use super::{Failure, exit, step, terminal};
@@ -17,7 +19,8 @@ use crate::lesson::{Language, Lesson, Plot, Sheet, names, plots, script};
 #[command(after_help = "Examples:\n  glass lesson\n  glass lesson three-way-handshake\n  \
                         glass lesson --step time-wait-2msl --lang zh\n  \
                         glass lesson --script data-lost > data-lost.pkt; glass drill -v data-lost.pkt\n  \
-                        glass lesson --live four-way-close")]
+                        glass lesson --live four-way-close\n  \
+                        glass lesson data-lost --pcap o.pcapng; wireshark o.pcapng")]
 pub(super) struct LessonCommand {
     /// Which
     #[arg(value_name = "NAME", conflicts_with = "names")]
@@ -38,6 +41,8 @@ pub(super) struct LessonCommand {
     /// can be arranged
     #[arg(long, env = "GLASS_LIVE", requires = "name", conflicts_with = "step")]
     live: bool,
+    #[command(flatten)]
+    capture: CaptureFile,
 }
 
 /// `glass run`, as its own command line would have it.
@@ -51,6 +56,10 @@ impl LessonCommand {
     pub(super) fn execute(self, output: &Output) -> Result<u8, Failure> {
         let language = self.lang.unwrap_or_else(|| Language::of_locale(|name| env::var(name).ok()));
         let Some(name) = &self.name else {
+            if self.capture.is_wanted() {
+                let what = "--pcap captures a lesson: name one";
+                return Err(Failure::new(exit::USAGE, what));
+            }
             let list = if self.names { only_names() } else { list(language) };
             return print(&list);
         };
@@ -58,6 +67,9 @@ impl LessonCommand {
             return Err(unknown(name));
         };
         let lesson = Lesson::play(plot.name).expect("it was found by its name");
+        if !self.live {
+            self.capture(&lesson)?;
+        }
         if self.script {
             return match script::script(&lesson) {
                 Some(text) => print(&text),
@@ -66,12 +78,22 @@ impl LessonCommand {
         }
         let style = terminal::stdout_style(output.color);
         if self.live {
-            return live(&Sheet::new(&lesson, language, &style), plot, output);
+            let sheet = Sheet::new(&lesson, language, &style);
+            return live(&sheet, plot, &self.capture, output);
         }
         if self.step && io::stdin().is_terminal() && io::stdout().is_terminal() {
             return step::through(&lesson, language, &style).map(|()| 0);
         }
         print(&Sheet::new(&lesson, language, &style).whole())
+    }
+}
+
+impl LessonCommand {
+    /// Writes the capture, if one is asked for: complete when this returns.
+    fn capture(&self, lesson: &Lesson) -> Result<(), Failure> {
+        let capture = self.capture.start_virtual("lesson")?;
+        capture.iter().for_each(|capture| lesson.performance.capture(capture));
+        Ok(())
     }
 }
 
@@ -112,7 +134,12 @@ fn no_script(plot: &Plot) -> Failure {
 }
 
 /// The question, what happens between the kernel and us, and the answer.
-fn live(sheet: &Sheet<'_>, plot: &Plot, output: &Output) -> Result<u8, Failure> {
+fn live(
+    sheet: &Sheet<'_>,
+    plot: &Plot,
+    capture: &CaptureFile,
+    output: &Output,
+) -> Result<u8, Failure> {
     let Some(live) = plot.live else {
         let others: Vec<_> =
             plots().filter(|plot| plot.live.is_some()).map(|plot| plot.name).collect();
@@ -125,8 +152,9 @@ fn live(sheet: &Sheet<'_>, plot: &Plot, output: &Output) -> Result<u8, Failure> 
             ),
         ));
     };
-    let command = ["--", "sh", "-c", live.command];
-    let arguments = ["run"].iter().chain(live.options).chain(&command);
+    let command = ["--", "sh", "-c", live.command].map(OsString::from);
+    let options = ["run"].iter().chain(live.options).map(OsString::from);
+    let arguments = options.chain(capture.arguments()).chain(command);
     let AsRun { run } = AsRun::try_parse_from(arguments).map_err(|error| {
         Failure::new(exit::FAILURE, format!("a defect of this lesson: {error}"))
     })?;

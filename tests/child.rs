@@ -1,10 +1,10 @@
 //! CMD of `glass run`: how it starts, what it is told, how it ends, and what it leaves behind. Each
 //! test runs itself again in a process of its own, because a supervisor waits for all children.
 
-use std::env;
 use std::ffi::OsString;
 use std::process::Command;
 use std::time::Duration;
+use std::{env, fs};
 
 use glasstack::cli::child::{Child, Leftovers, SpawnError, end_leftovers};
 use rustix::process::{Signal, getpid, kill_process};
@@ -80,13 +80,19 @@ fn term_and_hup_are_forwarded_and_int_too_without_a_terminal() {
     let name = "term_and_hup_are_forwarded_and_int_too_without_a_terminal";
     // A session of its own has no terminal.
     in_process(name, &["setsid", "--wait"], async || {
+        let folder = env!("CARGO_TARGET_TMPDIR");
         for (signal, code) in [(Signal::TERM, 21), (Signal::HUP, 22), (Signal::INT, 23)] {
-            // CMD waits for what we do only after it is ready.
-            let line = "trap 'exit 21' TERM; trap 'exit 22' HUP; trap 'exit 23' INT
-                        while :; do sleep 0.02; done";
-            let mut child = spawn(&["sh", "-c", line]).unwrap();
+            // A file says that CMD is ready.
+            let ready = format!("{folder}/child-{}-{code}", std::process::id());
+            let line = format!(
+                "trap 'exit 21' TERM; trap 'exit 22' HUP; trap 'exit 23' INT
+                 : >'{ready}'; while :; do sleep 0.02; done"
+            );
+            let mut child = spawn(&["sh", "-c", &line]).unwrap();
             let waited = async {
-                tokio::time::sleep(Duration::from_millis(200)).await;
+                while fs::remove_file(&ready).is_err() {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
                 kill_process(getpid(), signal).unwrap();
                 std::future::pending::<()>().await;
             };

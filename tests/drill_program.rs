@@ -1,9 +1,12 @@
 //! `glass drill` as a program: what it writes where, and how it ends.
 
+mod captures;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use captures::{IN, OUT, Packet, packets, sound, tshark};
 use serde_json::Value;
 
 /// A call that nobody answers.
@@ -219,14 +222,42 @@ fn what_is_not_there_is_named() {
     let folder = Folder::new("missing");
     fs::create_dir(folder.0.join("empty")).expect("a folder");
     let run = folder.drill(&["nowhere.pkt"]);
-    run.says(65, &["nowhere.pkt"]);
+    run.says(2, &["nowhere.pkt"]);
     assert_eq!(run.out, "", "results only on stdout");
-    folder.drill(&["empty"]).says(65, &["no *.pkt in empty or below"]);
+    folder.drill(&["empty"]).says(2, &["no *.pkt in empty or below"]);
     folder.drill(&[]).says(2, &["required"]);
     folder.drill(&["--jobs", "0", "."]).says(2, &["--jobs"]);
     folder.drill(&["--define", "9x", "."]).says(2, &["--define"]);
     fs::write(folder.0.join("octets.pkt"), [0xff, 0xfe]).expect("a file");
     folder.drill(&["octets.pkt"]).says(65, &["octets.pkt is no text in UTF-8"]);
+}
+
+/// What the script lets arrive and what our host sends, at the times of the script.
+#[test]
+fn a_script_can_be_captured() {
+    let folder = Folder::new("capture");
+    let four_way = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/drill/close/four-way.pkt");
+    folder.drill(&["--pcap", "o.pcapng", four_way]).says(0, &["1 passed"]);
+    let path = folder.0.join("o.pcapng");
+    let all = sound(packets(&fs::read(&path).expect("a capture")));
+    let first: Vec<_> = all.iter().take(2).map(|packet| (packet.direction, packet.time)).collect();
+    assert_eq!(first, [(IN, 0), (OUT, 0)], "the clock of the script: {all:#?}");
+    for (direction, said) in [
+        (IN, "#1 LISTEN -> SYN_RCVD (rcv SYN; RFC 9293 3.10.7.2)"),
+        (IN, "#1 ESTABLISHED -> CLOSE_WAIT (rcv FIN; RFC 9293 3.10.7.4 eighth)"),
+        (OUT, "#1 CLOSE_WAIT -> LAST_ACK (CLOSE; RFC 9293 3.10.4)"),
+        (IN, "#1 LAST_ACK -> CLOSED (rcv ACK of FIN; RFC 9293 3.10.7.4 fifth)"),
+    ] {
+        let is_it =
+            |packet: &&Packet| packet.direction == direction && packet.comment.starts_with(said);
+        assert_eq!(all.iter().filter(is_it).count(), 1, "{said}: {all:#?}");
+    }
+    if let Some(lines) = tshark(&path, &["frame.comment", "tcp.checksum.status"]) {
+        let expected: Vec<_> = all.iter().map(|packet| format!("{}\t1", packet.comment)).collect();
+        assert_eq!(lines, expected, "1 is a good checksum");
+    }
+    folder.write("a.pkt", CALL).write("b.pkt", CALL);
+    folder.drill(&["--pcap", "o.pcapng", "."]).says(2, &["captures one script", "these are 2"]);
 }
 
 #[test]

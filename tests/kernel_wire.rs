@@ -1,8 +1,12 @@
 //! `glass wire`: two kernels, or the kernel and a stack of ours, with a bad wire between them.
 
+mod captures;
 mod kernel_common;
 
-use kernel_common::{Done, Family, Running, User, command, needs};
+use std::fs;
+
+use captures::{IN, OUT, Packet, packets, sound, tshark};
+use kernel_common::{Done, Family, Running, User, command, directory, needs};
 
 /// A server at the far end, and the wait for it.
 const SERVER: [&str; 4] =
@@ -162,4 +166,49 @@ fn codes_say_who_failed() {
     // What the far end runs is ended with the wire.
     let done = wire(User::Root, &["--far", "exec sleep 1000"], "true").ended_with(0);
     assert!(!done.err.contains("left behind"), "{done}");
+}
+
+/// No stack of ours is there: packets, both ways, and what struck them.
+#[test]
+fn a_wire_can_be_captured() {
+    needs(&["curl", "python3"]);
+    let path = directory("wire-capture").join("o.pcapng");
+    let text = path.to_str().expect("a path of letters");
+    let rules = "tx SYN#1 drop; rx SYN,ACK#1 dup; tx data#1 delay 20ms";
+    let options = ["--pcap", text, "--fault", rules];
+    let line = "curl -sS -m 60 http://203.0.113.2/ >/dev/null";
+    let done = wire(User::Root, &[&SERVER[..], &options].concat(), line).ended_with(0);
+    let all = sound(packets(&fs::read(&path).expect("a capture")));
+    let of = |said: &str| -> Vec<&Packet> {
+        all.iter().filter(|packet| packet.comment.starts_with(said)).collect()
+    };
+    let lost = of("dropped by 'tx SYN#1 drop'");
+    assert_eq!((lost.len(), lost[0].interface, lost[0].direction), (1, 1, OUT), "{all:#?}\n{done}");
+    let twice = of("duplicated by 'rx SYN,ACK#1 dup'");
+    assert_eq!(
+        (twice.len(), twice[0].interface, twice[0].direction),
+        (2, 0, IN),
+        "{all:#?}\n{done}"
+    );
+    let late = of("delayed by 'tx data#1 delay 20ms', 2");
+    assert_eq!(late.len(), 1, "{all:#?}\n{done}");
+    assert_eq!(all.iter().filter(|packet| packet.comment.is_empty()).count(), all.len() - 4);
+    if let Some(lines) = tshark(&path, &["frame.interface_name", "tcp.checksum.status"]) {
+        assert!(lines.iter().any(|line| line == "wire0 (lost)\t1"), "{lines:?}");
+        assert!(
+            lines.iter().all(|line| line.ends_with("\t1") || line.ends_with('\t')),
+            "{lines:?}"
+        );
+    }
+    // What finds no room is lost as well.
+    let slow = ["--rate", "2mbit", "--queue", "2packets", "--pcap", text];
+    let line = "head -c 100000 /dev/urandom >f; curl -sS -m 60 http://203.0.113.2/f | cmp - f";
+    let done = wire(User::Root, &[&SERVER[..], &slow].concat(), line).ended_with(0);
+    let all = packets(&fs::read(&path).expect("a capture"));
+    let full = all.iter().filter(|packet| packet.comment == "dropped by '--queue'");
+    let told = number(&done, "from the far end: ", " packets found the queue full");
+    assert_eq!(
+        full.filter(|packet| packet.interface == 1 && packet.direction == IN).count() as u64,
+        told
+    );
 }

@@ -1,5 +1,7 @@
 //! `glass lesson` from outside: lists, languages, scripts, mistakes of use, and the steps on a terminal.
 
+mod captures;
+
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -9,6 +11,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 use std::{env, fs, thread};
 
+use captures::{IN, OUT, Packet, packets, sound, tshark};
 use nix::pty::{Winsize, openpty};
 
 fn glass() -> Command {
@@ -31,6 +34,13 @@ fn stdout(output: &Output) -> &str {
     std::str::from_utf8(&output.stdout).expect("text")
 }
 
+/// The packets of a lesson, as a capture has them.
+fn captured(name: &str, path: &Path) -> Vec<Packet> {
+    let output = lesson(&[name, "--pcap", path.to_str().expect("UTF-8")]);
+    stdout(&output);
+    packets(&fs::read(path).expect("a capture"))
+}
+
 /// What a mistake of use is answered with.
 fn refusal(args: &[&str]) -> String {
     let output = lesson(args);
@@ -49,6 +59,63 @@ fn lessons_are_listed_with_a_line_each() {
         let (first, about) = line.split_once(' ').expect("a name and what it is about");
         assert_eq!(first, *name);
         assert!(about.trim().len() > 20, "{line}");
+    }
+}
+
+/// Beside the ladder: each packet once, with what it meant at both ends.
+#[test]
+fn a_lesson_can_be_captured() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("lesson.pcapng");
+    let all = sound(captured("syn-lost", &path));
+    let said = |packet: &Packet, begins: &str, holds: &str| {
+        packet.comment.starts_with(begins) && packet.comment.contains(holds)
+    };
+    let places: Vec<_> = all
+        .iter()
+        .take(4)
+        .map(|packet| (packet.interface, packet.direction, packet.time))
+        .collect();
+    let seconds = |seconds: u128| seconds * 1_000_000_000;
+    assert_eq!(
+        places,
+        [(1, IN, 0), (1, IN, seconds(1)), (0, IN, seconds(3)), (0, OUT, seconds(3) + 10_000_000)],
+        "twice lost, {all:#?}"
+    );
+    for (nth, begins, holds) in [
+        (
+            0,
+            "client: #1 CLOSED -> SYN_SEND (active OPEN; RFC 9293 3.10.1); retransmission timer",
+            " | server 10.0 ms later: dropped by 'rx SYN#1-2 drop'",
+        ),
+        (
+            2,
+            "client: #1 SYN_SEND; retransmitted (timeout); ",
+            " | server 10.0 ms later: #1 LISTEN -> SYN_RCVD (rcv SYN; RFC 9293 3.10.7.2)",
+        ),
+        (3, "server: #1 SYN_RCVD; ", " | client 10.0 ms later: #1 SYN_SEND -> ESTABLISHED ("),
+    ] {
+        assert!(said(&all[nth], begins, holds), "{begins}{holds}\n{all:#?}");
+    }
+    if let Some(lines) = tshark(&path, &["frame.comment", "tcp.checksum.status"]) {
+        let expected: Vec<_> = all.iter().map(|packet| format!("{}\t1", packet.comment)).collect();
+        assert_eq!(lines, expected, "1 is a good checksum");
+    }
+    assert!(refusal(&["--pcap", "x"]).contains("name one"));
+}
+
+/// What is not lost was told of by both ends, whatever happens in a lesson.
+#[test]
+fn every_lesson_can_be_captured() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("every-lesson.pcapng");
+    for name in stdout(&lesson(&["--names"])).lines() {
+        let all = sound(captured(name, &path));
+        assert!(all.len() >= 2, "{name}");
+        for packet in &all {
+            let told = ["client", "server"].map(|end| packet.comment.contains(end));
+            let is_from_nowhere = packet.comment.starts_with("from nowhere | server");
+            let is_whole = told == [true; 2] || is_from_nowhere || packet.interface == 1;
+            assert!(is_whole, "{name}: {packet:?}\n{all:#?}");
+        }
     }
 }
 
@@ -219,7 +286,8 @@ impl Terminal {
         self.expect("\x1b[?1049l");
         let status = self.child.wait().expect("it ends");
         assert!(status.success(), "{status}");
-        while let Ok(chunk) = self.output.recv_timeout(Duration::from_millis(300)) {
+        // The terminal is closed now: what is left comes at once, and then nothing can.
+        while let Ok(chunk) = self.output.recv_timeout(Duration::from_secs(20)) {
             self.seen.push_str(&String::from_utf8_lossy(&chunk));
         }
         self.seen

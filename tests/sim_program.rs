@@ -1,10 +1,13 @@
 //! `glass sim` from outside: the same seed gives the same files, figures are what they say, and mistakes of
 //! use are told with what would be right.
 
+mod captures;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
 
+use captures::{IN, OUT, packets, sound, tshark};
 use serde_json::Value;
 
 /// A few seconds over a slow path: little to compute.
@@ -163,4 +166,50 @@ fn a_file_that_cannot_be_written_is_a_failure_before_anything_is_run() {
         assert_eq!(output.status.code(), Some(1));
         assert!(stderr(&output).contains("cannot write /nowhere/at/all"), "{}", stderr(&output));
     }
+}
+
+/// Both ends of both flows, and what the path lost; the same seed gives the same file.
+#[test]
+fn a_run_can_be_captured() {
+    let options =
+        ["--cc", "reno,cubic", "--loss", "1%", "--buffer", "5packets", "--pcap-snaplen", "96"];
+    let capture = |name: &str| {
+        let path = file(name);
+        small(&[&options[..], &["--pcap", path.to_str().expect("UTF-8")]].concat());
+        path
+    };
+    let path = capture("captured.pcapng");
+    let octets = fs::read(&path).expect("a capture");
+    assert!(octets == fs::read(capture("again.pcapng")).expect("a capture"));
+    let all = packets(&octets);
+    assert!(all.is_sorted_by_key(|packet| packet.time));
+    let said = |words: &str| all.iter().filter(|packet| packet.comment.contains(words)).count();
+    for flow in [1, 2] {
+        let opens = format!("sender {flow}: #1 CLOSED -> SYN_SEND (active OPEN; RFC 9293 3.10.1)");
+        let syn = all.iter().find(|packet| packet.comment.starts_with(&opens)).expect("a SYN");
+        let met = " later: #1 LISTEN -> SYN_RCVD (rcv SYN; RFC 9293 3.10.7.2)";
+        assert!(syn.direction == OUT && syn.comment.contains(met), "{syn:?}");
+    }
+    for reason in ["lost on the way", "dropped: the queue was full"] {
+        assert!(said(reason) > 0, "{reason}");
+    }
+    for packet in &all {
+        let is_lost = packet.comment.contains("lost on") || packet.comment.contains("dropped: the");
+        let is_on_its_way = packet.comment.contains("on its way");
+        assert_eq!(packet.interface == 1, is_lost || is_on_its_way, "{packet:?}");
+        let ends = ["sender", "receiver"].map(|end| packet.comment.contains(end));
+        assert!(ends == [true; 2] || packet.interface == 1, "{packet:?}");
+    }
+    assert!(all.iter().any(|packet| packet.direction == IN && packet.interface == 0));
+    assert!(said("retransmitted (fast)") > 0, "losses are mended");
+    if let Some(lines) = tshark(&path, &["frame.comment"]) {
+        assert_eq!(lines.len(), all.len());
+    }
+    // Whole packets have right checksums.
+    let whole = file("whole.pcapng");
+    small(&["--pcap", whole.to_str().expect("UTF-8")]);
+    assert!(!sound(packets(&fs::read(whole).expect("a capture"))).is_empty());
+    let refused = sim(&[&SMALL[..], &["--apart", "--pcap", "x"]].concat());
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("--apart makes several"), "{}", stderr(&refused));
 }

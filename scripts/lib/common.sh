@@ -13,6 +13,24 @@ fail() {
     exit 1
 }
 
+# Whether somebody wants to know what a script does, and not have it done.
+asks_for_help() {
+    local word
+    for word; do
+        case $word in
+            -h | --help) return 0 ;;
+        esac
+    done
+    return 1
+}
+
+# Answers that with what stands at the top of the script, before anything is built or installed.
+answer_help() {
+    asks_for_help "$@" || return 0
+    sed -n '2,/^[^#]/ { /^[^#]/d; s/^# \{0,1\}//; p; }' "scripts/${0##*/}"
+    exit 0
+}
+
 # The Debian package that brings a program.
 package_of() {
     case $1 in

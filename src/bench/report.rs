@@ -62,7 +62,8 @@ pub fn text(outcomes: &[Outcome]) -> String {
     }
     let failures: u64 = outcomes.iter().flat_map(|one| &one.runs).map(|run| run.failures).sum();
     if failures > 0 {
-        let _ = writeln!(out, "{failures} connections failed");
+        let connections = if failures == 1 { "connection" } else { "connections" };
+        let _ = writeln!(out, "{failures} {connections} failed");
     }
     out
 }

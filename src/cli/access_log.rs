@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use super::http_options::HttpOptions;
 use super::{Failure, exit};
 use crate::http::AccessLog;
+use crate::view::counted;
 
 /// The log that was asked for, if any. When this is dropped, all that was logged has been written; so it
 /// has to outlive the responders.
@@ -55,7 +56,8 @@ impl Drop for OpenLog {
         self.reopening.iter().for_each(JoinHandle::abort);
         let lost = self.log.as_ref().map_or(0, AccessLog::finish);
         if lost > 0 {
-            log::warn!("{lost} lines of the access log are lost");
+            let lines = counted(lost, "line");
+            log::warn!("of the access log {lines} did not get written");
         }
     }
 }

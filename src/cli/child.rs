@@ -25,14 +25,19 @@ const NOT_EXECUTABLE: u8 = 126;
 /// Exit code: there is no such CMD.
 const NOT_FOUND: u8 = 127;
 
-/// Files that are written by this process: a `glass get` in CMD would write over them.
-const FILES_OF_OURS: [&str; 7] = [
+/// Files that are written by this process: a `glass get` in CMD would write over them. With them goes what
+/// means nothing without them.
+const FILES_OF_OURS: [&str; 11] = [
     "GLASS_ACCESS_LOG",
+    "GLASS_ACCESS_LOG_FORMAT",
     "GLASS_CERT_OUT",
     "GLASS_EVENTS",
     "GLASS_LADDER_HTML",
     "GLASS_LADDER_SVG",
     "GLASS_PCAP",
+    "GLASS_PCAP_LIMIT",
+    "GLASS_PCAP_SECRETS",
+    "GLASS_PCAP_SNAPLEN",
     "GLASS_RECORD",
 ];
 

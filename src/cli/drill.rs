@@ -3,21 +3,27 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::thread;
+use std::time::UNIX_EPOCH;
 
 use clap::{Args, ValueEnum};
 
+use super::capture_options::CaptureFile;
 use super::options::Output;
 use super::{Failure, exit};
 use crate::drill::plan::Choices;
 use crate::drill::report::{Reasons, Tally, json, summary, summary_json, text};
+use crate::drill::run::BEGIN;
 use crate::drill::script::Definition;
-use crate::drill::{IpVersion, Profile, suite};
+use crate::drill::suite::{self, Verdict};
+use crate::drill::{IpVersion, Profile};
+use crate::time::Instant;
+use crate::view::{Capture, CaptureSettings, Origin};
 
 /// Run packetdrill scripts against this stack, without a network and in no time
 ///
 /// One line for each script on stdout; for one that fails, what happened so far with our state and
 /// timers, and what was expected; with -v also for those that pass. Exit code 0 when all pass, 1 when one
-/// fails, 65 when one cannot be read, or asks for what is not supported. One that can only mean the other
+/// fails, 65 when one is no script, or asks for what is not supported, 2 when one is not there. One that can only mean the other
 /// version of IP is skipped, with the reason.
 #[derive(Args, Debug)]
 pub(super) struct Drill {
@@ -50,6 +56,8 @@ pub(super) struct Drill {
         value_name = "N"
     )]
     tolerance_usecs: Option<u64>,
+    #[command(flatten)]
+    capture: CaptureFile,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -67,8 +75,9 @@ fn definition(text: &str) -> Result<Definition, String> {
 
 impl Drill {
     pub(super) fn execute(self, output: &Output) -> Result<u8, Failure> {
-        let scripts = suite::scripts(&self.paths)
-            .map_err(|message| Failure::new(exit::BAD_INPUT, message))?;
+        let scripts =
+            suite::scripts(&self.paths).map_err(|message| Failure::new(exit::USAGE, message))?;
+        let capture = self.capture(scripts.len())?;
         let choices = Choices {
             profile: self.profile,
             ip_version: self.ip_version,
@@ -81,7 +90,7 @@ impl Drill {
         let (mut tally, mut reasons) = (Tally::default(), Reasons::default());
         let mut out = io::BufWriter::new(io::stdout());
         let mut written = Ok(());
-        suite::run_all(&scripts, &choices, jobs, |verdict| {
+        let mut each = |verdict: Verdict| {
             tally.add(&verdict);
             if self.summary {
                 return reasons.add(&verdict);
@@ -93,7 +102,15 @@ impl Drill {
             if written.is_ok() {
                 written = out.write_all(told.as_bytes());
             }
-        });
+        };
+        match (capture, scripts.as_slice()) {
+            (Some(capture), [script]) => {
+                let sink = Box::new(capture.sink());
+                drop(capture);
+                each(suite::run_file_telling(script, &choices, sink));
+            }
+            (_, scripts) => suite::run_all(scripts, &choices, jobs, each),
+        }
         let end = match self.format {
             Format::Text if self.summary => reasons.text() + &summary(&tally),
             Format::Text => summary(&tally),
@@ -107,6 +124,24 @@ impl Drill {
             (0, 0) => 0,
             (0, _) => exit::FAILURE,
             (_, _) => exit::BAD_INPUT,
+        })
+    }
+
+    /// What captures, if anything does. Its times are those of the script.
+    fn capture(&self, scripts: usize) -> Result<Option<Capture>, Failure> {
+        if self.capture.is_wanted() && scripts != 1 {
+            let message = format!(
+                "--pcap captures one script, for all of them use the same addresses and ports, and these \
+                 are {scripts}: name one"
+            );
+            return Err(Failure::new(exit::USAGE, message));
+        }
+        self.capture.open()?;
+        self.capture.start(CaptureSettings {
+            interface: "drill".to_owned(),
+            origin: Origin::At(UNIX_EPOCH - BEGIN.since(Instant::ZERO)),
+            is_complete: true,
+            ..CaptureSettings::default()
         })
     }
 }

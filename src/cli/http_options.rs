@@ -91,6 +91,7 @@ pub(super) struct HttpOptions {
         long,
         env = "GLASS_ACCESS_LOG_FORMAT",
         default_value = "combined",
+        requires = "access_log",
         value_name = "common|combined|json"
     )]
     pub(super) access_log_format: AccessLogFormat,

@@ -1,10 +1,12 @@
 //! `glass lesson`: small exchanges with a question and its answer, in no time.
 
 use std::env;
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 
 use clap::{Args, Parser};
 
+use super::capture_options::CaptureFile;
 use super::lesson_files::{LessonFiles, write_course};
 use super::options::Output;
 use super::run::Run;
@@ -21,6 +23,7 @@ use crate::lesson::{Language, Lesson, Plot, Sheet, course, names, plots, script}
                         glass lesson --script=server data-lost\n  \
                         glass lesson --live four-way-close\n  \
                         glass lesson fast-retransmit --ladder-svg fast-retransmit.svg\n  \
+                        glass lesson data-lost --pcap o.pcapng; wireshark o.pcapng\n  \
                         glass lesson --course course --lang zh")]
 pub(super) struct LessonCommand {
     /// Which
@@ -57,6 +60,8 @@ pub(super) struct LessonCommand {
     live: bool,
     #[command(flatten)]
     files: LessonFiles,
+    #[command(flatten)]
+    capture: CaptureFile,
 }
 
 /// `glass run`, as its own command line would have it.
@@ -73,12 +78,19 @@ impl LessonCommand {
             return write_course(directory, self.lang, output);
         }
         let Some(name) = &self.name else {
+            if self.capture.is_wanted() {
+                let what = "--pcap captures a lesson: name one";
+                return Err(Failure::new(exit::USAGE, what));
+            }
             let list = if self.names { only_names() } else { list(language) };
             return print(&list);
         };
         let lesson = Lesson::play(name).ok_or_else(|| unknown(name))?;
         let plot = lesson.plot;
         self.files.write_ladders(&lesson, language)?;
+        if !self.live {
+            self.capture(&lesson)?;
+        }
         if let Some(end) = &self.script {
             return print(&script_of(&lesson, end)?);
         }
@@ -87,12 +99,22 @@ impl LessonCommand {
         }
         let style = terminal::stdout_style(output.color);
         if self.live {
-            return live(&Sheet::new(&lesson, language, &style), plot, output);
+            let sheet = Sheet::new(&lesson, language, &style);
+            return live(&sheet, plot, &self.capture, output);
         }
         if self.step && io::stdin().is_terminal() && io::stdout().is_terminal() {
             return step::through(&lesson, language, &style).map(|()| 0);
         }
         print(&Sheet::new(&lesson, language, &style).whole())
+    }
+}
+
+impl LessonCommand {
+    /// Writes the capture, if one is asked for: complete when this returns.
+    fn capture(&self, lesson: &Lesson) -> Result<(), Failure> {
+        let capture = self.capture.start_virtual("lesson")?;
+        capture.iter().for_each(|capture| lesson.performance.capture(capture));
+        Ok(())
     }
 }
 
@@ -143,7 +165,12 @@ fn script_of(lesson: &Lesson, end: &str) -> Result<String, Failure> {
 }
 
 /// The question, what happens between the kernel and us, and the answer.
-fn live(sheet: &Sheet<'_>, plot: &Plot, output: &Output) -> Result<u8, Failure> {
+fn live(
+    sheet: &Sheet<'_>,
+    plot: &Plot,
+    capture: &CaptureFile,
+    output: &Output,
+) -> Result<u8, Failure> {
     let Some(live) = plot.live else {
         let others: Vec<_> =
             plots().filter(|plot| plot.live.is_some()).map(|plot| plot.name).collect();
@@ -156,8 +183,9 @@ fn live(sheet: &Sheet<'_>, plot: &Plot, output: &Output) -> Result<u8, Failure> 
             ),
         ));
     };
-    let command = ["--", "sh", "-c", live.command];
-    let arguments = ["run"].iter().chain(live.options).chain(&command);
+    let command = ["--", "sh", "-c", live.command].map(OsString::from);
+    let options = ["run"].iter().chain(live.options).map(OsString::from);
+    let arguments = options.chain(capture.arguments()).chain(command);
     let AsRun { run } = AsRun::try_parse_from(arguments).map_err(|error| {
         Failure::new(exit::FAILURE, format!("a defect of this lesson: {error}"))
     })?;

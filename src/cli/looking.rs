@@ -12,7 +12,7 @@ use crate::control::{client::Client, place};
 #[derive(Args, Clone, Debug)]
 pub(super) struct Looking {
     /// Look only into the program that serves this TUN
-    #[arg(long, env = "GLASS_DEV", value_name = "NAME")]
+    #[arg(long, visible_alias = "tun", env = "GLASS_DEV", value_name = "NAME")]
     dev: Option<String>,
     /// Look into the program whose socket this is (its --control) [default: all of yours that run]
     #[arg(long, env = "GLASS_CONTROL", value_name = "PATH", conflicts_with = "dev")]

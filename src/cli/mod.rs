@@ -174,4 +174,30 @@ mod tests {
         }
         assert!(known.len() > 50, "{known:?}");
     }
+
+    #[test]
+    fn what_would_do_nothing_is_refused() {
+        for (line, needed) in [
+            ("glass run --pcap-limit 1mb -- true", "--pcap <FILE>"),
+            ("glass run --pcap-snaplen 96 -- true", "--pcap <FILE>"),
+            ("glass lesson data-lost --pcap-snaplen 96", "--pcap <FILE>"),
+            ("glass serve --access-log-format json", "--access-log <FILE|->"),
+            ("glass run --fault= -- true", "there is no rule in it; for example: tx FIN#1 drop"),
+            ("glass wire --fault=; -- true", "there is no rule in it"),
+        ] {
+            let error = Cli::try_parse_from(line.split(' ')).expect_err(line);
+            assert!(error.to_string().contains(needed), "{line}: {error}");
+            assert_eq!(error.exit_code(), i32::from(exit::USAGE));
+        }
+    }
+
+    #[test]
+    fn the_interface_has_one_name_everywhere() {
+        for command in ["serve", "ss", "watch"] {
+            for option in ["--dev", "--tun"] {
+                let parsed = Cli::try_parse_from(["glass", command, option, "glass7"]);
+                assert!(parsed.is_ok(), "glass {command} {option}: {parsed:?}");
+            }
+        }
+    }
 }

@@ -13,7 +13,9 @@ use super::options::Output;
 use super::{Failure, exit};
 use crate::engine::recording::{self, Told};
 use crate::trace::{Mask, Sink};
-use crate::view::{Capture, CaptureSettings, CaptureSink, JsonLines, Ladder, LogLines, Origin};
+use crate::view::{
+    Capture, CaptureSettings, CaptureSink, JsonLines, Ladder, LogLines, Origin, counted,
+};
 
 /// Replay what --record wrote: the same packets, byte for byte, and the ladder of each connection
 ///
@@ -83,8 +85,9 @@ impl Replay {
         }
         match outcome.difference {
             None => {
-                let (inputs, same) = (outcome.inputs, outcome.same);
-                output.note(format_args!("{inputs} inputs, {same} packets, all as recorded"));
+                let inputs = counted(outcome.inputs, "input");
+                let same = counted(outcome.same, "packet");
+                output.note(format_args!("{inputs}, {same}, all as recorded"));
                 Ok(())
             }
             Some(difference) => Err(Failure::new(

@@ -31,7 +31,13 @@ pub(super) struct Serve {
     #[arg(env = "GLASS_DIR", value_name = "DIR")]
     dir: Option<PathBuf>,
     /// The TUN: made, or attached to when it exists
-    #[arg(long, env = "GLASS_TUN", default_value = "glass0", value_name = "NAME")]
+    #[arg(
+        long,
+        visible_alias = "dev",
+        env = "GLASS_TUN",
+        default_value = "glass0",
+        value_name = "NAME"
+    )]
     tun: String,
     /// The small services to run: a list of echo, discard, daytime and chargen; all; or none
     #[arg(

@@ -23,7 +23,7 @@ use crate::http::AccessLog;
 use crate::runtime::{Net, ShardThread, serve_per_shard};
 use crate::stack::{Counters, Place};
 use crate::tcp::State;
-use crate::view::{LadderRecorder, Style};
+use crate::view::{LadderRecorder, Style, counted};
 
 /// What answers on each shard.
 pub(super) struct Site {
@@ -172,8 +172,8 @@ impl Shards {
     /// [`Watch::report_faults`], and what was done against floods, if anything.
     pub(super) fn report_faults(&self, output: &Output) {
         self.watch.report_faults(output);
-        let counted = || self.nets.iter().filter_map(Net::counters);
-        let sum = |count: fn(&Counters) -> u64| counted().map(|all| count(&all)).sum::<u64>();
+        let all = || self.nets.iter().filter_map(Net::counters);
+        let sum = |count: fn(&Counters) -> u64| all().map(|all| count(&all)).sum::<u64>();
         let sent = sum(|all| all.syn_cookies_sent);
         if sent > 0 {
             let (taken, refused) =
@@ -184,7 +184,8 @@ impl Shards {
         }
         let cut_short = sum(|all| all.time_waits_cut_short);
         if cut_short > 0 {
-            output.note(format_args!("{cut_short} connections had to leave TIME_WAIT early"));
+            let connections = counted(cut_short, "connection");
+            output.note(format_args!("{connections} had to leave TIME_WAIT early"));
         }
     }
 }

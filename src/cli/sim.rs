@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::capture_options::CaptureFile;
 use super::options::Output;
 use super::quantity::{buffer, rate, share, some_time, time};
 use super::{Failure, exit};
 use crate::sim::bottleneck::{self, Buffer, FlowPlan, Outcome, Scenario};
 use crate::tcp::Algorithm;
+use crate::trace::Way;
 use crate::view::curves::{self, Summary, tables};
+use crate::view::{Capture, CapturedHost, WireCapture, counted};
 
 /// No run takes more samples of a flow.
 const MOST_SAMPLES: u128 = 1_000_000;
@@ -81,6 +84,8 @@ pub(super) struct Sim {
     /// Draw the curves into this file
     #[arg(long, env = "GLASS_SVG", value_name = "FILE")]
     svg: Option<PathBuf>,
+    #[command(flatten)]
+    capture: CaptureFile,
     /// What to write on stdout
     #[arg(long, value_enum, default_value_t, env = "GLASS_FORMAT")]
     format: Format,
@@ -166,6 +171,13 @@ impl Sim {
         }
         let scenario = self.scenario();
         check(&scenario)?;
+        if self.capture.is_wanted() && (self.apart || self.table.is_some()) {
+            let other = if self.apart { "--apart" } else { "--table" };
+            let message = format!(
+                "--pcap captures one network, and {other} makes several: leave one of them out"
+            );
+            return Err(Failure::new(exit::USAGE, message));
+        }
         match self.table {
             Some(table) => self.table(table, &scenario, output),
             None => self.run(&scenario, output),
@@ -214,7 +226,7 @@ impl Sim {
         };
         let table = tables::Table::new(kind, base, self.runs);
         let scenarios = table.scenarios();
-        output.note(format!("{} runs, {}", scenarios.len(), self.seeds()));
+        output.note(format!("{}, {}", counted(scenarios.len(), "run"), self.seeds()));
         let measured = run_all(&scenarios, tables::Table::keep)?;
         print(&table.markdown(&measured))
     }
@@ -230,7 +242,17 @@ impl Sim {
             .flat_map(|seed| bottlenecks.iter().map(move |one| Scenario { seed, ..one.clone() }))
             .collect();
         let first = scenario.seed;
-        let outcomes = run_all(&scenarios, |outcome| without_curves(outcome, first))?;
+        let keep = |outcome| without_curves(outcome, first);
+        let outcomes = match self.capture.start_virtual("sim")? {
+            Some(capture) => {
+                let captured = captured(&scenarios[0], &capture).map_err(stuck)?;
+                // It is complete when this is gone.
+                drop(capture);
+                let others = run_all(&scenarios[1..], keep)?;
+                [captured].into_iter().chain(others).collect()
+            }
+            None => run_all(&scenarios, keep)?,
+        };
         let runs: Vec<Vec<Outcome>> =
             outcomes.chunks(bottlenecks.len()).map(<[Outcome]>::to_vec).collect();
         for flow in runs[0].iter().flat_map(|outcome| &outcome.flows) {
@@ -240,7 +262,8 @@ impl Sim {
         }
         if let Some(file) = &mut csv {
             file.write(|out| curves::write_csv(&runs[0], out))?;
-            output.note(format!("{}: {} rows", file.path.display(), curves::rows(&runs[0])));
+            let rows = counted(curves::rows(&runs[0]), "row");
+            output.note(format!("{}: {rows}", file.path.display()));
         }
         if let Some(file) = &mut svg {
             let picture = curves::figure(&runs[0]).to_svg();
@@ -301,8 +324,22 @@ fn run_all<T: Send>(
     scenarios: &[Scenario],
     keep: impl Fn(Outcome) -> T + Sync,
 ) -> Result<Vec<T>, Failure> {
-    bottleneck::run_all(scenarios, keep).map_err(|why| {
-        Failure::new(exit::FAILURE, format!("the simulation is stuck, which is a defect: {why}"))
+    bottleneck::run_all(scenarios, keep).map_err(stuck)
+}
+
+fn stuck(why: String) -> Failure {
+    Failure::new(exit::FAILURE, format!("the simulation is stuck, which is a defect: {why}"))
+}
+
+/// Runs a scenario with a capture of all that its hosts send each other. Directions are the senders'.
+fn captured(scenario: &Scenario, capture: &Capture) -> Result<Outcome, String> {
+    scenario.run_watched(WireCapture::WANTED, |world, hosts| {
+        let ways = [Way::Tx, Way::Rx].into_iter().cycle();
+        let named = hosts.iter().zip(ways).map(|(host, sends)| {
+            let name = world.name(*host).to_owned();
+            CapturedHost { name, sends }
+        });
+        capture.of_wires(named.collect()).watch(world, hosts);
     })
 }
 

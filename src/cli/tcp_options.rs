@@ -203,6 +203,12 @@ impl FaultPlan {
 #[derive(Clone, Debug)]
 pub(super) struct Rules(Vec<Rule>);
 
-pub(super) fn rules(text: &str) -> Result<Rules, fault::RuleError> {
-    fault::parse_list(text).map(Rules)
+pub(super) fn rules(text: &str) -> Result<Rules, String> {
+    match fault::parse_list(text) {
+        Ok(rules) if rules.is_empty() => {
+            Err("there is no rule in it; for example: tx FIN#1 drop".to_owned())
+        }
+        Ok(rules) => Ok(Rules(rules)),
+        Err(error) => Err(error.to_string()),
+    }
 }

@@ -17,6 +17,10 @@ use crate::http::Http2Limits;
 use crate::http::tls::{Config, Identity, IdentityError, Secrets, Tls, redirect};
 use crate::runtime::clock;
 
+const USUAL_PORT: u16 = 443;
+/// What a handshake may take.
+const USUAL_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// HTTPS and HTTP/2.
 #[derive(Args, Clone, Debug)]
 pub(super) struct TlsOptions {
@@ -24,9 +28,9 @@ pub(super) struct TlsOptions {
     /// is said. With SSLKEYLOGFILE in the environment, secrets are written there for Wireshark
     #[arg(long, env = "GLASS_TLS")]
     tls: bool,
-    /// The port that answers HTTPS, with --tls or --cert
-    #[arg(long, env = "GLASS_TLS_PORT", default_value_t = 443, value_name = "PORT")]
-    tls_port: u16,
+    /// The port that answers HTTPS, with --tls or --cert [default: 443]
+    #[arg(long, env = "GLASS_TLS_PORT", value_name = "PORT")]
+    tls_port: Option<u16>,
     /// Further names for the certificate that --tls makes, with commas between them: it has our
     /// addresses and localhost
     #[arg(
@@ -45,12 +49,9 @@ pub(super) struct TlsOptions {
     /// The key to --cert, in PEM without a password; it may be in the same file [default: that file]
     #[arg(long, env = "GLASS_KEY", value_name = "FILE")]
     key: Option<PathBuf>,
-    /// What a TLS handshake may take, in seconds
-    #[arg(
-        long, env = "GLASS_TLS_TIMEOUT", default_value = "10", value_name = "SECONDS",
-        value_parser = seconds
-    )]
-    tls_timeout: Duration,
+    /// What a TLS handshake may take, in seconds [default: 10]
+    #[arg(long, env = "GLASS_TLS_TIMEOUT", value_name = "SECONDS", value_parser = seconds)]
+    tls_timeout: Option<Duration>,
     /// What the plain port does where there is HTTPS: answer, send everybody to HTTPS, or nothing
     #[arg(
         long,
@@ -126,13 +127,19 @@ impl TlsOptions {
         let makes_one = self.tls && self.cert.is_none();
         let problem = if self.key.is_some() && self.cert.is_none() {
             "--key is the key to a certificate: add --cert FILE"
+        } else if self.tls && self.cert.is_some() {
+            "--tls makes a certificate, and --cert has one: leave one of them out"
+        } else if self.tls_port.is_some() && !self.is_wanted() {
+            "--tls-port is the port of HTTPS: add --tls, or --cert FILE"
+        } else if self.tls_timeout.is_some() && !self.is_wanted() {
+            "--tls-timeout is about HTTPS: add --tls, or --cert FILE"
         } else if self.cert_out.is_some() && !makes_one {
             "--cert-out writes the certificate that --tls makes: add --tls, and no --cert"
         } else if !self.tls_name.is_empty() && !makes_one {
             "--tls-name names the certificate that --tls makes: add --tls, and no --cert"
         } else if self.plain_http != PlainHttp::On && !self.is_wanted() {
             "--plain-http is about the plain port beside HTTPS: add --tls, or --cert FILE"
-        } else if self.is_wanted() && self.plain_http != PlainHttp::Off && port == self.tls_port {
+        } else if self.is_wanted() && self.plain_http != PlainHttp::Off && port == self.port() {
             "HTTP and HTTPS cannot have the same port: choose another --port or --tls-port, or say \
              --plain-http off"
         } else {
@@ -182,7 +189,7 @@ impl TlsOptions {
         }
         let config = Config {
             http2: self.http2 == Http2::On,
-            handshake_timeout: self.tls_timeout,
+            handshake_timeout: self.tls_timeout.unwrap_or(USUAL_TIMEOUT),
             secrets: capture.into_iter().fold(Secrets::from_environment(), Secrets::and),
             ..Config::new(identity)
         };
@@ -219,13 +226,13 @@ impl TlsOptions {
     pub(super) fn on_the_plain_port(&self, router: Router) -> Option<Router> {
         match self.plain_http {
             PlainHttp::On => Some(router),
-            PlainHttp::Redirect => Some(redirect(self.tls_port)),
+            PlainHttp::Redirect => Some(redirect(self.port())),
             PlainHttp::Off => None,
         }
     }
 
     pub(super) fn port(&self) -> u16 {
-        self.tls_port
+        self.tls_port.unwrap_or(USUAL_PORT)
     }
 
     pub(super) fn http2(&self) -> Http2Limits {
@@ -241,7 +248,7 @@ impl TlsOptions {
         let plain = self.plain_http != PlainHttp::Off;
         let plain = plain.then(|| format!("http://{}/", authority(SocketAddr::new(addr, port))));
         let secured = self.is_wanted().then(|| {
-            let authority = match (self.tls_port, addr) {
+            let authority = match (self.port(), addr) {
                 (443, IpAddr::V4(addr)) => addr.to_string(),
                 (443, IpAddr::V6(addr)) => format!("[{addr}]"),
                 (port, addr) => SocketAddr::new(addr, port).to_string(),

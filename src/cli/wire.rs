@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio::time::sleep;
 
+use super::capture_options::CaptureFile;
 use super::child::{Child, end_leftovers};
 use super::ends::{End, Ends};
 use super::options::Output;
@@ -22,6 +23,7 @@ use crate::device::{Cidr, LinkSetup, Queue, Tun, TunError, setup};
 use crate::runtime::clock::Clock;
 use crate::sim::bottleneck::Buffer;
 use crate::trace::Way;
+use crate::view::{CaptureSettings, counted};
 
 /// The interface at either end.
 const INTERFACE: &str = "wire0";
@@ -77,6 +79,8 @@ pub(super) struct Wire {
         value_parser = clap::value_parser!(u16).range(1280..)
     )]
     mtu: u16,
+    #[command(flatten)]
+    capture: CaptureFile,
     /// The program to run, and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -121,6 +125,7 @@ impl PathOptions {
 impl Wire {
     /// Returns CMD's exit code.
     pub(super) fn execute(self, output: &Output) -> Result<u8, Failure> {
+        self.capture.open()?;
         // Before the runtime, for that may start threads, and a namespace is entered by one.
         let ends = Ends::make().map_err(|error| Failure::new(error.exit_code(), error))?;
         for warning in &ends.warnings {
@@ -140,6 +145,14 @@ impl Wire {
         let wire = wire::Wire::new(&self.path.path(), plan.of(0), plan.seed);
         let clock = Clock::start();
         let mut carrier = Carrier::new(wire, near, far, move || clock.now()).map_err(failed)?;
+        let settings = CaptureSettings {
+            interface: INTERFACE.to_owned(),
+            has_faults: true,
+            ..CaptureSettings::default()
+        };
+        if let Some(capture) = self.capture.start(settings)? {
+            carrier = carrier.telling(Box::new(capture.passing()));
+        }
 
         let code = tokio::select! {
             ended = carrier.run() => match ended {
@@ -257,9 +270,11 @@ fn report(carrier: &Carrier<Tun>, ends: &Ends, output: &Output) {
     let wire = carrier.wire();
     for (way, words) in [(Way::Tx, "to the far end"), (Way::Rx, "from the far end")] {
         let wire::Counts { sent, queue_full, arrived } = wire.counts(way);
-        output.note(format_args!("{words}: {sent} packets were sent, {arrived} arrived"));
+        let sent = counted(sent, "packet");
+        output.note(format_args!("{words}: {sent} sent, {arrived} arrived"));
         if queue_full > 0 {
-            output.note(format_args!("{words}: {queue_full} packets found the queue full"));
+            let packets = counted(queue_full, "packet");
+            output.note(format_args!("{words}: {packets} found the queue full"));
         }
     }
     wire.tally().lines().into_iter().for_each(|line| output.note(line));
@@ -267,7 +282,8 @@ fn report(carrier: &Carrier<Tun>, ends: &Ends, output: &Output) {
     let drops = [Some(near.kernel_drops()), ends.at_far(|| far.kernel_drops()).ok()];
     let drops: u64 = drops.into_iter().flatten().flatten().sum();
     if drops > 0 {
-        output.note(format_args!("{drops} packets were lost before the wire: we were too slow"));
+        let packets = counted(drops, "packet");
+        output.note(format_args!("{packets} lost before the wire: we were too slow"));
     }
 }
 

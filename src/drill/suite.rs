@@ -9,6 +9,7 @@ use super::plan::{self, Choices, Plan, Refusal};
 use super::run::{self, Run};
 use super::script;
 use super::twin::{self, Skip};
+use crate::trace::Sink;
 
 /// How scripts are named in folders.
 const EXTENSION: &str = "pkt";
@@ -131,8 +132,18 @@ pub fn run_all(
 /// Runs one file.
 #[must_use]
 pub fn run_file(path: &Path, choices: &Choices) -> Verdict {
+    play_file(path, choices, run::run)
+}
+
+/// The same, and tells `sink` what happens in the stack meanwhile.
+#[must_use]
+pub fn run_file_telling(path: &Path, choices: &Choices, sink: Box<dyn Sink>) -> Verdict {
+    play_file(path, choices, |plan| run::run_telling(plan, sink))
+}
+
+fn play_file(path: &Path, choices: &Choices, play: impl FnOnce(&Plan) -> Run) -> Verdict {
     let outcome = match read(path) {
-        Ok(text) => run_text(&text, choices),
+        Ok(text) => play_text(&text, choices, play),
         Err(why) => Outcome::Unreadable(why),
     };
     Verdict { path: path.to_owned(), outcome }

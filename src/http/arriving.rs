@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -39,10 +39,12 @@ pub(super) struct Arriving {
 pub(super) struct Account {
     octets: AtomicU64,
     fault: AtomicU8,
+    asked_for: AtomicBool,
 }
 
 const TOO_LARGE: u8 = 1;
 const TOO_SLOW: u8 = 2;
+const BROKEN: u8 = 3;
 
 impl Arriving {
     pub(super) fn new(incoming: Incoming, version: Version, progress: Arc<Progress>) -> Self {
@@ -78,7 +80,17 @@ impl Account {
         self.octets.load(Ordering::Relaxed)
     }
 
-    /// What is to be answered in place of whatever a handler made of a body that broke off.
+    /// Whether whoever answers the request has asked for it.
+    pub(super) fn was_asked_for(&self) -> bool {
+        self.asked_for.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is no body as HTTP has them, or ended before its end.
+    pub(super) fn is_broken(&self) -> bool {
+        self.fault.load(Ordering::Relaxed) == BROKEN
+    }
+
+    /// What is to be answered in place of whatever a handler made of a body that it could not have.
     pub(super) fn refusal(&self, bounds: &Bounds) -> Option<Refusal> {
         match self.fault.load(Ordering::Relaxed) {
             TOO_LARGE => Some(manners::body_too_large(bounds)),
@@ -103,6 +115,7 @@ impl Body for Arriving {
         if this.has_failed() {
             return Poll::Ready(None);
         }
+        this.account.asked_for.store(true, Ordering::Relaxed);
         let Some(incoming) = &mut this.incoming else { return Poll::Ready(None) };
         let polled = Pin::new(incoming).poll_frame(cx);
         let Poll::Ready(frame) = polled else {
@@ -110,9 +123,16 @@ impl Body for Arriving {
             let patience = this.pace.patience;
             return this.fail(TOO_SLOW, format!("it arrives too slowly: {patience:?} were waited"));
         };
-        let Some(frame) = frame.transpose()? else {
-            this.progress.on_body_end();
-            return Poll::Ready(None);
+        let frame = match frame {
+            Some(Ok(frame)) => frame,
+            Some(Err(error)) => {
+                this.account.fault.store(BROKEN, Ordering::Relaxed);
+                return Poll::Ready(Some(Err(error.into())));
+            }
+            None => {
+                this.progress.on_body_end();
+                return Poll::Ready(None);
+            }
         };
         let octets = frame.data_ref().map_or(0, Bytes::len);
         this.waiting.on_progress(octets);

@@ -69,6 +69,7 @@ impl Exchange {
         let ending = Ending {
             version: head.version,
             is_last: number >= self.progress.bounds().requests,
+            waits: head.version == Version::HTTP_11 && head.headers.contains_key(header::EXPECT),
             progress: Arc::clone(&self.progress),
             entry: self.log.as_ref().map(|log| log.begin(number, &head, account.clone())),
             account,
@@ -119,6 +120,8 @@ fn about_the_server() -> Response {
 struct Ending {
     version: Version,
     is_last: bool,
+    /// The client sends the body when it is asked to (RFC 9110 10.1.1).
+    waits: bool,
     progress: Arc<Progress>,
     account: Option<Arc<Account>>,
     /// Dropped with all of this, it is an answer that nobody waited for.
@@ -127,7 +130,12 @@ struct Ending {
 
 impl Ending {
     fn of(self, mut response: Response) -> Response {
-        let fault = self.account.and_then(|account| account.refusal(self.progress.bounds()));
+        let account = self.account.as_deref();
+        let fault = account.and_then(|account| account.refusal(self.progress.bounds()));
+        // Where the next request would begin, nobody knows: behind a body that broke off, and behind one that is
+        // sent, or is not, without having been asked for. hyper closes then, and does not say so (RFC 9112 9.6).
+        let is_lost = account
+            .is_some_and(|account| account.is_broken() || (self.waits && !account.was_asked_for()));
         if let Some(refusal) = fault {
             response = refusal.into_response(self.version);
         }
@@ -137,7 +145,7 @@ impl Ending {
         self.progress.on_response(self.version < Version::HTTP_11 && unknown_length);
         let headers = response.headers_mut();
         headers.entry(header::SERVER).or_insert(const { HeaderValue::from_static(SERVER) });
-        if self.is_last && self.version <= Version::HTTP_11 {
+        if (self.is_last || is_lost) && self.version <= Version::HTTP_11 {
             headers.insert(header::CONNECTION, const { HeaderValue::from_static("close") });
         }
         match self.entry {

@@ -11,11 +11,14 @@ use super::player::{Act, Dialogue, Player, Said};
 use crate::device::fault::{Faults, parse_list};
 use crate::drill::Profile;
 use crate::seq::Seq;
-use crate::sim::{HostId, Wire, World};
+use crate::sim::{self, HostId, Observed, Wire, World};
 use crate::stack::{Config, Secret, Stack};
 use crate::tcp;
-use crate::trace::{Event, Mask, Sink};
-use crate::view::{Drawing, Ladder, LadderRecorder, Mark, PictureStyle, Style};
+use crate::time::Instant;
+use crate::trace::{Event, Mask, Sink, Way, What};
+use crate::view::{
+    Capture, CapturedHost, Drawing, Ladder, LadderRecorder, Mark, PictureStyle, Style, WireCapture,
+};
 use crate::wire::{self, Flags, Options, Segment};
 
 /// Where the client is.
@@ -29,8 +32,6 @@ pub const SERVER_PORT: u16 = 80;
 /// How long a packet travels.
 pub const DELAY: Duration = Duration::from_millis(10);
 
-/// What is kept of a performance: nobody looks at whole packets.
-const EVENTS: Mask = Mask::all().difference(Mask::PACKETS);
 /// What the two are called.
 const ENDS: [&str; 2] = ["client", "server"];
 /// How pictures are drawn: remarks are about rows, so none is left out.
@@ -53,7 +54,7 @@ pub(super) struct Stage {
     world: World,
     hosts: [HostId; 2],
     ladders: [LadderRecorder; 2],
-    logs: [Log; 2],
+    log: Log,
     dialogue: Dialogue,
     configs: [Config; 2],
 }
@@ -74,12 +75,12 @@ impl Stage {
     pub(super) fn with_wire(wire: Wire, configure: impl Fn(End, &mut tcp::Config)) -> Self {
         let mut world = World::new(1);
         let ladders = [(); 2].map(|()| LadderRecorder::of(Ladder::of_one_end()));
-        let logs = [(); 2].map(|()| Log::default());
+        let log = Log::default();
         let configs = [(End::Left, CLIENT), (End::Right, SERVER)].map(|(end, addr)| {
             let mut tcp =
                 tcp::Config { timestamps: false, dsack: false, ..Profile::Rfc.settings().tcp };
             configure(end, &mut tcp);
-            Config { addrs: vec![addr], events: EVENTS, tcp, ..Config::default() }
+            Config { addrs: vec![addr], events: Mask::all(), tcp, ..Config::default() }
         });
         let hosts = [("client", CLIENT, 1), ("server", SERVER, 2)];
         let hosts = [0, 1].map(|index| {
@@ -87,11 +88,14 @@ impl Stage {
             let stack = Stack::new(configs[index].clone(), Secret([secret; 32]));
             let host = world.add_host(name, addr, Box::new(stack));
             world.add_sink(host, Box::new(ladders[index].clone()));
-            world.add_sink(host, Box::new(logs[index].clone()));
+            world.add_sink(host, Box::new(HostLog { log: log.clone(), index }));
+            world.tell_fates(host);
             host
         });
         world.link(hosts[0], hosts[1], wire.clone(), wire);
-        Stage { world, hosts, ladders, logs, dialogue: Dialogue::default(), configs }
+        let wires = log.clone();
+        world.observe(move |seen| wires.add(Seen::sent(seen)));
+        Stage { world, hosts, ladders, log, dialogue: Dialogue::default(), configs }
     }
 
     /// Faults between a host and the wire; `tx` is what it sends.
@@ -171,8 +175,9 @@ impl Stage {
     pub(super) fn finish(self) -> Performance {
         let dialogue = self.dialogue.borrow().clone();
         let ladders = self.ladders.each_ref().map(|ladder| ladder.lock().clone());
-        let (cookies, logs) = (self.cookies(), self.logs.each_ref().map(Log::events));
-        Performance { ladders, logs, dialogue, cookies }
+        let (cookies, seen) = (self.cookies(), self.log.take());
+        let logs = [0, 1].map(|end| events(&seen, end).cloned().collect());
+        Performance { ladders, logs, dialogue, cookies, seen: seen.into() }
     }
 
     /// Lets everything happen, and so much time pass; all that was seen.
@@ -197,6 +202,8 @@ pub struct Performance {
     pub dialogue: Vec<Said>,
     /// SYN cookies that the server has sent, and connections that came of them.
     pub cookies: [u64; 2],
+    /// All that was seen of both ends and of the wire between them, in order.
+    seen: Arc<[Seen]>,
 }
 
 impl Performance {
@@ -218,25 +225,101 @@ impl Performance {
         let [client, server] = &self.ladders;
         server.page_with(client, ENDS, title, &PICTURE)
     }
-}
 
-/// A sink that keeps everything.
-#[derive(Clone, Debug, Default)]
-struct Log(Arc<Mutex<Vec<Event>>>);
-
-impl Log {
-    fn events(&self) -> Vec<Event> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Tells a capture of all packets, each with what it meant at both ends. Directions are the server's.
+    pub fn capture(&self, capture: &Capture) {
+        let hosts = [("client", Way::Rx), ("server", Way::Tx)];
+        let hosts = hosts.map(|(name, sends)| CapturedHost { name: name.to_owned(), sends });
+        let mut capture = capture.of_wires(hosts.to_vec());
+        self.seen.iter().for_each(|seen| seen.tell(&mut capture));
     }
 }
 
-impl Sink for Log {
+/// What is seen of the stage.
+#[derive(Clone, Debug)]
+enum Seen {
+    /// Something happened at this end.
+    Event(usize, Event),
+    /// All that has happened there until now has been told.
+    Settled(usize),
+    /// A packet was put on the wire.
+    Sent(Sent),
+}
+
+#[derive(Clone, Debug)]
+struct Sent {
+    at: Instant,
+    from: HostId,
+    to: HostId,
+    packet: Bytes,
+    fate: sim::Fate,
+    arrivals: Vec<(Instant, Bytes)>,
+    waiting: usize,
+}
+
+impl Seen {
+    fn sent(seen: &Observed<'_>) -> Seen {
+        let Observed { at, from, to, packet, fate, arrivals, waiting } = *seen;
+        let (packet, arrivals) = (packet.clone(), arrivals.to_vec());
+        Seen::Sent(Sent { at, from, to, packet, fate, arrivals, waiting })
+    }
+
+    /// Tells it to a capture.
+    fn tell(&self, capture: &mut WireCapture) {
+        match self {
+            Seen::Event(end, event) => capture.on_event(*end, event),
+            Seen::Settled(end) => capture.on_settled(*end),
+            Seen::Sent(Sent { at, from, to, packet, fate, arrivals, waiting }) => {
+                let (at, from, to, fate, waiting) = (*at, *from, *to, *fate, *waiting);
+                let seen = Observed { at, from, to, packet, fate, arrivals, waiting };
+                capture.on_sent(from.index(), to.index(), &seen);
+            }
+        }
+    }
+}
+
+/// What has happened at one end, as far as it is not about packets as such.
+fn events(seen: &[Seen], end: usize) -> impl Iterator<Item = &Event> {
+    seen.iter().filter_map(move |seen| match seen {
+        Seen::Event(of, event) if *of == end && !matches!(event.what, What::Packet(_)) => {
+            Some(event)
+        }
+        Seen::Event(_, _) | Seen::Settled(_) | Seen::Sent(_) => None,
+    })
+}
+
+/// Keeps everything.
+#[derive(Clone, Debug, Default)]
+struct Log(Arc<Mutex<Vec<Seen>>>);
+
+impl Log {
+    fn add(&self, seen: Seen) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
+    }
+
+    fn take(&self) -> Vec<Seen> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What one end tells.
+#[derive(Debug)]
+struct HostLog {
+    log: Log,
+    index: usize,
+}
+
+impl Sink for HostLog {
     fn wanted(&self) -> Mask {
-        EVENTS
+        Mask::all()
     }
 
     fn record(&mut self, event: &Event) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
+        self.log.add(Seen::Event(self.index, event.clone()));
+    }
+
+    fn settle(&mut self) {
+        self.log.add(Seen::Settled(self.index));
     }
 }
 

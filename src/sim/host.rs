@@ -40,6 +40,8 @@ pub(super) struct Host {
     pub(super) lanes: Vec<usize>,
     /// What strikes packets between the engine and the wires.
     pub(super) faults: Option<Faults>,
+    /// What became of packets there since the last report, if the faults tell.
+    fates: Vec<Fate>,
 }
 
 /// An application that wants to be woken: which, and when.
@@ -57,6 +59,7 @@ impl Host {
             sinks: Vec::new(),
             lanes: Vec::new(),
             faults: None,
+            fates: Vec::new(),
         }
     }
 
@@ -146,7 +149,9 @@ impl Host {
         if let Some(packet) = packet {
             faults.on_packet(way, packet, now);
         }
-        std::iter::from_fn(|| faults.poll_packet(way, now)).collect()
+        let packets = std::iter::from_fn(|| faults.poll_packet(way, now)).collect();
+        self.fates.append(&mut faults.take_fates());
+        packets
     }
 
     /// When something happens here without anybody's doing.
@@ -160,7 +165,7 @@ impl Host {
     pub(super) fn report(&mut self, now: Instant) {
         let events = self.engine.take_events();
         let strikes = self.faults.as_mut().map(Faults::take_strikes).unwrap_or_default();
-        let fates = self.faults.as_mut().map(Faults::take_fates).unwrap_or_default();
+        let fates = std::mem::take(&mut self.fates);
         let (came, left): (Vec<_>, Vec<_>) =
             fates.into_iter().partition(|fate| fate.way == Way::Rx);
         let met =

@@ -63,6 +63,8 @@ pub struct Observed<'a> {
     pub packet: &'a Bytes,
     /// What will become of it.
     pub fate: Fate,
+    /// What arrives of it, and when: none, one or two, marked or damaged as the wire made them.
+    pub arrivals: &'a [(Instant, Bytes)],
     /// Octets that waited for the wire before it.
     pub waiting: usize,
 }

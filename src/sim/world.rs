@@ -125,7 +125,18 @@ impl World {
     /// Puts faults between a host and its wires: `tx` is what the host sends. Its sinks are told what they
     /// strike.
     pub fn set_faults(&mut self, host: HostId, faults: Faults) {
-        self.hosts[host.0].faults = Some(faults);
+        let before = self.hosts[host.0].faults.replace(faults);
+        if before.is_some_and(|before| before.tells_fates()) {
+            self.tell_fates(host);
+        }
+    }
+
+    /// Has the sinks of a host told what becomes of packets between its engine and its wires: of each that
+    /// leaves, and of those that come and are struck by a fault. For captures.
+    pub fn tell_fates(&mut self, host: HostId) {
+        let host = &mut self.hosts[host.0];
+        let faults = host.faults.take().unwrap_or_else(|| Faults::new(Vec::new(), 0));
+        host.faults = Some(faults.telling_fates());
     }
 
     /// Hands the events of a host's engine to `sink`. Which are raised is a setting of the engine.
@@ -380,7 +391,7 @@ impl World {
         let lane = &mut self.lanes[lane];
         let waiting = lane.waiting(now);
         let (fate, arrivals) = lane.carry(packet, now);
-        let observed = Observed { at: now, from, to, packet, fate, waiting };
+        let observed = Observed { at: now, from, to, packet, fate, arrivals: &arrivals, waiting };
         self.observers.iter_mut().for_each(|observer| observer(&observed));
         for (at, packet) in arrivals {
             self.agenda.add(at, to, What::Arrival(packet));

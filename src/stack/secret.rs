@@ -135,4 +135,12 @@ mod tests {
         assert_eq!(ports.len(), usize::from(last - first) + 1);
         assert_eq!((ports.first(), ports.last()), (Some(&first), Some(&last)));
     }
+
+    #[test]
+    fn who_does_not_know_the_secret_cannot_aim_at_one_bucket() {
+        let bucket = |secret, port| Secret([secret; 32]).table_hasher().hash(&tuple(port)) % 64;
+        let aimed = (1..=u16::MAX).filter(|port| bucket(7, *port) == 0).take(640);
+        let hit: BTreeSet<u64> = aimed.map(|port| bucket(8, port)).collect();
+        assert_eq!(hit.len(), 64, "what shares a bucket by one secret is spread by another");
+    }
 }

@@ -31,6 +31,8 @@ pub struct Fate {
     pub number: u64,
     /// The packet as it goes on, or as it was if it goes no further.
     pub octets: Bytes,
+    /// The packet as it came.
+    pub came: Bytes,
     /// The rule that struck it, as it was written, and what that did.
     pub struck: Option<(Arc<str>, Harm)>,
     /// How long it was held back.

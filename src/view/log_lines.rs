@@ -50,8 +50,12 @@ impl LogLines {
             What::Timer { timer, change } => {
                 format!("{who}: {timer} timer {}", words_of_change(*change))
             }
-            What::Acknowledged { octets } => format!("{who}: {octets} octets acknowledged"),
-            What::Delivered { octets } => format!("{who}: {octets} octets readable"),
+            What::Acknowledged { octets } => {
+                format!("{who}: {} acknowledged", words::counted(*octets, "octet"))
+            }
+            What::Delivered { octets } => {
+                format!("{who}: {} readable", words::counted(*octets, "octet"))
+            }
             What::SendWindow { octets } => format!("{who}: SND.WND {octets}"),
             What::CongestionWindow { cwnd, ssthresh } => {
                 format!("{who}: cwnd {cwnd}, ssthresh {ssthresh}")
@@ -182,8 +186,8 @@ fn words_of_change(change: TimerChange) -> String {
 
 fn words_of_call(call: Call) -> String {
     match call {
-        Call::Send { octets } => format!("SEND of {octets} octets"),
-        Call::Receive { octets } => format!("RECEIVE of {octets} octets"),
+        Call::Send { octets } => format!("SEND of {}", words::counted(octets, "octet")),
+        Call::Receive { octets } => format!("RECEIVE of {}", words::counted(octets, "octet")),
         Call::Shutdown => "CLOSE of our sending side".to_owned(),
         Call::Close => "CLOSE".to_owned(),
         Call::Abort => "ABORT".to_owned(),

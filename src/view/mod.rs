@@ -13,8 +13,11 @@ pub mod screen;
 pub mod sockets;
 mod words;
 
-pub use capture::{Capture, CaptureSettings, CaptureSink, Origin};
+pub use capture::{
+    Capture, CaptureSettings, CaptureSink, CapturedHost, Origin, PassingSink, WireCapture,
+};
 pub use diagram::states_svg;
 pub use json_lines::JsonLines;
 pub use ladder::{Drawing, Ladder, LadderRecorder, Limits, Mark, PictureStyle, Style};
 pub use log_lines::LogLines;
+pub(crate) use words::counted;

@@ -8,6 +8,14 @@ use crate::trace::{
 };
 use crate::wire::Problem;
 
+/// `1 octet`, `2 octets`: for what is called so and has its plural with an s.
+pub(crate) fn counted(number: impl TryInto<u64>, one: &str) -> String {
+    match number.try_into().unwrap_or(u64::MAX) {
+        1 => format!("1 {one}"),
+        number => format!("{number} {one}s"),
+    }
+}
+
 /// Why something was not acted on, short enough to stand on an arrow.
 pub(super) const fn dropped(why: DropReason) -> &'static str {
     match why {

@@ -5,6 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use glasstack::http::{AccessLog, AccessLogFormat, Config, site};
+use http::Request;
+use http_body_util::BodyExt;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
 use tokio::time::sleep;
@@ -95,6 +99,31 @@ async fn each_request_has_its_line() {
     assert_eq!((&slow["first_us"], &slow["total_us"]), (&700_000.into(), &700_000.into()));
     assert_eq!(slow["peer"], "[2001:db8::1]:40000");
     assert_eq!(slow["conn"], Value::Null, "a pipe has no number");
+}
+
+/// HTTP/2 has path and host in fields of their own.
+#[tokio::test(start_paused = true)]
+async fn over_http_2_a_line_says_what_it_says_over_http_1() {
+    let log = Log::new(AccessLogFormat::Json);
+    let mut talk = log.talk(65_536);
+    talk.say("GET /hello?a=b HTTP/1.1\r\nhost: x.test:8080\r\n\r\n").await;
+    talk.hear().await;
+    let Talk { stream, stopper, server } = log.talk(65_536);
+    let (mut http, driving) =
+        http2::handshake::<_, _, String>(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(driving);
+    let request = Request::get("http://x.test:8080/hello?a=b").body(String::new()).unwrap();
+    let response = http.send_request(request).await.unwrap();
+    assert!(response.into_body().collect().await.is_ok());
+    drop((http, stopper));
+    server.await.unwrap();
+    assert_eq!(
+        Value::Array(values(&log.objects(), &["method", "target", "host", "version", "status"])),
+        serde_json::json!([
+            ["GET", "/hello?a=b", "x.test:8080", "HTTP/1.1", 200],
+            ["GET", "/hello?a=b", "x.test:8080", "HTTP/2.0", 200],
+        ])
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -171,6 +171,9 @@ async fn chunks_come_and_go_and_trailers_are_let_by() {
             format!("POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n{bad}");
         let heard = answer_to(&request).await;
         assert!(heard.closed, "nothing can follow on {bad:?}: {heard:?}");
+        // Behind an answer that has begun it cannot be said any more.
+        let says_so = heard.text.contains("\r\nconnection: close\r\n");
+        assert_eq!(says_so, statuses(&heard.text) == [400], "RFC 9112 9.6: {heard:?}");
     }
 }
 
@@ -190,8 +193,24 @@ async fn who_waits_to_be_asked_for_the_body_is_asked() {
     );
     // Who does not wait need not be asked, and whose body is not wanted is not.
     assert_eq!(statuses(&answer_to(format!("{head}hi")).await.text), [100, 200]);
-    let heard = answer_to(head.replace("/echo", "/nowhere")).await;
-    assert_eq!(statuses(&heard.text), [404]);
+    for (refused, status) in [
+        (head.replace("/echo", "/nowhere"), 404),
+        (head.replace("/echo", "/hello"), 405),
+        (
+            head.replace("/echo", "/hello")
+                .replace("content-length: 2", "transfer-encoding: chunked"),
+            405,
+        ),
+    ] {
+        let heard = answer_to(&refused).await;
+        assert_eq!((statuses(&heard.text), heard.closed), (vec![status], true));
+        let says_so = heard.text.contains("\r\nconnection: close\r\n");
+        assert!(says_so, "nobody knows whether the body follows (RFC 9112 9.6): {heard:?}");
+    }
+    // Without a body there is nothing to wait for, and HTTP/1.0 knows no such thing.
+    let bare = "GET /hello HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n\r\n";
+    let heard = answer_to(bare).await;
+    assert_eq!((statuses(&heard.text), heard.closed), (vec![200], false));
 }
 
 #[tokio::test(start_paused = true)]

@@ -86,6 +86,7 @@ fn lengths() -> Vec<Row> {
     let chunks = |what, rest: &str| {
         row(what, &format!("PUT /sum HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n{rest}"))
             .text(400, "The body broke off")
+            .field("connection", "close")
             .ends()
             .curl(Curl::Never)
             .by_hand(ByHand::Refuses(501))

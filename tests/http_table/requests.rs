@@ -170,6 +170,7 @@ fn bodies() -> Vec<Row> {
         )
         .then("words")
         .not_allowed("POST is not for /hello", "GET,HEAD")
+        .field("connection", "close")
         .ends()
         .by_hand(ByHand::Nothing),
         row(
@@ -187,6 +188,7 @@ fn bodies() -> Vec<Row> {
             "POST /sum HTTP/1.1\nHost: x\nContent-Length: 5\n\nwor",
         )
         .text(400, "The body broke off")
+        .field("connection", "close")
         .cut()
         .by_hand(ByHand::Nothing),
     ]

@@ -35,6 +35,8 @@ pub struct Faults {
     strikes: Vec<Strike>,
     /// What became of packets, if anybody wants to know.
     fates: Option<Vec<Fate>>,
+    /// Of those that come and are not struck, too.
+    tells_all: bool,
     tally: Tally,
 }
 
@@ -58,6 +60,8 @@ struct Lane {
 #[derive(Clone, Debug)]
 struct Passing {
     octets: Bytes,
+    /// As it came.
+    came: Bytes,
     /// Its number among those that went this way.
     number: u64,
     since: Instant,
@@ -84,6 +88,7 @@ impl Faults {
             lanes: Default::default(),
             strikes: Vec::new(),
             fates: None,
+            tells_all: false,
         }
     }
 
@@ -100,6 +105,18 @@ impl Faults {
     pub fn telling_fates(mut self) -> Self {
         self.fates = Some(Vec::new());
         self
+    }
+
+    /// The same of every packet, whichever way it goes.
+    #[must_use]
+    pub fn telling_all_fates(self) -> Self {
+        Faults { tells_all: true, ..self.telling_fates() }
+    }
+
+    /// Whether it keeps what becomes of packets.
+    #[must_use]
+    pub fn tells_fates(&self) -> bool {
+        self.fates.is_some()
     }
 
     /// A packet comes by. What is to go on in its place is asked for with [`Faults::poll_packet`].
@@ -231,10 +248,10 @@ impl Faults {
     /// `packet` goes on, or no further.
     fn tell(&mut self, way: Way, packet: &Passing, now: Instant) {
         let Some(fates) = &mut self.fates else { return };
-        let is_news = way == Way::Tx || packet.struck.is_some();
+        let is_news = self.tells_all || way == Way::Tx || packet.struck.is_some();
         if is_news && fates.len() < MOST_STRIKES {
-            let Passing { octets, number, since, struck } = packet.clone();
-            fates.push(Fate { way, number, octets, struck, held: now.since(since) });
+            let Passing { octets, came, number, since, struck } = packet.clone();
+            fates.push(Fate { way, number, octets, came, struck, held: now.since(since) });
         }
     }
 
@@ -247,7 +264,8 @@ impl Lane {
     /// A packet comes.
     fn begin(&mut self, octets: Bytes, now: Instant) -> Passing {
         self.came += 1;
-        Passing { octets, number: self.came, since: now, struck: None }
+        let came = octets.clone();
+        Passing { octets, came, number: self.came, since: now, struck: None }
     }
 
     /// A packet goes on at once, and overtakes those of its connection that wait for that.

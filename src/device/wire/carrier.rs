@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use super::Wire;
 use crate::device::{Alarm, Device};
 use crate::time::Instant;
-use crate::trace::Way;
+use crate::trace::{Event, Passage, Sink, Way, What};
 use crate::wire::{Frame, Packet};
 
 /// Packets that are read at a time.
@@ -22,6 +22,8 @@ pub struct Carrier<D> {
     /// What the clock shows.
     now: Box<dyn Fn() -> Instant + Send>,
     alarm: Alarm,
+    /// Who is told what becomes of packets.
+    sinks: Vec<Box<dyn Sink>>,
 }
 
 struct End<D> {
@@ -54,7 +56,14 @@ impl<D: Device> Carrier<D> {
         now: impl Fn() -> Instant + Send + 'static,
     ) -> io::Result<Self> {
         let ends = [near, far].map(|device| End { device, unsent: None });
-        Ok(Carrier { wire, ends, now: Box::new(now), alarm: Alarm::new()? })
+        Ok(Carrier { wire, ends, now: Box::new(now), alarm: Alarm::new()?, sinks: Vec::new() })
+    }
+
+    /// Tells `sink` what becomes of each packet ([`Passage::Met`]); [`Way::Tx`] is from the near end to the far
+    /// end.
+    #[must_use]
+    pub fn telling(self, sink: Box<dyn Sink>) -> Self {
+        Carrier { wire: self.wire.telling_fates(), sinks: vec![sink], ..self }
     }
 
     /// Carries until a device fails. Cancel safe: it goes on where it was.
@@ -65,8 +74,21 @@ impl<D: Device> Carrier<D> {
     pub async fn run(&mut self) -> io::Result<()> {
         loop {
             poll_fn(|cx| self.poll_round(cx)).await?;
+            self.tell();
             // Whoever else runs here has its turn, however much there is to carry.
             tokio::task::yield_now().await;
+        }
+    }
+
+    fn tell(&mut self) {
+        if self.sinks.is_empty() {
+            return;
+        }
+        let at = (self.now)();
+        for fate in self.wire.take_fates() {
+            let what = What::Packet(Box::new(Passage::Met(fate)));
+            let event = Event { at, conn: None, what };
+            self.sinks.iter_mut().for_each(|sink| sink.record(&event));
         }
     }
 

@@ -6,6 +6,9 @@ mod carrier;
 mod line;
 mod serial;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 
 pub use carrier::Carrier;
@@ -15,7 +18,10 @@ pub(crate) use serial::Serial;
 use self::line::Line;
 use super::fault::{Faults, Tally};
 use crate::time::Instant;
-use crate::trace::Way;
+use crate::trace::{Fate, Harm, Way};
+
+/// Packets without room that are remembered until somebody takes them.
+const MOST_TURNED_AWAY: usize = 4096;
 
 /// The wire itself: packets in and out, and time, which somebody else tells. [`Way::Tx`] leads from its
 /// near end to its far end, [`Way::Rx`] back. Deterministic: the same packets at the same instants with
@@ -25,6 +31,8 @@ pub struct Wire {
     lines: [Line; 2],
     faults: Faults,
     counts: [Counts; 2],
+    /// What found no room, if anybody wants to know what becomes of packets.
+    turned_away: Option<Vec<Fate>>,
 }
 
 /// What has gone one way.
@@ -45,7 +53,27 @@ impl Wire {
     pub fn new(path: &Path, faults: Faults, seed: u64) -> Self {
         // Two streams of chance that have nothing to do with each other.
         let line = |seed| Line::new(path.clone(), seed);
-        Wire { lines: [line(seed), line(!seed)], faults, counts: Default::default() }
+        Wire {
+            lines: [line(seed), line(!seed)],
+            faults,
+            counts: Default::default(),
+            turned_away: None,
+        }
+    }
+
+    /// Keeps from now on what becomes of packets, for [`Wire::take_fates`].
+    #[must_use]
+    pub fn telling_fates(self) -> Self {
+        let faults = self.faults.telling_all_fates();
+        Wire { faults, turned_away: Some(Vec::new()), ..self }
+    }
+
+    /// Takes what became of packets since the last call: of each when it came out, or went no further. To be
+    /// called after each round, for no more than some thousand are kept.
+    pub fn take_fates(&mut self) -> Vec<Fate> {
+        let mut fates = self.turned_away.as_mut().map(std::mem::take).unwrap_or_default();
+        fates.append(&mut self.faults.take_fates());
+        fates
     }
 
     /// A packet is put in at the end that `way` begins at. What comes out is asked for with
@@ -53,7 +81,22 @@ impl Wire {
     pub fn on_packet(&mut self, way: Way, packet: Bytes, now: Instant) {
         let counts = &mut self.counts[way.index()];
         counts.sent += 1;
-        counts.queue_full += u64::from(!self.lines[way.index()].take(packet, now));
+        if self.lines[way.index()].take(packet.clone(), now) {
+            return;
+        }
+        counts.queue_full += 1;
+        if let Some(turned_away) = &mut self.turned_away
+            && turned_away.len() < MOST_TURNED_AWAY
+        {
+            turned_away.push(Fate {
+                way,
+                number: counts.sent,
+                octets: packet.clone(),
+                came: packet,
+                struck: Some((Arc::from("--queue"), Harm::Dropped)),
+                held: Duration::ZERO,
+            });
+        }
     }
 
     /// The next packet that comes out at the end that `way` leads to, if there is one by now.
@@ -92,8 +135,6 @@ impl Wire {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::device::fault::parse_list;
 

@@ -29,6 +29,7 @@ use super::IpVersion;
 use crate::stack::{self, FourTuple, Secret, Stack, Summary};
 use crate::tcp::Keepalive;
 use crate::time::Instant;
+use crate::trace::{Mask, Sink};
 
 /// What differs between systems in the calls themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +67,8 @@ pub struct Host {
     /// The address of sockets that are bound to no other.
     addr: IpAddr,
     sent: VecDeque<SentPacket>,
+    /// Who is told what happens in the stack.
+    sink: Option<Box<dyn Sink>>,
 }
 
 impl std::fmt::Debug for Host {
@@ -97,7 +100,14 @@ impl Host {
             habits,
             addr,
             sent: VecDeque::new(),
+            sink: None,
         }
+    }
+
+    /// Tells `sink` from now on what happens in the stack.
+    pub fn tell(&mut self, sink: Box<dyn Sink>) {
+        self.stack.raise_also(sink.wanted());
+        self.sink = Some(sink);
     }
 
     /// A packet arrives now. What it draws from the stack has left when this returns.
@@ -199,6 +209,7 @@ impl Host {
         }
         let config = stack::Config { addrs: vec![addr], ..self.stack.config().clone() };
         self.stack = Stack::new(config, self.secret);
+        self.stack.raise_also(self.sink.as_ref().map_or(Mask::empty(), |sink| sink.wanted()));
         self.addr = addr;
         true
     }
@@ -214,6 +225,10 @@ impl Host {
             self.sent.push_back(SentPacket { at: self.now, packet: frame.to_bytes() });
         }
         self.stack.take_ready();
-        self.stack.take_events();
+        let events = self.stack.take_events();
+        if let Some(sink) = &mut self.sink {
+            events.iter().for_each(|event| sink.record(event));
+            sink.settle();
+        }
     }
 }

@@ -30,6 +30,7 @@ use super::plan::{Deed, Order, Plan, Step, information_constant};
 use super::script::code::{Statement, Variables};
 use crate::tcp::State;
 use crate::time::Instant;
+use crate::trace::Sink;
 
 /// Where the script's clock begins on that of the stack: not at its beginning, so that nothing that
 /// begins at zero passes for right.
@@ -38,7 +39,13 @@ pub const BEGIN: Instant = Instant::from_millis(10_000);
 /// Runs a plan against our own stack in virtual time.
 #[must_use]
 pub fn run(plan: &Plan) -> Run {
-    run_against(plan, Box::new(Simulated::new(&plan.setup)))
+    run_against(plan, Box::new(Simulated::new(&plan.setup, None)))
+}
+
+/// The same, and tells `sink` what happens in the stack meanwhile.
+#[must_use]
+pub fn run_telling(plan: &Plan, sink: Box<dyn Sink>) -> Run {
+    run_against(plan, Box::new(Simulated::new(&plan.setup, Some(sink))))
 }
 
 /// Runs a plan against whatever there is.

@@ -9,6 +9,7 @@ use crate::drill::host::{Blocked, Call, Errno, Host, Progress, Reply, SentPacket
 use crate::drill::plan::{Defaults, Setup};
 use crate::stack::{self, FourTuple, Secret, Summary};
 use crate::time::Instant;
+use crate::trace::Sink;
 
 /// What a call has returned.
 pub type Returned = std::result::Result<Reply, Errno>;
@@ -75,7 +76,8 @@ pub(super) struct Simulated {
 }
 
 impl Simulated {
-    pub(super) fn new(setup: &Setup) -> Self {
+    /// Tells `sink` what happens in the stack, if there is one.
+    pub(super) fn new(setup: &Setup, sink: Option<Box<dyn Sink>>) -> Self {
         let config = stack::Config {
             addrs: vec![setup.local.ip()],
             mtu: setup.mtu,
@@ -90,6 +92,9 @@ impl Simulated {
         };
         let secret = Secret(*b"the drill always begins the same");
         let mut host = Host::new(config, setup.habits, secret, Box::new(descriptors));
+        if let Some(sink) = sink {
+            host.tell(sink);
+        }
         host.advance(BEGIN);
         Simulated { host, blocked: None }
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::{Method, Response, StatusCode, header, request};
+use http::{HeaderValue, Method, Response, StatusCode, Uri, Version, header, request};
 use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
@@ -41,11 +41,15 @@ impl ConnectionLog {
         account: Option<Arc<Account>>,
     ) -> Box<Entry> {
         let field = |name| head.headers.get(name).cloned();
+        let (target, host) = match head.version {
+            Version::HTTP_2 => (path_of(&head.uri), authority_of(&head.uri)),
+            _ => (head.uri.clone(), None),
+        };
         let asked = Asked::Request {
             method: head.method.clone(),
-            target: head.uri.clone(),
+            target,
             version: head.version,
-            host: field(header::HOST),
+            host: host.or_else(|| field(header::HOST)),
             referer: field(header::REFERER),
             agent: field(header::USER_AGENT),
         };
@@ -85,6 +89,17 @@ impl ConnectionLog {
             complete: false,
         }
     }
+}
+
+/// What stands in the first line of HTTP/1: HTTP/2 has the parts of a URI in fields of their own, of which one URI was
+/// made.
+fn path_of(uri: &Uri) -> Uri {
+    uri.path_and_query().cloned().map_or_else(|| uri.clone(), Uri::from)
+}
+
+/// `:authority`, which is what Host is in HTTP/1 (RFC 9113 8.3.1).
+fn authority_of(uri: &Uri) -> Option<HeaderValue> {
+    HeaderValue::from_str(uri.authority()?.as_str()).ok()
 }
 
 /// One request. Its line is written when this is dropped.

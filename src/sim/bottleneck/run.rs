@@ -13,6 +13,7 @@ use crate::sim::{Ended, Fate, HostId, Observed, Random, World};
 use crate::stack::{self, Secret, Stack};
 use crate::tcp;
 use crate::time::Instant;
+use crate::trace::Mask;
 
 const PORT: u16 = 80;
 /// Buffers of the ends, in what the path holds at most: more than congestion control can use.
@@ -50,8 +51,28 @@ impl Scenario {
     ///
     /// With more than 60,000 flows.
     pub fn run(&self) -> Result<Outcome, String> {
+        self.run_watched(Mask::empty(), |_, _| {})
+    }
+
+    /// The same, looked at by what `watch` adds to the network. It is told the hosts, two for each flow: who sends,
+    /// and who receives. They raise these events.
+    ///
+    /// # Errors
+    ///
+    /// As [`Scenario::run`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Scenario::run`].
+    pub fn run_watched(
+        &self,
+        events: Mask,
+        watch: impl FnOnce(&mut World, &[HostId]),
+    ) -> Result<Outcome, String> {
         let mut world = World::new(self.seed);
-        let mut flows = self.build(&mut world);
+        let mut flows = self.build(&mut world, events);
+        let hosts: Vec<_> = flows.iter().flat_map(|flow| [flow.sender, flow.receiver]).collect();
+        watch(&mut world, &hosts);
         let tallies = self.count(&mut world, &flows);
         let end = Instant::ZERO + self.duration;
         while world.now() < end {
@@ -69,14 +90,15 @@ impl Scenario {
         Ok(Outcome { scenario: self.clone(), flows })
     }
 
-    fn build(&self, world: &mut World) -> Vec<Flow> {
+    fn build(&self, world: &mut World, events: Mask) -> Vec<Flow> {
         let mut random = Random::new(self.seed);
         let flows: Vec<Flow> = (0..)
             .zip(&self.flows)
             .map(|(index, plan)| {
                 let mut host = |network, name| {
                     let addr = address(network, index);
-                    let engine = Stack::new(self.config(*plan, addr), secret(&mut random));
+                    let config = stack::Config { events, ..self.config(*plan, addr) };
+                    let engine = Stack::new(config, secret(&mut random));
                     world.add_host(&format!("{name} {}", index + 1), addr, Box::new(engine))
                 };
                 let (sender, receiver) = (host(1, "sender"), host(2, "receiver"));

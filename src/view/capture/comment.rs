@@ -63,8 +63,13 @@ impl Notes {
         parts.extend(self.dropped.map(|why| format!("not acted on: {}", words::dropped(why))));
         parts.extend(self.again.map(|why| words::again(why).to_owned()));
         parts.extend(self.fired.iter().map(|timer| format!("{} timer fired", timer.words())));
-        parts.extend((self.sent > 0).then(|| format!("SEND of {} octets", self.sent)));
-        parts.extend((self.received > 0).then(|| format!("RECEIVE of {} octets", self.received)));
+        parts.extend(
+            (self.sent > 0).then(|| format!("SEND of {}", words::counted(self.sent, "octet"))),
+        );
+        parts.extend(
+            (self.received > 0)
+                .then(|| format!("RECEIVE of {}", words::counted(self.received, "octet"))),
+        );
         parts.extend(self.several.map(|(len, segments)| format!("{len} in {segments} segments")));
         parts.extend(self.told.iter().cloned());
         parts.extend(self.timers.iter().map(|(timer, change)| timer_words(*timer, *change, at)));

@@ -15,7 +15,6 @@ use super::super::words;
 use super::comment::{self, Notes, Step};
 use super::entry::Entry;
 use super::octets::Octets;
-use super::writer::{Record, Writer};
 use crate::tcp::{Cause, State};
 use crate::time::Instant;
 use crate::trace::{
@@ -32,6 +31,9 @@ const MOST_UNDECIDED: usize = 64 * 1024;
 const MOST_STRUCK: usize = 1024;
 
 type Ends = (SocketAddr, SocketAddr);
+
+/// Takes what is complete.
+pub(super) type Out<'a> = &'a mut dyn FnMut(Entry);
 
 /// The events of one stack on their way into records.
 #[derive(Debug)]
@@ -71,10 +73,10 @@ impl Join {
         }
     }
 
-    pub fn on_event(&mut self, event: &Event, writer: &Writer) {
+    pub fn on_event(&mut self, event: &Event, out: Out<'_>) {
         self.now = event.at;
         if let What::Packet(passage) = &event.what {
-            return self.on_passage(event.at, passage, writer);
+            return self.on_passage(event.at, passage, out);
         }
         match event.conn {
             Some(conn) => self.on_event_of(conn, event),
@@ -83,7 +85,7 @@ impl Join {
     }
 
     /// The round is over.
-    pub fn settle(&mut self, writer: &Writer) {
+    pub fn settle(&mut self, out: Out<'_>) {
         (self.arriving, self.leaving) = (None, None);
         for entry in std::mem::take(&mut self.round) {
             for (conn, _) in &entry.notes {
@@ -98,25 +100,26 @@ impl Join {
                     continue;
                 }
             }
-            writer.write(entry.to_record());
+            out(entry);
         }
     }
 
     /// Nothing comes any more.
-    pub fn end(&mut self, writer: &Writer) {
-        self.settle(writer);
+    pub fn end(&mut self, out: Out<'_>) {
+        self.settle(out);
         for (_, mut entry) in std::mem::take(&mut self.undecided) {
             entry.remarks.insert(0, "on its way, or held back by a fault, at the end".to_owned());
-            writer.write(Record { at: self.now, is_lost: true, ..entry.to_record() });
+            (entry.passed, entry.is_held) = (self.now, true);
+            out(entry);
         }
     }
 
-    fn on_passage(&mut self, at: Instant, passage: &Passage, writer: &Writer) {
+    fn on_passage(&mut self, at: Instant, passage: &Passage, out: Out<'_>) {
         match passage {
             Passage::Arrives(packet) => {
                 let has_sent = self.round.last().is_some_and(|last| last.way == Way::Tx);
                 if has_sent || self.round.len() >= LONGEST_ROUND {
-                    self.settle(writer);
+                    self.settle(out);
                 }
                 self.leaving = None;
                 let fate = self.fate_of(packet);
@@ -145,7 +148,7 @@ impl Join {
                 }
                 self.round.push(entry);
             }
-            Passage::Met(fate) => self.on_fate(at, fate, writer),
+            Passage::Met(fate) => self.on_fate(at, fate, out),
         }
     }
 

@@ -3,7 +3,8 @@
 //!
 //! A stack that is asked for packets ([`Mask::PACKETS`]) tells of each as it comes and goes, between the other
 //! events; `join` puts together what belongs together, `entry` and `comment` find the words, `writer` is the thread that
-//! writes, `blocks` what is written, `octets` the packets as they are in the file.
+//! writes, `blocks` what is written, `octets` the packets as they are in the file; `wires` puts together what both
+//! ends tell, `passing` is for those who see packets pass and no stack.
 //!
 //! Times are those of the stack: when it was given a packet, when it gave one away; with faults, when a packet
 //! came through them.
@@ -13,17 +14,26 @@ mod comment;
 mod entry;
 mod join;
 mod octets;
+mod passing;
 #[cfg(test)]
 mod tests;
+mod wires;
 mod writer;
 
 use std::io::Write;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+pub use self::passing::PassingSink;
+pub use self::wires::{CapturedHost, WireCapture};
+
 use self::join::Join;
 use self::writer::Writer;
 use crate::trace::{Event, Mask, Sink};
+
+/// The events that captures are made of.
+const WANTED: Mask =
+    Mask::all().difference(Mask::DATA).difference(Mask::FAULTS).difference(Mask::PEER);
 
 /// How a capture is made.
 #[derive(Clone, Debug)]
@@ -107,23 +117,23 @@ pub struct CaptureSink {
 
 impl Sink for CaptureSink {
     fn wanted(&self) -> Mask {
-        Mask::all() - Mask::DATA - Mask::FAULTS - Mask::PEER
+        WANTED
     }
 
     fn record(&mut self, event: &Event) {
         if self.writer.is_open() {
-            self.join.on_event(event, &self.writer);
+            self.join.on_event(event, &mut |entry| self.writer.write(entry.to_record()));
         }
     }
 
     fn settle(&mut self) {
-        self.join.settle(&self.writer);
+        self.join.settle(&mut |entry| self.writer.write(entry.to_record()));
     }
 }
 
 /// What no fault has let through until now never comes through.
 impl Drop for CaptureSink {
     fn drop(&mut self) {
-        self.join.end(&self.writer);
+        self.join.end(&mut |entry| self.writer.write(entry.to_record()));
     }
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::super::words::counted;
 use super::blocks::{Blocks, LOST, PacketBlock, WIRE};
 use super::octets::Octets;
 use super::{CaptureSettings, Origin};
@@ -295,7 +296,8 @@ impl Work {
             file.statistics(LOST, time, (self.written[1], 0), remark)?;
         }
         if left_out > 0 {
-            log::warn!("the capture lacks {left_out} packets: it was written too slowly");
+            let packets = counted(left_out, "packet");
+            log::warn!("the capture lacks {packets}: it was written too slowly");
         }
         file.flush()
     }

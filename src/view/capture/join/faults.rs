@@ -1,28 +1,27 @@
 //! What faults do to packets: of one that is sent it is told after it has left, of one that comes before it
 //! arrives.
 
-use super::{Join, MOST_STRUCK};
+use super::{Join, MOST_STRUCK, Out};
 use crate::time::Instant;
 use crate::trace::{Fate, Harm, Way};
 use crate::view::capture::comment::Notes;
 use crate::view::capture::entry::Entry;
 use crate::view::capture::octets::Octets;
-use crate::view::capture::writer::{Record, Writer};
 use crate::wire::Packet;
 
 impl Join {
-    pub(super) fn on_fate(&mut self, at: Instant, fate: &Fate, writer: &Writer) {
+    pub(super) fn on_fate(&mut self, at: Instant, fate: &Fate, out: Out<'_>) {
         match fate.way {
             Way::Tx => {
                 let Some(entry) = self.undecided.get_mut(&fate.number) else { return };
                 let goes_twice = matches!(fate.struck, Some((_, Harm::Duplicated)));
                 let another_comes = goes_twice && entry.fate.is_none();
-                entry.fate = Some(fate.clone());
-                let record = Record { at, ..entry.to_record() };
+                (entry.passed, entry.fate) = (at, Some(fate.clone()));
+                let entry = entry.clone();
                 if !another_comes {
                     self.undecided.remove(&fate.number);
                 }
-                writer.write(record);
+                out(entry);
             }
             Way::Rx if fate.arrives() => {
                 if self.struck.len() >= MOST_STRUCK {
@@ -38,7 +37,7 @@ impl Join {
                     entry.notes.push((id, Notes { state, ..Notes::default() }));
                 }
                 entry.fate = Some(fate.clone());
-                writer.write(entry.to_record());
+                out(entry);
             }
         }
     }

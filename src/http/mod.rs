@@ -16,6 +16,7 @@ mod exchange;
 mod fields;
 pub mod files;
 mod head_timer;
+mod heard;
 mod http2;
 mod manners;
 mod opening;

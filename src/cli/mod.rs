@@ -16,6 +16,7 @@ mod ladder_options;
 mod lesson;
 mod looking;
 pub mod namespace;
+mod open_files;
 mod options;
 mod peers;
 mod quantity;

@@ -24,6 +24,7 @@ mod pages;
 mod progress;
 mod refusal;
 mod server;
+mod share;
 mod site;
 mod timer;
 pub mod tls;

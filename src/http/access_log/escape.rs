@@ -14,6 +14,13 @@ pub(super) fn quoted(out: &mut Vec<u8>, text: &[u8]) {
     }
 }
 
+/// The same as a text of its own, for other logs.
+pub(in crate::http) fn printable(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    quoted(&mut out, text.as_bytes());
+    String::from_utf8(out).expect("printable ASCII")
+}
+
 /// A string of JSON, with `\uXXXX` for all that is not printable ASCII. Octets that are no UTF-8 become the
 /// character that stands for such.
 pub(super) fn json(out: &mut Vec<u8>, text: &[u8]) {

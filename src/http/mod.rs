@@ -26,6 +26,7 @@ mod refusal;
 mod server;
 mod share;
 mod site;
+mod taking;
 mod timer;
 pub mod tls;
 mod unreadable;

@@ -57,6 +57,11 @@ mod tests {
     const NASTY: &[u8] = b"a\"b\\c\n1.2.3.4 - - [x] \x1b[2J\x00\x7f\xc2\x9b\xff\xf0\x9f\x90\x9f";
 
     #[test]
+    fn what_is_printable_is_nothing_else() {
+        assert_eq!(printable("/a\u{85}\x1b[2J\"é"), "/a\\xc2\\x85\\x1b[2J\\\"\\xc3\\xa9");
+    }
+
+    #[test]
     fn quotes_lines_and_terminals_are_safe() {
         let mut out = Vec::new();
         quoted(&mut out, NASTY);

@@ -16,5 +16,7 @@ mod handshake;
 mod hosts;
 #[path = "http_tls/http2.rs"]
 mod http2;
+#[path = "http_tls/patience.rs"]
+mod patience;
 #[path = "http_tls/world.rs"]
 mod world;

@@ -18,6 +18,8 @@ use rustix::process::{
 use rustix::termios::tcgetpgrp;
 use tokio::signal::unix::{self, SignalKind};
 
+use super::open_files;
+
 /// Exit code: a failure of our own, and not of CMD.
 const FAILED: u8 = 125;
 /// Exit code: CMD is there, and cannot be executed.
@@ -87,7 +89,7 @@ impl Child {
         if let Some(path) = path_with_this_program() {
             command.env("PATH", path);
         }
-        let child = command.spawn().map_err(|error| {
+        let child = open_files::as_at_first(|| command.spawn()).map_err(|error| {
             // Also what it says when a directory of PATH may not be searched, and CMD is nowhere.
             let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
             failed(if is_denied && !is_there(program) { Errno::NOENT.into() } else { error })

@@ -17,6 +17,7 @@ mod lesson;
 mod lesson_files;
 mod looking;
 pub mod namespace;
+mod open_files;
 mod options;
 mod peers;
 mod quantity;

@@ -13,6 +13,7 @@ use super::child::{Child, end_leftovers};
 use super::control_options::{ControlOptions, Usually, answer};
 use super::ladder_options::{LadderFiles, LadderOptions};
 use super::namespace;
+use super::open_files;
 use super::options::{Output, ServerOptions, Services, StackOptions, Usual, services};
 use super::shards::{Shards, Site};
 use super::tls_options::TrustFile;
@@ -66,6 +67,7 @@ pub(super) struct Run {
 impl Run {
     /// Returns CMD's exit code.
     pub(super) fn execute(self, output: &Output) -> Result<u8, Failure> {
+        open_files::raise();
         self.stack.tcp.check()?;
         self.server.check(self.dir.as_deref())?;
         self.ladder.check(self.stack.tcp.engine)?;

@@ -10,6 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::access_log::OpenLog;
 use super::addresses::Ends;
 use super::control_options::{ControlOptions, Usually, answer};
+use super::open_files;
 use super::options::{
     Output, ServerOptions, Services, StackOptions, Usual, services, usual_queues,
 };
@@ -55,6 +56,7 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn execute(self, output: &Output) -> Result<(), Failure> {
+        open_files::raise();
         self.stack.tcp.check()?;
         self.server.check(self.dir.as_deref())?;
         runtime(exit::FAILURE)?.block_on(self.until_stopped(output))

@@ -1,16 +1,20 @@
 //! What goes on on a connection of HTTP/2, where many exchanges share it: whether anything is ours to do,
-//! and when something moved last.
+//! when something moved last, and what is taken back.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
+
+use super::bounds::Pace;
+use super::taking::{Counted, Taking};
 
 /// Of one connection. Clones are the same.
 #[derive(Clone, Debug)]
@@ -24,16 +28,24 @@ struct Shared {
     working: AtomicUsize,
     /// When that changed last, in microseconds after `start`.
     moved: AtomicU64,
+    /// Requests that came.
+    requests: AtomicU64,
     begun: Notify,
+    taking: Arc<Taking>,
+    taken_back: TakenBack,
 }
 
 impl Activity {
-    pub(super) fn new() -> Self {
+    /// Of a peer that takes what it asked for at this pace, or takes it back, so often at a time.
+    pub(super) fn new(pace: Pace, most_taken_back: u32) -> Self {
         Activity(Arc::new(Shared {
             start: Instant::now(),
             working: AtomicUsize::new(0),
             moved: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
             begun: Notify::new(),
+            taking: Arc::new(Taking::new(pace)),
+            taken_back: TakenBack::new(most_taken_back),
         }))
     }
 
@@ -42,26 +54,48 @@ impl Activity {
     pub(super) async fn exchange<B, E>(
         self,
         answer: impl Future<Output = Result<Response<B>, E>>,
-    ) -> Result<Response<Tracked<B>>, E> {
-        let mut work = Work { shared: self.0, is_ours: false };
+    ) -> Result<Response<Tracked<B>>, E>
+    where
+        B: Body<Data = Bytes>,
+    {
+        let mut work = Work { shared: self.0, is_ours: false, is_over: false };
         work.is_ours(true);
+        work.shared.requests.fetch_add(1, Ordering::Relaxed);
         work.shared.begun.notify_one();
-        Ok(answer.await?.map(|body| Tracked { body, work }))
+        Ok(answer.await?.map(|body| {
+            work.is_over = body.is_end_stream();
+            Tracked { body, work }
+        }))
     }
 
-    /// Returns when an exchange has begun. Cancel safe.
-    pub(super) async fn begun(&self) {
-        self.0.begun.notified().await;
+    /// Returns when so many exchanges have begun. Cancel safe.
+    pub(super) async fn begun(&self, requests: u64) {
+        while self.0.requests.load(Ordering::Relaxed) < requests {
+            self.0.begun.notified().await;
+        }
     }
 
-    /// Returns when for so long nothing was ours to do and nothing moved: the peer asks for nothing, or
-    /// takes nothing of what it has asked for. Cancel safe.
+    /// Returns when the peer takes what it is sent too slowly, or not at all. Cancel safe.
+    pub(super) async fn stalled(&self) {
+        self.0.taking.stalled().await;
+    }
+
+    /// Returns when the peer has taken back too much of what it asked for. Cancel safe.
+    pub(super) async fn had_enough(&self) {
+        self.0.taken_back.had_enough.notified().await;
+    }
+
+    /// Returns when for so long nothing was ours to do and nothing waited for the peer: it asks for nothing.
+    /// Cancel safe.
     pub(super) async fn idle(&self, limit: Duration) {
         loop {
             let moved = self.0.start + Duration::from_micros(self.0.moved.load(Ordering::Relaxed));
             let now = Instant::now();
             let is_working = self.0.working.load(Ordering::Relaxed) > 0;
-            let over = if is_working { now + limit } else { moved + limit };
+            let over = match self.0.taking.all_gone_since() {
+                Some(gone) if !is_working => moved.max(gone) + limit,
+                Some(_) | None => now + limit,
+            };
             if over <= now {
                 return;
             }
@@ -75,6 +109,8 @@ impl Activity {
 struct Work {
     shared: Arc<Shared>,
     is_ours: bool,
+    /// All of the answer has been handed out.
+    is_over: bool,
 }
 
 impl Work {
@@ -96,30 +132,65 @@ impl Work {
 impl Drop for Work {
     fn drop(&mut self) {
         self.is_ours(false);
+        if !self.is_over {
+            self.shared.taken_back.count(self.shared.start);
+        }
     }
 }
 
-/// A body that says whether it is us who are waited for.
+/// Counts requests that are taken back while they are answered: h2 counts those alone that it has not handed on.
+#[derive(Debug)]
+struct TakenBack {
+    /// So many at a time.
+    most: u32,
+    /// How many there are, and up to when they were forgiven, in steps of [`FORGIVEN_EACH`].
+    count: Mutex<(u32, u64)>,
+    had_enough: Notify,
+}
+
+/// One more may be taken back after each such time.
+const FORGIVEN_EACH: Duration = Duration::from_millis(100);
+
+impl TakenBack {
+    const fn new(most: u32) -> Self {
+        TakenBack { most, count: Mutex::new((0, 0)), had_enough: Notify::const_new() }
+    }
+
+    fn count(&self, start: Instant) {
+        let steps = start.elapsed().as_millis() / FORGIVEN_EACH.as_millis();
+        let now = u64::try_from(steps).unwrap_or(u64::MAX);
+        let mut count = self.count.lock().expect("nothing under this lock panics");
+        let forgiven = u32::try_from(now - count.1).unwrap_or(u32::MAX);
+        *count = (count.0.saturating_sub(forgiven).saturating_add(1), now);
+        if count.0 > self.most {
+            self.had_enough.notify_one();
+        }
+    }
+}
+
+/// A body that says whether it is us who are waited for, and what the peer takes of it.
 #[derive(Debug)]
 pub(super) struct Tracked<B> {
     body: B,
     work: Work,
 }
 
-impl<B: Body + Unpin> Body for Tracked<B> {
-    type Data = B::Data;
+impl<B: Body<Data = Bytes> + Unpin> Body for Tracked<B> {
+    type Data = Counted;
     type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        self.work.is_ours(true);
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
-        if frame.is_ready() {
-            self.work.is_ours(false);
-        }
-        frame
+        let this = &mut *self;
+        this.work.is_ours(true);
+        let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
+        this.work.is_ours(false);
+        this.work.is_over = !matches!(frame, Some(Ok(_))) || this.body.is_end_stream();
+        let taking = &this.work.shared.taking;
+        let count = |frame: Frame<Bytes>| frame.map_data(|octets| Counted::new(octets, taking));
+        Poll::Ready(frame.map(|frame| frame.map(count)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -15,9 +15,12 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::timeout;
 
 use super::activity::Activity;
+use super::bounds::{Bounds, Pace};
 use super::closing::Ended;
+use super::share::Share;
 use crate::serving::Stop;
 
 /// What a client of HTTP/2 may ask for on one connection.
@@ -32,15 +35,18 @@ pub struct Http2Limits {
     /// The head of a request, in octets, each field with 32 more (RFC 9113 10.5.1): one beyond is
     /// answered with 431. The default is 16 KiB.
     pub header_list: u32,
-    /// Octets of body that may be on their way to us on one stream, at most 2³¹ − 1. The default is 1 MiB.
+    /// Octets of body that may be on their way to us on one stream, at most 2³¹ − 1. The default is 256 KiB.
     pub stream_window: u32,
-    /// The same for all streams of a connection together. The default is 4 MiB.
+    /// The same for all streams of a connection together. The default is 1 MiB.
     pub connection_window: u32,
     /// Octets of answers that wait to be sent, on each stream. The default is 256 KiB.
     pub send_buffer: usize,
     /// Requests that were taken back before we had seen them, and streams that we had to reset: with
     /// more of either at a time the connection is given up. The default is 64.
     pub resets: usize,
+    /// Requests that are taken back while they are answered: with more of them at a time the connection is given up.
+    /// One is forgiven after each tenth of a second. The default is 256.
+    pub taken_back: u32,
     /// How often the peer is asked whether it is still there. The default is 20 s.
     pub ping_interval: Duration,
     /// What its answer may take. The default is 20 s.
@@ -53,10 +59,11 @@ impl Default for Http2Limits {
             unasked: true,
             streams: 128,
             header_list: 16 * 1024,
-            stream_window: 1024 * 1024,
-            connection_window: 4 * 1024 * 1024,
+            stream_window: 256 * 1024,
+            connection_window: 1024 * 1024,
             send_buffer: 256 * 1024,
             resets: 64,
+            taken_back: 256,
             ping_interval: Duration::from_secs(20),
             ping_timeout: Duration::from_secs(20),
         }
@@ -66,8 +73,12 @@ impl Default for Http2Limits {
 /// The protocol, set up for all connections.
 pub(super) struct Http2 {
     protocol: http2::Builder<TokioExecutor>,
-    keeps_alive: bool,
-    /// How long a connection may be without a request, or take nothing of its answers.
+    /// Requests on one connection.
+    requests: u64,
+    /// How slowly the answers on one may be taken.
+    pace: Pace,
+    taken_back: u32,
+    /// How long a connection may be without a request.
     idle: Duration,
     /// How long a peer that was told to go may take when there is nothing left to do.
     farewell: Duration,
@@ -76,8 +87,8 @@ pub(super) struct Http2 {
 impl Http2 {
     pub(super) fn new(
         limits: &Http2Limits,
+        bounds: &Bounds,
         keeps_alive: bool,
-        idle: Duration,
         farewell: Duration,
     ) -> Self {
         let mut protocol = http2::Builder::new(TokioExecutor::new());
@@ -92,7 +103,14 @@ impl Http2 {
             .max_local_error_reset_streams(limits.resets)
             .keep_alive_interval(limits.ping_interval)
             .keep_alive_timeout(limits.ping_timeout);
-        Http2 { protocol, keeps_alive, idle, farewell }
+        Http2 {
+            protocol,
+            requests: if keeps_alive { bounds.requests } else { 1 },
+            pace: bounds.response_pace,
+            taken_back: limits.taken_back,
+            idle: bounds.idle_timeout,
+            farewell,
+        }
     }
 
     /// Speaks HTTP/2 on `stream` until that is over, and says how it ended.
@@ -110,10 +128,14 @@ impl Http2 {
         R: Fn(Request<Incoming>) -> F,
         F: Future<Output = Result<Response<Body>, Infallible>> + Send + 'static,
     {
-        let activity = Activity::new();
-        let service = service_fn(|request| activity.clone().exchange(respond(request)));
+        let activity = Activity::new(self.pace, self.taken_back);
+        let share = Share::new();
+        let service = service_fn(|mut request: Request<Incoming>| {
+            request.extensions_mut().insert(share.clone());
+            activity.clone().exchange(respond(request))
+        });
         let mut stream = StaysOpen { stream, peer_closed: false };
-        let (mut leaving, mut given_up) = (false, false);
+        let (mut leaving, mut given_up, mut stalled) = (false, false, false);
         let outcome = {
             let io = TokioIo::new(&mut stream);
             let mut http = pin!(self.protocol.serve_connection(io, service));
@@ -123,7 +145,17 @@ impl Http2 {
                     biased;
                     outcome = http.as_mut() => break outcome,
                     () = stop.given(), if !leaving => given_up = true,
-                    () = activity.begun(), if !leaving && !self.keeps_alive => {}
+                    () = activity.begun(self.requests), if !leaving => {}
+                    () = activity.stalled() => {
+                        stalled = true;
+                        break Ok(());
+                    }
+                    () = activity.had_enough() => {
+                        given_up = true;
+                        http.as_mut().graceful_shutdown();
+                        // That is told, and then nobody is waited for.
+                        break timeout(Duration::ZERO, http.as_mut()).await.unwrap_or(Ok(()));
+                    }
                     () = activity.idle(patience) => {
                         given_up = true;
                         if leaving {
@@ -136,7 +168,9 @@ impl Http2 {
             }
         };
         let error = outcome.err();
-        let how = if stream.peer_closed {
+        let how = if stalled {
+            Ended::Stalled
+        } else if stream.peer_closed {
             Ended::PeerClosed
         } else if error.is_some() || given_up {
             Ended::GivenUp

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use super::bounds::Bounds;
+use super::heard::Heard;
 
 /// All of it belongs to one task: nothing here orders anything between threads.
 #[derive(Debug)]
@@ -18,16 +19,9 @@ pub(super) struct Progress {
     /// The last response can only end with our FIN.
     ends_with_our_fin: AtomicBool,
     heard: Mutex<Heard>,
+    /// More room is taken for it than is kept.
+    heard_much: AtomicBool,
     bounds: Bounds,
-}
-
-/// The octets among which the head is that is being read.
-#[derive(Debug, Default)]
-struct Heard {
-    octets: Vec<u8>,
-    /// What `requests` was when they came.
-    requests: u64,
-    most: usize,
 }
 
 impl Progress {
@@ -37,7 +31,8 @@ impl Progress {
             responses: AtomicU64::new(0),
             head_begun: AtomicBool::new(false),
             ends_with_our_fin: AtomicBool::new(false),
-            heard: Mutex::new(Heard { most: bounds.head_octets, ..Heard::default() }),
+            heard: Mutex::new(Heard::new(bounds.head_octets)),
+            heard_much: AtomicBool::new(false),
             bounds: *bounds,
         }
     }
@@ -64,7 +59,23 @@ impl Progress {
         let requests = self.requests();
         // While a request is being answered these are its body, as a rule.
         if requests == self.responses.load(Ordering::Relaxed) {
-            self.heard().on_octets(octets, requests);
+            let mut heard = self.heard();
+            heard.on_octets(octets, requests);
+            if heard.is_large() {
+                self.heard_much.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// All that has come has been read, and more is wanted.
+    pub(super) fn on_nothing(&self) {
+        let requests = self.requests();
+        if self.heard_much.load(Ordering::Relaxed)
+            && requests == self.responses.load(Ordering::Relaxed)
+        {
+            let mut heard = self.heard();
+            heard.on_nothing(requests);
+            self.heard_much.store(heard.is_large(), Ordering::Relaxed);
         }
     }
 
@@ -85,57 +96,14 @@ impl Progress {
         self.ends_with_our_fin.load(Ordering::Relaxed)
     }
 
-    /// Whether a head with this method, among those that were heard last, names the length of its body
-    /// twice, with Transfer-Encoding and with Content-Length. hyper hides the latter.
+    /// Whether the next head with a coding, which has this method, names the length of its body twice.
     pub(super) fn heard_two_lengths(&self, method: &str) -> bool {
-        has_two_lengths(&self.heard().octets, method)
+        self.heard().two_lengths(method)
     }
 
     fn heard(&self) -> MutexGuard<'_, Heard> {
         self.heard.lock().expect("nothing under this lock panics")
     }
-}
-
-impl Heard {
-    fn on_octets(&mut self, octets: &[u8], requests: u64) {
-        if self.requests != requests {
-            self.requests = requests;
-            self.forget_whole_heads();
-        }
-        let room = self.most.saturating_sub(self.octets.len());
-        self.octets.extend_from_slice(&octets[..octets.len().min(room)]);
-    }
-
-    fn forget_whole_heads(&mut self) {
-        if self.octets.ends_with(b"\r\n\r\n") {
-            self.octets.clear();
-        } else if let Some(end) = self.octets.windows(4).rposition(|four| four == b"\r\n\r\n") {
-            self.octets.drain(..end + 4);
-        }
-    }
-}
-
-/// Looks through text in which heads stand, perhaps with bodies between them.
-fn has_two_lengths(text: &[u8], method: &str) -> bool {
-    let is_field = |line: &[u8], name: &[u8]| {
-        let found = line.get(..name.len());
-        found.is_some_and(|found| found.eq_ignore_ascii_case(name))
-    };
-    let (mut in_head, mut has_length, mut has_coding) = (false, false, false);
-    for line in text.split(|octet| *octet == b'\n') {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let rest = line.strip_prefix(method.as_bytes());
-        if rest.is_some_and(|rest| rest.starts_with(b" ") && rest.ends_with(b" HTTP/1.1")) {
-            (in_head, has_length, has_coding) = (true, false, false);
-        }
-        has_length |= is_field(line, b"content-length:");
-        has_coding |= is_field(line, b"transfer-encoding:");
-        if in_head && has_length && has_coding {
-            return true;
-        }
-        in_head &= !line.is_empty();
-    }
-    false
 }
 
 #[cfg(test)]
@@ -146,42 +114,17 @@ mod tests {
                          content-LENGTH: 5\r\n\r\n";
 
     #[test]
-    fn two_lengths_are_found_in_a_head_and_nowhere_else() {
-        assert!(has_two_lengths(TWO, "POST"));
-        assert!(has_two_lengths(
-            &TWO.iter().copied().filter(|o| *o != b'\r').collect::<Vec<_>>(),
-            "POST"
-        ));
-        let apart = b"POST / HTTP/1.1\r\ncontent-length: 5\r\n\r\n12345\
-                      POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n";
-        assert!(!has_two_lengths(apart, "POST"));
-        let in_the_body = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n\
-                            12\r\ncontent-length: 5\r\n\r\n";
-        assert!(!has_two_lengths(in_the_body, "POST"));
-    }
-
-    #[test]
     fn a_head_in_pieces_is_heard_whole_and_the_ones_before_it_are_forgotten() {
         let progress = Progress::new(&Bounds::default());
         progress.on_octets(b"GET / HTTP/1.1\r\nhost: x\r\n\r\nPOST / HTT");
         progress.on_request();
         progress.on_response(false);
         progress.on_octets(&TWO[10..40]);
-        assert!(!progress.heard_two_lengths("POST"));
         progress.on_octets(&TWO[40..]);
         assert!(progress.heard_two_lengths("POST"));
-        assert_eq!(progress.heard().octets, TWO);
+        assert!(!progress.heard_two_lengths("POST"), "there is one of them");
         progress.on_request();
-        progress.on_octets(b"body");
-        assert_eq!(progress.heard().octets, TWO, "a body is not kept");
-    }
-
-    #[test]
-    fn what_is_kept_is_bounded() {
-        let progress = Progress::new(&Bounds { head_octets: 100, ..Bounds::default() });
-        for _ in 0..100 {
-            progress.on_octets(&[b'x'; 7]);
-        }
-        assert_eq!(progress.heard().octets.len(), 100);
+        progress.on_octets(TWO);
+        assert!(!progress.heard_two_lengths("POST"), "a body is not kept");
     }
 }

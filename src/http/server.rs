@@ -99,7 +99,8 @@ impl Responder {
             .half_close(true)
             .keep_alive(keeps_alive)
             .header_read_timeout(bounds.idle_timeout)
-            .max_header_size(bounds.head_octets);
+            .max_header_size(bounds.head_octets)
+            .max_buf_size(MOST_BUFFERED.max(bounds.head_octets.saturating_add(BEHIND_A_HEAD)));
         // Up to its own bound hyper has no need of the heap for them.
         if bounds.fields > HYPERS_FIELDS {
             protocol.max_headers(bounds.fields);
@@ -110,7 +111,7 @@ impl Responder {
             linger: config.linger,
             pace: bounds.response_pace,
         };
-        let http2 = Http2::new(&config.http2, keeps_alive, bounds.idle_timeout, rules.linger.quiet);
+        let http2 = Http2::new(&config.http2, &bounds, keeps_alive, rules.linger.quiet);
         let (http2_unasked, log) = (config.http2.unasked, config.access_log.clone());
         Responder { protocol, http2, http2_unasked, router, bounds, rules, log }
     }
@@ -253,6 +254,11 @@ impl Responder {
         }
     }
 }
+
+/// What hyper keeps of what it reads, and of what it has to write, in octets; a head that is allowed fits in.
+const MOST_BUFFERED: usize = 64 * 1024;
+/// So that a head is refused for what it is, and not for want of room.
+const BEHIND_A_HEAD: usize = 1024;
 
 /// Fields that hyper takes without being told.
 const HYPERS_FIELDS: usize = 100;

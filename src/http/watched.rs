@@ -126,7 +126,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(cx, buf) else {
+            self.progress.on_nothing();
+            return Poll::Pending;
+        };
+        read?;
         let octets = &buf.filled()[before..];
         if !octets.is_empty() {
             self.progress.on_octets(octets);

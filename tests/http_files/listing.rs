@@ -55,6 +55,19 @@ async fn a_directory_is_listed_for_whoever_asks() {
     assert!(reply.text().contains("<a href=\"../\">"), "{}", reply.text());
 }
 
+/// Whatever they are: each costs the same.
+#[tokio::test]
+async fn of_very_many_entries_some_are_listed() {
+    let place = Place::new("very-many");
+    let dir = place.root().join("links");
+    fs::create_dir(&dir).unwrap();
+    for n in 0..10_100 {
+        std::os::unix::fs::symlink("../digits", dir.join(n.to_string())).unwrap();
+    }
+    let text = ask(&place.serve(), "GET /links/", "").await.text();
+    assert!(text.ends_with("There is more: 10000 are shown.\n"), "{}", text.lines().count());
+}
+
 #[tokio::test]
 async fn as_it_was_said() {
     let place = Place::new("options");

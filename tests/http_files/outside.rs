@@ -107,6 +107,40 @@ async fn what_is_no_file_is_refused_without_waiting() {
     assert!(!ask(&router, "GET /list/", "").await.text().contains("fifo"));
 }
 
+/// A FIFO is not even opened: that would let go whoever waits for somebody to read from it.
+#[tokio::test]
+async fn who_waits_to_write_into_a_fifo_goes_on_waiting() {
+    let place = Place::new("fifo");
+    let fifo = place.root().join("fifo");
+    mkfifo(&fifo, Mode::S_IRWXU).unwrap();
+    let writer = thread::spawn({
+        let fifo = fifo.clone();
+        move || fs::File::options().write(true).open(fifo).map(drop)
+    });
+    let router = place.serve();
+    for _ in 0..50 {
+        assert_eq!(ask(&router, "GET /fifo", "").await.status, 403);
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let is_over = writer.is_finished();
+    drop(fs::File::options().read(true).write(true).open(fifo).unwrap());
+    assert!(!is_over, "somebody opened it to read");
+}
+
+/// What is outside is nobody's, whether it is there or not.
+#[tokio::test]
+async fn links_that_lead_outside_do_not_tell_what_is_there() {
+    let place = Place::new("nothing-told");
+    symlink("/nowhere/at/all", place.root().join("nowhere")).unwrap();
+    symlink("../nowhere", place.root().join("nowhere-near")).unwrap();
+    let router = place.serve();
+    for path in
+        ["/out-dir/secret", "/out-dir/nowhere", "/out-dir/root/digits", "/nowhere", "/nowhere-near"]
+    {
+        assert_eq!(ask(&router, &format!("GET {path}"), "").await.status, 403, "{path}");
+    }
+}
+
 #[test]
 fn any_request_gets_an_answer_and_nothing_from_outside() {
     let place = Place::new("any");

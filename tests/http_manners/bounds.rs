@@ -1,8 +1,12 @@
 //! What is too much.
 
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::Router;
-use axum::body::Bytes;
-use axum::routing::post;
+use axum::body::{Body, Bytes};
+use axum::routing::{get, post};
 use glasstack::http::{Bounds, Config};
 
 use super::talk::{Talk, answer_with, statuses};
@@ -116,6 +120,27 @@ async fn bodies_that_do_not_say_how_long_they_are() {
             "{heard:?}"
         );
     }
+}
+
+/// What is written for a client that does not read waits in its own body, as far as it can.
+#[tokio::test(start_paused = true)]
+async fn what_waits_to_be_written() {
+    let made = Arc::new(AtomicUsize::new(0));
+    let router = Router::new().route("/", {
+        let made = Arc::clone(&made);
+        get(move || async move {
+            let pieces = std::iter::repeat_with(move || {
+                made.fetch_add(1, Ordering::Relaxed);
+                Ok::<_, Infallible>(Bytes::from(vec![b'x'; 16 * 1024]))
+            });
+            Body::from_stream(futures_util::stream::iter(pieces.take(100)))
+        })
+    });
+    let mut talk = Talk::with(router, Config::default(), 1000);
+    talk.say("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    tokio::time::sleep(std::time::Duration::from_secs(9)).await;
+    let made = made.load(Ordering::Relaxed);
+    assert!((1..=6).contains(&made), "{made} pieces of 16 KiB for a client that reads nothing");
 }
 
 #[tokio::test(start_paused = true)]

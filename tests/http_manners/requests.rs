@@ -7,6 +7,20 @@ use super::talk::{Heard, Talk, answer_to, answer_with, refusal, statuses};
 
 const HELLO: &str = "Hello from glasstack, a TCP/IP stack in userspace.\n";
 
+/// RFC 9112 6.3: a body may quote what would be refused in a head, and comes with it in one segment.
+#[tokio::test(start_paused = true)]
+async fn what_a_body_quotes_is_no_head() {
+    let head = "POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n";
+    let lies = format!("{head}content-length: 5\r\n\r\n");
+    let request = format!("{head}\r\n{:x}\r\n{lies}\r\n0\r\n\r\n", lies.len());
+    let heard = answer_to(request.repeat(3)).await;
+    assert_eq!((statuses(&heard.text), heard.closed), (vec![200; 3], false), "{heard:?}");
+    // Behind such a body the head that lies is still found.
+    let heard = answer_to(request + &lies).await;
+    assert_eq!((statuses(&heard.text), heard.closed), (vec![200, 400], true), "{heard:?}");
+    assert!(heard.text.ends_with("one of them is a lie.\n"), "{heard:?}");
+}
+
 /// RFC 9112: none of what is refused reaches the site, and each ends its connection.
 #[tokio::test(start_paused = true)]
 async fn what_is_wrong_is_said() {

@@ -158,7 +158,7 @@ async fn who_takes_nothing_of_the_answer_is_not_waited_for() {
     let data: usize =
         frames.iter().filter(|frame| frame.kind == DATA).map(|frame| frame.payload.len()).sum();
     assert_eq!(data, 65_535, "RFC 9113 6.9.2");
-    assert!((59..=65).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+    assert_eq!(start.elapsed(), Duration::from_secs(30));
     drop(server);
 }
 

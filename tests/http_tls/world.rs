@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use axum::Router;
 use glasstack::http::tls::{self, Identity, Tls};
 use glasstack::http::{Config, Connection, Listener, Plain, site};
 use glasstack::runtime::clock;
@@ -55,9 +56,14 @@ fn pipe() -> (DuplexStream, Once<Plain<DuplexStream>>) {
 
 /// The built-in site without TLS.
 pub fn plain(config: Config) -> (DuplexStream, Server) {
+    answering(site(), config)
+}
+
+/// `router` without TLS.
+pub fn answering(router: Router, config: Config) -> (DuplexStream, Server) {
     let (theirs, listener) = pipe();
     let (stopper, stop) = stop();
-    let task = tokio::spawn(glasstack::http::serve(listener, site(), config, stop));
+    let task = tokio::spawn(glasstack::http::serve(listener, router, config, stop));
     (theirs, Server { stopper, task })
 }
 

@@ -14,6 +14,13 @@ pub(super) fn quoted(out: &mut Vec<u8>, text: &[u8]) {
     }
 }
 
+/// The same as a text of its own, for other logs.
+pub(in crate::http) fn printable(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    quoted(&mut out, text.as_bytes());
+    String::from_utf8(out).expect("printable ASCII")
+}
+
 /// A string of JSON, with `\uXXXX` for all that is not printable ASCII. Octets that are no UTF-8 become the
 /// character that stands for such.
 pub(super) fn json(out: &mut Vec<u8>, text: &[u8]) {
@@ -48,6 +55,11 @@ mod tests {
     use super::*;
 
     const NASTY: &[u8] = b"a\"b\\c\n1.2.3.4 - - [x] \x1b[2J\x00\x7f\xc2\x9b\xff\xf0\x9f\x90\x9f";
+
+    #[test]
+    fn what_is_printable_is_nothing_else() {
+        assert_eq!(printable("/a\u{85}\x1b[2J\"é"), "/a\\xc2\\x85\\x1b[2J\\\"\\xc3\\xa9");
+    }
 
     #[test]
     fn quotes_lines_and_terminals_are_safe() {

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub(super) use self::entry::{ConnectionLog, Entry};
+pub(super) use self::escape::printable;
 use self::format::line;
 pub use self::format::{Format, ParseFormatError};
 use self::record::Record;

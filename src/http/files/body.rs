@@ -6,17 +6,22 @@ use std::mem;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use rustix::buffer::spare_capacity;
 use rustix::io::{Errno, pread};
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::made::Made;
+use super::refused::Refused;
+use super::root::Refusal;
+use super::work::{Job, Workers};
+use crate::http::access_log::printable;
 
 /// What is read at a time.
-const CHUNK: usize = 128 * 1024;
+pub(super) const CHUNK: usize = 128 * 1024;
 
 /// Some octets of a file.
 #[derive(Debug)]
@@ -79,8 +84,8 @@ pub(super) enum Source {
     Plain(Slice),
     /// Several of them, each with what goes before it; and what goes behind the last. The last comes first.
     Parts(Vec<(Bytes, Option<Slice>)>),
-    /// What is made while it is sent, and the permit to do so.
-    Made(Box<dyn Read + Send>, OwnedSemaphorePermit),
+    /// What is made while it is sent.
+    Made(Made),
 }
 
 /// A chunk, and where the next ones come from, if any do.
@@ -108,38 +113,53 @@ impl Source {
                 }
                 Ok((chunk.into(), Some(Source::Parts(parts))))
             }
-            Source::Made(mut from, permit) => {
-                let mut chunk = Vec::with_capacity(CHUNK);
-                from.by_ref().take(CHUNK as u64).read_to_end(&mut chunk)?;
-                let is_all = chunk.len() < CHUNK;
-                Ok((chunk.into(), (!is_all).then_some(Source::Made(from, permit))))
+            Source::Made(mut made) => {
+                let (chunk, is_all) = made.chunk()?;
+                Ok((chunk.into(), (!is_all).then_some(Source::Made(made))))
             }
         }
     }
 }
 
-/// A body of chunks: while one is sent, the next is read.
+/// A body of chunks: while one is sent, the next is read, once it has been seen that they are taken.
 pub(super) struct Chunks {
     state: State,
     /// The octets that are still to come, where that is known.
     left: Option<u64>,
+    workers: Workers,
+    /// Goes with a file that is kept open.
+    place: Option<OwnedSemaphorePermit>,
     /// For the log.
     name: String,
 }
 
 enum State {
     Ready(Next),
-    Reading(JoinHandle<io::Result<Next>>),
+    /// The first chunk is all that was asked for until now: it may be all that is ever taken.
+    Waiting(Source),
+    Reading(Job<io::Result<Next>>),
     Over,
 }
 
 impl Chunks {
     /// Reads the first chunk of a body, whose length is `len` octets where that is known: of a short one it
-    /// is found out.
-    pub(super) fn begin(source: Source, len: Option<u64>, name: &str) -> io::Result<Chunks> {
+    /// is found out. One that is longer keeps its file open, which takes one of the `places`.
+    pub(super) fn begin(
+        source: Source,
+        len: Option<u64>,
+        name: &str,
+        workers: &Workers,
+        places: &Arc<Semaphore>,
+    ) -> Result<Chunks, Refused> {
         let first = source.next()?;
-        let len = if first.1.is_none() { Some(first.0.len() as u64) } else { len };
-        Ok(Chunks { state: State::Ready(first), left: len, name: name.to_owned() })
+        let (len, place) = if first.1.is_none() {
+            (Some(first.0.len() as u64), None)
+        } else {
+            let place = Arc::clone(places).try_acquire_owned();
+            (len, Some(place.map_err(|_| Refused::Root(Refusal::Busy))?))
+        };
+        let (state, workers) = (State::Ready(first), workers.clone());
+        Ok(Chunks { state, left: len, workers, place, name: name.to_owned() })
     }
 
     /// The length of all, if it is known.
@@ -147,15 +167,55 @@ impl Chunks {
         self.left
     }
 
-    fn hand_out(&mut self, (chunk, rest): Next) -> Frame<Bytes> {
+    fn reading(&self, source: Source) -> Job<io::Result<Next>> {
+        self.workers.job(|| source.next())
+    }
+
+    fn hand_out(&mut self, (chunk, rest): Next, is_first: bool) -> Frame<Bytes> {
         if let Some(left) = &mut self.left {
             *left = left.saturating_sub(chunk.len() as u64);
         }
         self.state = match rest {
-            Some(source) => State::Reading(spawn_blocking(|| source.next())),
+            Some(source) if is_first => State::Waiting(source),
+            Some(source) => State::Reading(self.reading(source).begun()),
             None => State::Over,
         };
+        self.leave_if_over();
         Frame::data(chunk)
+    }
+
+    fn leave_if_over(&mut self) {
+        if matches!(self.state, State::Over) {
+            self.place = None;
+        }
+    }
+
+    /// The next chunk, and whether it is the first.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<(Next, bool)>>> {
+        loop {
+            let mut reading = match mem::replace(&mut self.state, State::Over) {
+                State::Over => return Poll::Ready(None),
+                State::Ready(next) if !next.0.is_empty() => {
+                    return Poll::Ready(Some(Ok((next, true))));
+                }
+                State::Ready((_, None)) => return Poll::Ready(None),
+                // What compresses has read as much as it may for a chunk, and has nothing to show for it.
+                State::Ready((_, Some(source))) | State::Waiting(source) => self.reading(source),
+                State::Reading(reading) => reading,
+            };
+            let Poll::Ready(read) = Pin::new(&mut reading).poll(cx) else {
+                self.state = State::Reading(reading);
+                return Poll::Pending;
+            };
+            match read.unwrap_or_else(|error| Err(io::Error::other(error))) {
+                Ok((chunk, Some(source))) if chunk.is_empty() => {
+                    self.state = State::Waiting(source)
+                }
+                Ok((chunk, None)) if chunk.is_empty() => return Poll::Ready(None),
+                Ok(next) => return Poll::Ready(Some(Ok((next, false)))),
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+        }
     }
 }
 
@@ -167,25 +227,16 @@ impl http_body::Body for Chunks {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        let read = match mem::replace(&mut self.state, State::Over) {
-            State::Over => return Poll::Ready(None),
-            State::Ready(next) => Ok(next),
-            State::Reading(mut reading) => match Pin::new(&mut reading).poll(cx) {
-                Poll::Pending => {
-                    self.state = State::Reading(reading);
-                    return Poll::Pending;
-                }
-                Poll::Ready(read) => read.unwrap_or_else(|error| Err(io::Error::other(error))),
-            },
-        };
-        match read {
-            Ok((chunk, None)) if chunk.is_empty() => Poll::Ready(None),
-            Ok(next) => Poll::Ready(Some(Ok(self.hand_out(next)))),
-            Err(error) => {
-                log::warn!("{} is cut off: {error}", self.name);
-                Poll::Ready(Some(Err(error)))
+        let frame = match ready!(self.poll_next(cx)) {
+            Some(Ok((next, is_first))) => Some(Ok(self.hand_out(next, is_first))),
+            Some(Err(error)) => {
+                log::warn!("{} is cut off: {error}", printable(&self.name));
+                Some(Err(error))
             }
-        }
+            None => None,
+        };
+        self.leave_if_over();
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

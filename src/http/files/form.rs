@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Version, header};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::codings::{Accepted, Candidate, Coding};
+use super::made::Permit;
 use super::media::Media;
 use super::refused::Refused;
 use super::root::{Found, Refusal};
@@ -28,7 +28,7 @@ pub(super) struct Form {
     /// What the octets that are sent are coded in.
     pub(super) coding: Option<Coding>,
     /// `file` is to be coded on its way; this is the permit to do so.
-    pub(super) made: Option<OwnedSemaphorePermit>,
+    pub(super) made: Option<Permit>,
 }
 
 impl Form {
@@ -77,12 +77,12 @@ impl Form {
                     });
                 }
                 Candidate::Made(coding) => {
-                    match Arc::clone(&directory.encoders).try_acquire_owned() {
-                        Ok(permit) => {
+                    match Permit::try_get(&directory.encoders, ask.share.as_ref()) {
+                        Some(permit) => {
                             let validators = validators.with_suffix(coding.name()).weakened();
                             return Ok(whole(Some(coding), validators, Some(permit)));
                         }
-                        Err(_) => is_busy = true,
+                        None => is_busy = true,
                     }
                 }
             }

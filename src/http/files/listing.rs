@@ -15,7 +15,7 @@ use super::root::{Found, Refusal, Root};
 use super::target::{Target, link};
 use super::validators::{Validators, date};
 
-/// So many entries are shown, so that a request costs what it costs.
+/// So many entries are looked at, so that a request costs what it costs.
 const MOST_ENTRIES: usize = 10_000;
 
 /// What a directory holds.
@@ -44,11 +44,20 @@ impl Listing {
     ) -> Result<Listing, Refusal> {
         let mut dir = Dir::new(OwnedFd::from(dir))?;
         let mut listing = Listing { entries: Vec::new(), is_cut: false };
+        let mut looked_at = 0;
         while let Some(found) = dir.read() {
             let found = found?;
             let name = found.file_name();
             let octets = name.to_bytes();
-            if matches!(octets, b"." | b"..") || (octets.starts_with(b".") && !dotfiles) {
+            if matches!(octets, b"." | b"..") {
+                continue;
+            }
+            if looked_at >= MOST_ENTRIES {
+                listing.is_cut = true;
+                break;
+            }
+            looked_at += 1;
+            if octets.starts_with(b".") && !dotfiles {
                 continue;
             }
             let Ok(stat) = statat(dir.fd()?, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
@@ -61,17 +70,13 @@ impl Listing {
                 }
                 _ => continue,
             };
-            if listing.entries.len() >= MOST_ENTRIES {
-                listing.is_cut = true;
-                break;
-            }
             listing.entries.push(Entry {
                 name: octets.to_vec(),
                 len: (!is_directory).then_some(u64::try_from(stat.st_size).unwrap_or(0)),
                 modified: u64::try_from(stat.st_mtime).ok(),
             });
         }
-        listing.entries.sort_by(Entry::order);
+        listing.entries.sort_unstable_by(Entry::order);
         Ok(listing)
     }
 
@@ -127,8 +132,10 @@ impl Listing {
 impl Entry {
     /// Directories first, and then as people look for names.
     fn order(&self, other: &Entry) -> Ordering {
-        let key = |entry: &Entry| (entry.len.is_some(), entry.name.to_ascii_lowercase());
-        key(self).cmp(&key(other)).then_with(|| self.name.cmp(&other.name))
+        let by_kind = self.len.is_some().cmp(&other.len.is_some());
+        by_kind
+            .then_with(|| small_letters(&self.name).cmp(small_letters(&other.name)))
+            .then_with(|| self.name.cmp(&other.name))
     }
 
     fn slash(&self) -> &'static str {
@@ -171,6 +178,10 @@ fn behind_link(root: &Root, target: &Target, name: &[u8]) -> Option<Entry> {
     })
 }
 
+fn small_letters(name: &[u8]) -> impl Iterator<Item = u8> {
+    name.iter().map(u8::to_ascii_lowercase)
+}
+
 /// A name as people may see it: nothing in it moves the cursor of a terminal or begins another line.
 fn readable(name: &[u8]) -> String {
     let text = String::from_utf8_lossy(name);
@@ -189,7 +200,7 @@ mod tests {
     fn directories_come_first_and_names_without_regard_to_case() {
         let mut all =
             [entry("b", Some(1)), entry("C", Some(1)), entry("a", Some(1)), entry("z", None)];
-        all.sort_by(Entry::order);
+        all.sort_unstable_by(Entry::order);
         assert_eq!(all.map(|entry| entry.shown()), ["z/", "a", "b", "C"]);
     }
 

@@ -9,37 +9,42 @@ mod codings;
 mod conditions;
 mod form;
 mod listing;
+mod made;
 mod media;
 mod multipart;
+mod places;
 mod ranges;
 mod refused;
 mod root;
 mod target;
 mod validators;
+mod work;
 
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version, header};
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::body::{Chunks, Slice, Source};
 use self::conditions::{Verdict, judge, range_holds};
 use self::form::Form;
 use self::listing::Listing;
+use self::made::Made;
 use self::multipart::{Multipart, content_range};
 use self::ranges::Wanted;
 use self::refused::Refused;
 use self::root::{Found, Refusal, Root};
 use self::target::Target;
 use self::validators::Validators;
+use self::work::Workers;
 use super::pages::Reader;
+use super::share::{Share, keeping};
 
 /// How a directory is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +74,9 @@ const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 /// file as it is.
 const MOST_ENCODERS: usize = 32;
 
+/// What all listings together may have waiting for those who asked for them, in KiB.
+const MOST_LISTED_KIB: usize = 64 * 1024;
+
 /// What may be done with a file.
 const ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 
@@ -84,7 +92,10 @@ pub fn directory(root: impl AsRef<Path>, options: Options) -> io::Result<Router>
     let directory = Directory {
         root: Root::open_dir(root.as_ref())?,
         options,
+        workers: Workers::new(),
         encoders: Arc::new(Semaphore::new(MOST_ENCODERS)),
+        open: places::of_this_process(),
+        listed_kib: Arc::new(Semaphore::new(MOST_LISTED_KIB)),
     };
     Ok(Router::new().fallback(respond).with_state(Arc::new(directory)))
 }
@@ -93,7 +104,11 @@ pub fn directory(root: impl AsRef<Path>, options: Options) -> io::Result<Router>
 struct Directory {
     root: Root,
     options: Options,
+    workers: Workers,
     encoders: Arc<Semaphore>,
+    /// Places for files that stay open while they are sent.
+    open: Arc<Semaphore>,
+    listed_kib: Arc<Semaphore>,
 }
 
 /// What of a request matters here.
@@ -102,6 +117,8 @@ struct Ask {
     version: Version,
     uri: Uri,
     headers: HeaderMap,
+    /// Of its connection, where that may ask for more at a time.
+    share: Option<Share>,
 }
 
 impl Ask {
@@ -121,20 +138,29 @@ async fn respond(State(directory): State<Arc<Directory>>, request: Request) -> R
         }
         other => return not_allowed(reader, &other),
     }
+    // A connection that asks for much at a time waits for itself.
+    let share = parts.extensions.get::<Share>().cloned();
+    let place = match &share {
+        Some(share) => Some(share.place().await),
+        None => None,
+    };
     let ask = Ask {
         is_head: parts.method == Method::HEAD,
         version: parts.version,
         uri: parts.uri,
         headers: parts.headers,
+        share,
     };
-    let answered = spawn_blocking(move || {
+    let workers = directory.workers.clone();
+    let answered = workers.job(move || {
         let answer = directory.answer(&ask);
         answer.unwrap_or_else(|refused| refused.response(reader, &ask.uri))
     });
-    answered.await.unwrap_or_else(|error| {
+    let response = answered.await.unwrap_or_else(|error| {
         log::error!("a request for a file came to nothing: {error}");
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
-    })
+    });
+    response.map(|body| keeping(place, body))
 }
 
 fn not_allowed(reader: Reader, method: &Method) -> Response {
@@ -180,13 +206,29 @@ impl Directory {
             return Err(Refused::NoListing);
         }
         let mut response = match judge(&ask.headers, &Validators::default()) {
-            Verdict::Holds => Listing::read(&self.root, target, dir, self.options.dotfiles)?
-                .page(Reader::of(&ask.headers), target),
+            Verdict::Holds if ask.is_head => {
+                let head = Reader::of(&ask.headers).page(String::new, String::new);
+                head.map(|_| Body::from_stream(unknown()))
+            }
+            Verdict::Holds => {
+                let listing = Listing::read(&self.root, target, dir, self.options.dotfiles)?;
+                let page = listing.page(Reader::of(&ask.headers), target);
+                let room = self.room_for(page.body())?;
+                page.map(|body| keeping(Some(room), body))
+            }
             Verdict::NotModified => StatusCode::NOT_MODIFIED.into_response(),
             Verdict::Failed => return Err(Refused::Precondition),
         };
         response.headers_mut().insert(header::CACHE_CONTROL, NO_CACHE);
         Ok(response)
+    }
+
+    /// What a listing takes of the room for all of them.
+    fn room_for(&self, page: &Body) -> Result<OwnedSemaphorePermit, Refused> {
+        let octets = page.size_hint().exact().unwrap_or(u64::MAX);
+        let kib = u32::try_from(octets.div_ceil(1024)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.listed_kib).try_acquire_many_owned(kib);
+        room.map_err(|_| Refused::Root(Refusal::Busy))
     }
 
     fn send(&self, ask: &Ask, form: Form) -> Result<Response, Refused> {
@@ -210,68 +252,77 @@ impl Directory {
                 Wanted::Whole
             };
         let (status, body) = match wanted {
-            Wanted::Whole => (StatusCode::OK, whole(ask, form, &mut headers)?),
+            Wanted::Whole => (StatusCode::OK, self.whole(ask, form, &mut headers)?),
             Wanted::Parts(parts) => {
-                (StatusCode::PARTIAL_CONTENT, some(ask, form, &parts, &mut headers)?)
+                (StatusCode::PARTIAL_CONTENT, self.some(ask, form, &parts, &mut headers)?)
             }
             Wanted::Nothing => return Err(Refused::Range(form.len)),
         };
         Ok((status, headers, body).into_response())
     }
-}
 
-/// The whole of it, and what is said of that.
-fn whole(ask: &Ask, form: Form, headers: &mut HeaderMap) -> io::Result<Body> {
-    headers.insert(header::CONTENT_TYPE, text(form.media.as_str()));
-    let slice = Slice::new(form.file, 0..form.len);
-    match (form.coding, form.made) {
-        // How long it becomes is found out by making it.
-        (Some(_), Some(_)) if ask.is_head => Ok(Body::from_stream(unknown())),
-        (Some(coding), Some(permit)) => {
-            let source = Source::Made(coding.encode(slice, form.len)?, permit);
-            body(ask, source, None, headers)
+    /// The whole of it, and what is said of that.
+    fn whole(&self, ask: &Ask, form: Form, headers: &mut HeaderMap) -> Result<Body, Refused> {
+        headers.insert(header::CONTENT_TYPE, text(form.media.as_str()));
+        let slice = Slice::new(form.file, 0..form.len);
+        match (form.coding, form.made) {
+            // How long it becomes is found out by making it.
+            (Some(_), Some(_)) if ask.is_head => Ok(Body::from_stream(unknown())),
+            (Some(coding), Some(permit)) => {
+                let made = Made::new(slice, form.len, coding, permit)?;
+                self.body(ask, Source::Made(made), None, headers)
+            }
+            (_, _) => self.body(ask, Source::Plain(slice), Some(form.len), headers),
         }
-        (_, _) => body(ask, Source::Plain(slice), Some(form.len), headers),
+    }
+
+    /// Some of its parts, and what is said of them.
+    fn some(
+        &self,
+        ask: &Ask,
+        form: Form,
+        parts: &[std::ops::Range<u64>],
+        headers: &mut HeaderMap,
+    ) -> Result<Body, Refused> {
+        let media = form.media.as_str();
+        if let [part] = parts {
+            headers.insert(header::CONTENT_TYPE, text(media));
+            headers.insert(header::CONTENT_RANGE, text(&content_range(part, form.len)));
+            let len = part.end - part.start;
+            let slice = Slice::new(form.file, part.clone());
+            return self.body(ask, Source::Plain(slice), Some(len), headers);
+        }
+        let multipart = Multipart::new(parts, &form.file, form.len, media)?;
+        headers.insert(header::CONTENT_TYPE, text(&multipart.content_type));
+        self.body(ask, multipart.source, Some(multipart.len), headers)
+    }
+
+    /// A body of so many octets, if that is known, of which the first are read already. To HEAD only the
+    /// length is told.
+    fn body(
+        &self,
+        ask: &Ask,
+        source: Source,
+        len: Option<u64>,
+        headers: &mut HeaderMap,
+    ) -> Result<Body, Refused> {
+        let (len, body) = if ask.is_head {
+            (len, Body::empty())
+        } else {
+            let name = ask.uri.path();
+            let chunks = Chunks::begin(source, len, name, &self.workers, &self.open)?;
+            (chunks.len(), Body::new(chunks))
+        };
+        if let Some(len) = len {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(len));
+        }
+        Ok(body)
     }
 }
 
 /// Nothing, and not that it is nothing.
 fn unknown() -> impl futures_util::Stream<Item = io::Result<bytes::Bytes>> {
     futures_util::stream::empty()
-}
-
-/// Some of its parts, and what is said of them.
-fn some(
-    ask: &Ask,
-    form: Form,
-    parts: &[std::ops::Range<u64>],
-    headers: &mut HeaderMap,
-) -> io::Result<Body> {
-    let media = form.media.as_str();
-    if let [part] = parts {
-        headers.insert(header::CONTENT_TYPE, text(media));
-        headers.insert(header::CONTENT_RANGE, text(&content_range(part, form.len)));
-        let len = part.end - part.start;
-        return body(ask, Source::Plain(Slice::new(form.file, part.clone())), Some(len), headers);
-    }
-    let multipart = Multipart::new(parts, &form.file, form.len, media)?;
-    headers.insert(header::CONTENT_TYPE, text(&multipart.content_type));
-    body(ask, multipart.source, Some(multipart.len), headers)
-}
-
-/// A body of so many octets, if that is known, of which the first are read already. To HEAD only the length
-/// is told.
-fn body(ask: &Ask, source: Source, len: Option<u64>, headers: &mut HeaderMap) -> io::Result<Body> {
-    let (len, body) = if ask.is_head {
-        (len, Body::empty())
-    } else {
-        let chunks = Chunks::begin(source, len, ask.uri.path())?;
-        (chunks.len(), Body::new(chunks))
-    };
-    if let Some(len) = len {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(len));
-    }
-    Ok(body)
 }
 
 /// To the same directory, by its own name: links on its page lead from there.
@@ -297,3 +348,6 @@ fn redirect(ask: &Ask, mut target: Target) -> Response {
 fn text(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).expect("media types are visible ASCII")
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use http::{HeaderValue, StatusCode, Uri, header};
 use super::super::pages::Reader;
 use super::root::Refusal;
 use super::target::BadTarget;
+use crate::http::access_log::printable;
 
 /// Why there is nothing to be had.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ impl Refused {
     pub(super) fn response(&self, reader: Reader, uri: &Uri) -> Response {
         let path = uri.path();
         if let Refused::Root(Refusal::Failed(error)) = self {
-            log::warn!("{path} cannot be read: {error}");
+            log::warn!("{} cannot be read: {error}", printable(path));
         }
         let mut response = reader.refusal(self.status(), &self.words(path));
         let headers = response.headers_mut();

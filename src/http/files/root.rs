@@ -5,11 +5,15 @@
 
 use std::fs::{self, File, Metadata};
 use std::io;
-use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::Errno;
+
+/// To look at what it is. To open a FIFO would let go whoever waits to write into it, and to open a device may
+/// do anything.
+const TO_LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
 /// To read, without waiting for whoever writes into a FIFO, and without getting a terminal.
 const TO_READ: OFlags =
@@ -61,15 +65,15 @@ impl Root {
     /// Opens what `path`, which leads downwards, names: links are followed as long as they stay below.
     /// May take as long as the file system does.
     pub(super) fn open(&self, path: &Path) -> Result<Found, Refusal> {
-        judge(self.open_beneath(path)?)
+        judge(self.find_beneath(path)?)
     }
 
-    fn open_beneath(&self, path: &Path) -> Result<OwnedFd, Errno> {
+    fn find_beneath(&self, path: &Path) -> Result<OwnedFd, Errno> {
         /// The kernel gives up when something is renamed while it climbs.
         const ATTEMPTS: usize = 8;
         for _ in 0..ATTEMPTS {
             let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-            match openat2(&self.dir, path, TO_READ, Mode::empty(), beneath) {
+            match openat2(&self.dir, path, TO_LOOK, Mode::empty(), beneath) {
                 Err(Errno::AGAIN | Errno::INTR) => {}
                 // A link that begins at / may lead inside nevertheless. Linux before 5.6 does not know the
                 // call, and some containers forbid what they do not know.
@@ -77,35 +81,86 @@ impl Root {
                 opened => return opened,
             }
         }
-        self.open_in_steps(path)
+        self.find_in_steps(path)
     }
 
     /// The same without the kernel's help: finds out where the way leads, and then goes there from the
     /// root, step by step, without following any link. Who changes the way meanwhile makes it fail.
-    fn open_in_steps(&self, path: &Path) -> Result<OwnedFd, Errno> {
-        let real = fs::canonicalize(self.path.join(path)).map_err(|error| errno(&error))?;
+    fn find_in_steps(&self, path: &Path) -> Result<OwnedFd, Errno> {
+        let real = self.real(path)?;
         let inside = real.strip_prefix(&self.path).map_err(|_| Errno::XDEV)?;
         let (Some(parent), Some(name)) = (inside.parent(), inside.file_name()) else {
-            return openat(&self.dir, ".", TO_READ, Mode::empty());
+            return openat(&self.dir, ".", TO_LOOK, Mode::empty());
         };
         let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut at = openat(&self.dir, ".", step, Mode::empty())?;
         for part in parent {
             at = openat(&at, part, step, Mode::empty())?;
         }
-        openat(&at, name, TO_READ | OFlags::NOFOLLOW, Mode::empty())
+        openat(&at, name, TO_LOOK | OFlags::NOFOLLOW, Mode::empty())
+    }
+
+    /// Where `path` really leads. It stays below at every step: nobody learns what is outside, not even
+    /// whether it is there.
+    fn real(&self, path: &Path) -> Result<PathBuf, Errno> {
+        let mut real = self.path.clone();
+        for step in path {
+            let next = real.join(step);
+            real = fs::canonicalize(&next).map_err(|error| {
+                if self.leads_outside(next) { Errno::XDEV } else { errno(&error) }
+            })?;
+            if !real.starts_with(&self.path) {
+                return Err(Errno::XDEV);
+            }
+        }
+        Ok(real)
+    }
+
+    /// Whether `path`, which leads nowhere, is a link that would lead outside if there were something.
+    fn leads_outside(&self, mut path: PathBuf) -> bool {
+        /// As many as the kernel follows.
+        const MOST_LINKS: usize = 40;
+        for _ in 0..MOST_LINKS {
+            let Ok(to) = fs::read_link(&path) else { return false };
+            path.pop();
+            for step in to.components() {
+                match step {
+                    Component::ParentDir => {
+                        path.pop();
+                    }
+                    Component::Prefix(_) | Component::RootDir => path = PathBuf::from("/"),
+                    Component::CurDir => {}
+                    Component::Normal(name) => path.push(name),
+                }
+            }
+            if !path.starts_with(&self.path) {
+                return true;
+            }
+        }
+        false
     }
 }
 
-fn judge(opened: OwnedFd) -> Result<Found, Refusal> {
-    let file = File::from(opened);
-    let metadata = file.metadata().map_err(Refusal::Failed)?;
+/// Opens what was found, if it is something to be had.
+fn judge(found: OwnedFd) -> Result<Found, Refusal> {
+    let found = File::from(found);
+    let metadata = found.metadata().map_err(Refusal::Failed)?;
     if metadata.is_file() {
-        Ok(Found::File(file, metadata))
+        Ok(Found::File(to_read(&found)?, metadata))
     } else if metadata.is_dir() {
-        Ok(Found::Directory(file))
+        Ok(Found::Directory(to_read(&found)?))
     } else {
         Err(Refusal::Special)
+    }
+}
+
+/// The same file, and no other that has its name by now.
+fn to_read(found: &File) -> Result<File, Refusal> {
+    let itself = format!("/proc/self/fd/{}", found.as_raw_fd());
+    match rustix::fs::open(itself, TO_READ, Mode::empty()) {
+        Ok(file) => Ok(file.into()),
+        Err(Errno::NOENT) => Err(Refusal::Failed(io::Error::other("/proc is not mounted"))),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -164,6 +219,10 @@ mod tests {
                 ("out-and-in", "../root/file".into()),
                 ("out-proc", "/proc/self/root".into()),
                 ("broken", "nowhere".into()),
+                ("broken-far", "deep/../nowhere/at/all".into()),
+                ("broken-out", "../nowhere".into()),
+                ("broken-twice", "broken-out".into()),
+                ("broken-absolute", "/nowhere/at/all".into()),
                 ("circle", "circle".into()),
             ];
             for (name, to) in links {
@@ -222,7 +281,14 @@ mod tests {
             ("out-twin", "Outside"),
             ("out-dir/secret", "Outside"),
             ("out-proc/etc/passwd", "Outside"),
+            ("out-dir/nowhere", "Outside"),
+            ("out-dir/root/file", "Outside"),
+            ("broken-out", "Outside"),
+            ("broken-twice", "Outside"),
+            ("broken-absolute", "Outside"),
+            ("broken-absolute/further", "Outside"),
             ("broken", "Absent"),
+            ("broken-far", "Absent"),
             ("circle", "Absent"),
             ("none", "Absent"),
             ("file/below", "Absent"),
@@ -231,7 +297,7 @@ mod tests {
         ] {
             let path = Path::new(path);
             assert_eq!(describe(root.open(path)), expected, "{path:?}");
-            let in_steps = root.open_in_steps(path).map_err(Refusal::from).and_then(judge);
+            let in_steps = root.find_in_steps(path).map_err(Refusal::from).and_then(judge);
             assert_eq!(describe(in_steps), expected, "{path:?} in steps");
         }
     }

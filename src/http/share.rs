@@ -1,0 +1,116 @@
+//! What one connection of HTTP/2 may have of the server at a time. Of HTTP/1 each has one request at a time.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Answers that are made of files. Each may keep a file open, and up to two chunks of it.
+const MOST_ANSWERS: usize = 32;
+
+/// Those of them that are compressed on their way: of the places for that, which all connections share, one has a
+/// few.
+const MOST_MADE: usize = 4;
+
+/// Of one connection: an extension of its requests.
+#[derive(Clone, Debug)]
+pub(super) struct Share {
+    answers: Arc<Semaphore>,
+    made: Arc<Semaphore>,
+}
+
+impl Share {
+    pub(super) fn new() -> Self {
+        let of = |most| Arc::new(Semaphore::new(most));
+        Share { answers: of(MOST_ANSWERS), made: of(MOST_MADE) }
+    }
+
+    /// Waits until the peer has taken enough of what it asked for before. Cancel safe.
+    pub(super) async fn place(&self) -> OwnedSemaphorePermit {
+        let places = Arc::clone(&self.answers);
+        places.acquire_owned().await.expect("nobody closes this semaphore")
+    }
+
+    /// For an answer that is compressed on its way, if there is room for one more.
+    pub(super) fn place_to_make(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.made).try_acquire_owned().ok()
+    }
+}
+
+/// `body`; as long as anything of it is not sent, the permit is kept. Whoever sends it may take all of it at
+/// once, and keep it until there is a window for it.
+pub(super) fn keeping(permit: Option<OwnedSemaphorePermit>, body: Body) -> Body {
+    match permit {
+        Some(permit) if !body.is_end_stream() => {
+            Body::new(Keeping { body, permit: Arc::new(permit) })
+        }
+        Some(_) | None => body,
+    }
+}
+
+struct Keeping {
+    body: Body,
+    permit: Arc<OwnedSemaphorePermit>,
+}
+
+impl http_body::Body for Keeping {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        frame.map_ok(|frame| {
+            frame.map_data(|octets| {
+                Bytes::from_owner(Kept { octets, _permit: Arc::clone(&self.permit) })
+            })
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+struct Kept {
+    octets: Bytes,
+    _permit: Arc<OwnedSemaphorePermit>,
+}
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.octets
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn places_are_kept_until_all_has_been_sent() {
+        let share = Share::new();
+        let mut kept = Vec::new();
+        for _ in 0..MOST_ANSWERS {
+            let mut body = keeping(Some(share.place().await), Body::from("all of it"));
+            let octets = body.frame().await.unwrap().unwrap().into_data().unwrap();
+            assert!(body.is_end_stream());
+            kept.push(octets);
+        }
+        assert_eq!(share.answers.available_permits(), 0);
+        kept.pop();
+        assert_eq!(share.answers.available_permits(), 1);
+    }
+}

@@ -245,7 +245,7 @@ impl Sim {
         let keep = |outcome| without_curves(outcome, first);
         let outcomes = match self.capture.start_virtual("sim")? {
             Some(capture) => {
-                let captured = captured(&scenarios[0], &capture).map_err(stuck)?;
+                let captured = captured(&scenarios[0], &capture).map_err(|why| stuck(&why))?;
                 // It is complete when this is gone.
                 drop(capture);
                 let others = run_all(&scenarios[1..], keep)?;
@@ -324,10 +324,10 @@ fn run_all<T: Send>(
     scenarios: &[Scenario],
     keep: impl Fn(Outcome) -> T + Sync,
 ) -> Result<Vec<T>, Failure> {
-    bottleneck::run_all(scenarios, keep).map_err(stuck)
+    bottleneck::run_all(scenarios, keep).map_err(|why| stuck(&why))
 }
 
-fn stuck(why: String) -> Failure {
+fn stuck(why: &str) -> Failure {
     Failure::new(exit::FAILURE, format!("the simulation is stuck, which is a defect: {why}"))
 }
 

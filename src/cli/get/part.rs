@@ -70,7 +70,7 @@ pub(super) struct Part {
     /// FILE.
     path: PathBuf,
     /// FILE.part.
-    part: PathBuf,
+    meanwhile: PathBuf,
     replaces: bool,
 }
 
@@ -106,7 +106,8 @@ impl Part {
             Start::Behind(_) | Start::Anew | Start::New => {}
         }
         let replaces = !matches!(start, Start::New);
-        let it = Part { file: Arc::new(file), path: path.to_owned(), part: part.clone(), replaces };
+        let it =
+            Part { file: Arc::new(file), path: path.to_owned(), meanwhile: part.clone(), replaces };
         // Whoever had the lock until now may have given the file its name, or removed it.
         if !it.has_its_name() {
             return Err(wrong(somebody_else()));
@@ -137,12 +138,12 @@ impl Part {
         let renamed = if !self.has_its_name() {
             Err(somebody_else())
         } else if self.replaces {
-            fs::rename(&self.part, &self.path)
+            fs::rename(&self.meanwhile, &self.path)
         } else {
-            rename_to_new(&self.part, &self.path)
+            rename_to_new(&self.meanwhile, &self.path)
         };
         renamed.map_err(|error| {
-            let (part, path) = (self.part.display(), self.path.display());
+            let (part, path) = (self.meanwhile.display(), self.path.display());
             let why = format!("cannot give {part} the name {path}: {error}");
             Failure::new(exit::FAILURE, why)
         })
@@ -151,14 +152,14 @@ impl Part {
     /// It is of no use any more.
     pub(super) fn remove(self) {
         if self.has_its_name() {
-            let _ = fs::remove_file(&self.part);
+            let _ = fs::remove_file(&self.meanwhile);
         }
     }
 
     /// How much is there, and how to go on.
     pub(super) fn hint(&self) -> Option<String> {
         let len = self.file.metadata().ok()?.len();
-        let part = self.part.display();
+        let part = self.meanwhile.display();
         let how = if self.replaces {
             "the same command with -C - goes on".to_owned()
         } else {
@@ -171,7 +172,7 @@ impl Part {
     fn has_its_name(&self) -> bool {
         let inode = |found: Metadata| (found.dev(), found.ino());
         let ours = self.file.metadata().map(inode).ok();
-        ours.is_some() && ours == fs::symlink_metadata(&self.part).map(inode).ok()
+        ours.is_some() && ours == fs::symlink_metadata(&self.meanwhile).map(inode).ok()
     }
 
     fn note(&self, validator: Option<HeaderValue>, start: Start<'_>) {

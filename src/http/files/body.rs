@@ -209,7 +209,7 @@ impl Chunks {
             };
             match read.unwrap_or_else(|error| Err(io::Error::other(error))) {
                 Ok((chunk, Some(source))) if chunk.is_empty() => {
-                    self.state = State::Waiting(source)
+                    self.state = State::Waiting(source);
                 }
                 Ok((chunk, None)) if chunk.is_empty() => return Poll::Ready(None),
                 Ok(next) => return Poll::Ready(Some(Ok((next, false)))),

@@ -12,7 +12,7 @@ use super::options::Output;
 use super::{Failure, exit};
 use crate::engine::recording;
 use crate::trace::{Mask, Sink};
-use crate::view::{CaptureSettings, CaptureSink, JsonLines, Ladder, LogLines, Origin};
+use crate::view::{CaptureSettings, CaptureSink, JsonLines, Ladder, Limits, LogLines, Origin};
 
 /// Replay what --record wrote: the same packets, byte for byte, and the ladder of each connection
 ///
@@ -43,7 +43,8 @@ impl Replay {
             Failure::new(code, format!("cannot replay {name}: {error}"))
         };
         let files = self.ladder.open()?;
-        let mut ladder = Ladder::new();
+        // The peer's side is reckoned from the packets: a recording has nothing else of it.
+        let mut ladder = Ladder::with_limits(Limits { peer: true, ..Limits::default() });
         ladder.show_timers(self.ladder.timers);
         let mut log = LogLines::new();
         let mut events = match &self.events {

@@ -2,6 +2,7 @@
 //! connections. With nobody looking on nothing is kept, and no event is raised for us.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,6 +11,7 @@ use tokio::sync::broadcast;
 use crate::runtime::Net;
 use crate::stack::{Bookmark, Summary};
 use crate::tcp::{Cause, State};
+use crate::time::Instant;
 use crate::trace::{ConnId, Event, Mask, Role, Sink, What};
 use crate::view::{Ladder, Limits, PictureStyle, Style};
 
@@ -18,6 +20,12 @@ use crate::view::{Ladder, Limits, PictureStyle, Style};
 const BEHIND: usize = 4096;
 /// Connections whose ladders are kept.
 const LADDERS: usize = 256;
+
+impl fmt::Debug for Watching {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watching").field("wanted", &self.wanted).finish_non_exhaustive()
+    }
+}
 
 /// One end is a sink of every shard, the other is asked for what there is to see.
 #[derive(Clone, Debug, Default)]
@@ -30,9 +38,11 @@ struct Shared {
     watching: Mutex<Watching>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Watching {
     nets: Vec<Net>,
+    /// Told what we are told, while somebody looks on.
+    others: Vec<Box<dyn Sink>>,
     /// What each watcher wants, by a number of its own.
     wanted: BTreeMap<u64, Mask>,
     numbered: u64,
@@ -62,6 +72,12 @@ impl Feed {
         self.lock().nets = nets;
     }
 
+    /// While somebody looks on, `sink` is told everything that the shards tell, and in the beginning which
+    /// connections there are. It must not wait for anything.
+    pub fn tell_also(&self, sink: Box<dyn Sink>) {
+        self.lock().others.push(sink);
+    }
+
     /// Somebody looks on from now on, and wants to see events of these kinds.
     #[must_use]
     pub(super) fn watch(&self, kinds: Mask) -> Watcher {
@@ -78,6 +94,9 @@ impl Feed {
         let record = watching.record.get_or_insert_with(|| Record::of(&known));
         let events = record.events.subscribe();
         self.0.is_watched.store(true, Ordering::Relaxed);
+        if let Some(net) = nets.first() {
+            watching.introduce(&known, net.now());
+        }
         let wanted = watching.all_wanted();
         drop(watching);
         nets.iter().for_each(|net| net.raise_also(wanted));
@@ -119,6 +138,14 @@ impl Watching {
     fn all_wanted(&self) -> Mask {
         self.wanted.values().fold(Mask::empty(), |all, kinds| all | *kinds)
     }
+
+    /// Tells the others who is there.
+    fn introduce(&mut self, known: &[Summary], at: Instant) {
+        for summary in known {
+            let event = Event { at, conn: Some(summary.id), what: opened(summary) };
+            self.others.iter_mut().for_each(|sink| sink.record(&event));
+        }
+    }
 }
 
 /// It asks for nothing: what is wanted changes with those who look on.
@@ -131,8 +158,12 @@ impl Sink for Feed {
         if !self.0.is_watched.load(Ordering::Relaxed) {
             return;
         }
-        if let Some(record) = &mut self.lock().record {
-            record.take(event);
+        let mut watching = self.lock();
+        let Watching { record: Some(record), others, .. } = &mut *watching else { return };
+        record.take(event);
+        // Those may be who has told us this.
+        if event.what.kind() != Mask::PEER {
+            others.iter_mut().for_each(|sink| sink.record(event));
         }
     }
 }
@@ -185,17 +216,21 @@ fn known(nets: &[Net]) -> Vec<Summary> {
 fn history(summary: &Summary, mut tell: impl FnMut(&Event)) {
     let transitions = &summary.status.transitions;
     let Some(first) = transitions.first() else { return };
-    let is_ours = transitions.iter().any(|step| step.cause == Cause::ActiveOpen);
-    let role = if is_ours { Role::Active } else { Role::Passive };
     let conn = Some(summary.id);
-    let (local, remote) = (summary.local, summary.remote);
-    tell(&Event { at: first.at, conn, what: What::Opened { local, remote, role } });
+    tell(&Event { at: first.at, conn, what: opened(summary) });
     for step in transitions {
         let section = step.cause.section_from(step.from);
         let (from, to, cause) = (step.from, step.to, step.cause);
         tell(&Event { at: step.at, conn, what: What::State { from, to, cause, section } });
     }
     debug_assert!(summary.status.state != State::Closed || !transitions.is_empty());
+}
+
+fn opened(summary: &Summary) -> What {
+    let mut transitions = summary.status.transitions.iter();
+    let is_ours = transitions.any(|step| step.cause == Cause::ActiveOpen);
+    let role = if is_ours { Role::Active } else { Role::Passive };
+    What::Opened { local: summary.local, remote: summary.remote, role }
 }
 
 impl Watcher {
@@ -231,7 +266,6 @@ impl Drop for Watcher {
 mod tests {
     use super::*;
     use crate::stack::{Config, Secret, Stack};
-    use crate::time::Instant;
 
     fn opened(number: u64) -> Event {
         let (local, remote) = ("192.0.2.2:80".parse().unwrap(), "192.0.2.1:4000".parse().unwrap());

@@ -1,11 +1,14 @@
-//! The screen of `glass watch`: what it knows, and what keys do to it. `draw` lays it out, `states` is the
-//! small diagram. Where the data comes from is not known here, so that all of it can be tested.
+//! The screen of `glass watch` and `glass run --watch`: what it knows, and what keys do to it. `draw` lays it out,
+//! `list` is the list of connections, `states` the small diagram, `written` what a command has written. Where the data comes from is not known here, so that all of it can be tested.
 
 mod draw;
+mod list;
 mod states;
 #[cfg(test)]
 mod tests;
+mod written;
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -14,6 +17,7 @@ use super::sockets::Connection;
 use crate::tcp::{State, names};
 
 pub use draw::ladder_width;
+pub use written::Written;
 
 /// Connections that are over stay in the list for a while: so many of them.
 const GONE: usize = 20;
@@ -34,8 +38,32 @@ pub struct Screen {
     ladder: Vec<String>,
     /// How far above its end the ladder is shown.
     back: usize,
+    /// How many of its lines were shown last.
+    room: Cell<usize>,
+    /// What runs beside the screen.
+    command: Option<Command>,
+    below: Below,
     message: Option<String>,
     utf8: bool,
+}
+
+/// A program that was started with the screen.
+#[derive(Clone, Debug)]
+struct Command {
+    name: String,
+    /// Its exit code.
+    ended: Option<i32>,
+    /// The last lines of what it has written.
+    lines: Vec<String>,
+    octets: u64,
+}
+
+/// What has the largest part of the screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Below {
+    #[default]
+    Ladder,
+    Written,
 }
 
 /// What a key asks for that the screen cannot do by itself.
@@ -49,6 +77,8 @@ pub enum Action {
     Select,
     /// End.
     Quit,
+    /// Ctrl-C.
+    Interrupt,
 }
 
 impl Screen {
@@ -83,7 +113,33 @@ impl Screen {
 
     /// Takes the ladder of the selected connection.
     pub fn set_ladder(&mut self, text: &str) {
+        let before = self.ladder.len();
         self.ladder = text.lines().map(str::to_owned).collect();
+        // Whoever reads what was is not carried away by what is.
+        if self.back > 0 {
+            self.back += self.ladder.len().saturating_sub(before);
+        }
+    }
+
+    /// A program of this name runs beside the screen.
+    pub fn set_command(&mut self, name: String) {
+        self.command = Some(Command { name, ended: None, lines: Vec::new(), octets: 0 });
+    }
+
+    /// What that program has written until now.
+    pub fn set_written(&mut self, written: &Written) {
+        if let Some(command) = &mut self.command
+            && command.octets != written.octets()
+        {
+            (command.lines, command.octets) = (written.lines(), written.octets());
+        }
+    }
+
+    /// That program has ended, with this exit code.
+    pub fn set_ended(&mut self, code: i32) {
+        if let Some(command) = &mut self.command {
+            command.ended = Some(code);
+        }
     }
 
     /// Says something in the last line, until the next key.
@@ -101,7 +157,7 @@ impl Screen {
     pub fn on_key(&mut self, key: KeyEvent) -> Option<Action> {
         self.message = None;
         if key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c') {
-            return Some(Action::Quit);
+            return Some(Action::Interrupt);
         }
         if self.is_typing {
             return self.on_typed(key.code);
@@ -112,8 +168,14 @@ impl Screen {
             KeyCode::Char('k') | KeyCode::Up => return self.step(-1),
             KeyCode::Home => return self.step(isize::MIN),
             KeyCode::End => return self.step(isize::MAX),
-            KeyCode::PageUp => self.back = self.back.saturating_add(5).min(self.ladder.len()),
-            KeyCode::PageDown => self.back = self.back.saturating_sub(5),
+            KeyCode::PageUp => self.back = (self.back + self.page()).min(self.furthest()),
+            KeyCode::PageDown => self.back = self.back.saturating_sub(self.page()),
+            KeyCode::Char('o') if self.command.is_some() => {
+                self.below = match self.below {
+                    Below::Ladder => Below::Written,
+                    Below::Written => Below::Ladder,
+                };
+            }
             KeyCode::Char('f' | '/') => self.is_typing = true,
             KeyCode::Esc if !self.filter.is_empty() => {
                 self.filter.clear();
@@ -124,6 +186,16 @@ impl Screen {
             _ => {}
         }
         None
+    }
+
+    /// By how many lines the ladder is scrolled: a few stay in sight.
+    fn page(&self) -> usize {
+        self.room.get().saturating_sub(2).max(1)
+    }
+
+    /// How far back there is anything to be seen.
+    fn furthest(&self) -> usize {
+        self.ladder.len().saturating_sub(self.room.get())
     }
 
     fn on_typed(&mut self, key: KeyCode) -> Option<Action> {
@@ -148,6 +220,11 @@ impl Screen {
         let mut listed: Vec<_> = all.filter(|connection| self.is_wanted(connection)).collect();
         listed.sort_by_key(|connection| std::cmp::Reverse(connection.id));
         listed
+    }
+
+    fn selected_one(&self) -> Option<&Connection> {
+        let all = self.connections.iter().chain(&self.gone);
+        all.into_iter().find(|one| Some(one.id) == self.selected)
     }
 
     fn is_wanted(&self, connection: &Connection) -> bool {
@@ -191,5 +268,18 @@ impl Screen {
         self.ladder.clear();
         self.back = 0;
         Some(Action::Select)
+    }
+}
+
+impl Command {
+    fn in_words(&self) -> String {
+        let name = &self.name;
+        match self.ended {
+            None => format!("{name} runs"),
+            Some(code @ 129..=192) => {
+                format!("{name} was ended by signal {} (code {code}); q leaves", code - 128)
+            }
+            Some(code) => format!("{name} has ended with code {code}; q leaves"),
+        }
     }
 }

@@ -112,7 +112,7 @@ fn a_connection_is_watched_from_its_syn_to_its_end() {
     assert!(row.contains("connections"), "side by side\n{screen}");
     // The peer is killed, and its kernel closes; we follow.
     drop(held);
-    terminal.shows(&["#1   CLOSED", "[CLOSED]", "LAST_ACK"]);
+    terminal.shows(&["#1 CLOSED", "[CLOSED]", "LAST_ACK"]);
 
     terminal.types("q");
     let screen = terminal.shows(&["after$"]);

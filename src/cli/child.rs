@@ -152,9 +152,10 @@ impl Child {
             return;
         }
         // Not reaped, so the id is still its own. It may be dead, which is no news.
-        let _ = match self.leads {
-            true => kill_process_group(self.pid, signal),
-            false => kill_process(self.pid, signal),
+        let _ = if self.leads {
+            kill_process_group(self.pid, signal)
+        } else {
+            kill_process(self.pid, signal)
         };
     }
 

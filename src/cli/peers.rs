@@ -151,9 +151,10 @@ impl Watcher {
         loop {
             let mut asked = Asked::default();
             // With nobody to look at there is nothing to wake up for.
-            let told = match self.ends.is_empty() {
-                true => self.told.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                false => self.told.recv_timeout(LOOK),
+            let told = if self.ends.is_empty() {
+                self.told.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                self.told.recv_timeout(LOOK)
             };
             match told {
                 Ok(told) => self.take(told, &mut asked),

@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ratatui::crossterm::event::{Event, KeyEventKind};
+use serde::Deserialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
 
@@ -47,7 +49,7 @@ impl Session {
     /// Until somebody has enough of it. A program beside it has ended then.
     pub(super) async fn run(
         mut self,
-        mut events: Stream,
+        events: Stream,
         mut beside: Option<&mut Beside>,
     ) -> io::Result<()> {
         let mut signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
@@ -61,13 +63,14 @@ impl Session {
         let mut keys = Tty::keys();
         // A state has changed since the last look: the next one need not wait.
         let mut is_news = false;
+        let mut is_to_be_drawn = true;
+        let mut news = News { events, pending: Vec::new() };
         self.look().await?;
         loop {
-            if let Some(beside) = &beside {
-                self.screen.set_written(&beside.written());
+            if is_to_be_drawn {
+                self.draw(beside.as_deref())?;
             }
-            let Session { tty, screen, .. } = &mut self;
-            tty.draw(|frame| screen.draw(frame))?;
+            is_to_be_drawn = true;
             let next = self.next_look(is_news);
             tokio::select! {
                 key = keys.recv() => match key {
@@ -90,7 +93,14 @@ impl Session {
                         return Ok(());
                     }
                 },
-                news = some_news(&mut events, &mut is_news) => news?,
+                begun = news.next() => {
+                    for Begun { conn, local, remote } in begun? {
+                        self.screen.on_begun(conn, local, remote);
+                    }
+                    // Where many come, each look has news of all of them.
+                    is_to_be_drawn = !is_news;
+                    is_news = true;
+                }
                 () = sleep_until(next) => {
                     is_news = false;
                     self.look().await?;
@@ -105,6 +115,14 @@ impl Session {
                 _ = hang_up.recv() => if is_over(&mut beside) { return Ok(()) },
             }
         }
+    }
+
+    fn draw(&mut self, beside: Option<&Beside>) -> io::Result<()> {
+        if let Some(beside) = beside {
+            self.screen.set_written(&beside.written());
+        }
+        let Session { tty, screen, .. } = self;
+        tty.draw(|frame| screen.draw(frame)).map(drop)
     }
 
     fn next_look(&self, is_news: bool) -> Instant {
@@ -218,15 +236,39 @@ fn is_over(beside: &mut Option<&mut Beside>) -> bool {
     beside.as_deref_mut().is_none_or(Beside::leave)
 }
 
-/// Notes that there are news. Cancel safe.
-async fn some_news(events: &mut Stream, is_news: &mut bool) -> io::Result<()> {
-    loop {
-        let is_first = !*is_news;
-        let chunk = events.next().await?.ok_or_else(|| io::Error::other("it has ended"))?;
-        // Every few seconds it says that it is still there.
-        *is_news |= chunk.len() > 1;
-        if is_first && *is_news {
-            return Ok(());
+/// Events, as far as they are of interest here.
+struct News {
+    events: Stream,
+    /// The beginning of a line whose end has not come yet.
+    pending: Vec<u8>,
+}
+
+/// A connection that has begun.
+#[derive(Debug, Deserialize)]
+struct Begun {
+    conn: u64,
+    local: SocketAddr,
+    remote: SocketAddr,
+}
+
+impl News {
+    /// Waits until something has happened, and returns which connections have begun. Cancel safe.
+    async fn next(&mut self) -> io::Result<Vec<Begun>> {
+        loop {
+            let chunk = self.events.next().await?;
+            let chunk = chunk.ok_or_else(|| io::Error::other("it has ended"))?;
+            self.pending.extend_from_slice(&chunk);
+            let Some(end) = self.pending.iter().rposition(|octet| *octet == b'\n') else {
+                continue;
+            };
+            let lines: Vec<u8> = self.pending.drain(..=end).collect();
+            let lines = String::from_utf8_lossy(&lines);
+            // Every few seconds it says that it is still there.
+            if lines.trim().is_empty() {
+                continue;
+            }
+            let begun = lines.lines().filter(|line| line.contains(r#""event":"opened""#));
+            return Ok(begun.filter_map(|line| serde_json::from_str(line).ok()).collect());
         }
     }
 }

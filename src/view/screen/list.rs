@@ -4,7 +4,8 @@
 use ratatui::style::{Modifier, Style};
 use ratatui::text::Line;
 
-use super::super::sockets::{Connection, span};
+use super::super::sockets::span;
+use super::Listed;
 use crate::tcp::{Timer, names};
 
 /// The longest name of a state.
@@ -16,7 +17,7 @@ const TALL: usize = 4;
 
 /// Which connections, and where.
 pub(super) struct List<'a> {
-    pub listed: &'a [&'a Connection],
+    pub listed: &'a [&'a Listed],
     pub selected: Option<u64>,
     pub columns: usize,
     pub lines: usize,
@@ -70,12 +71,12 @@ impl List<'_> {
     }
 }
 
-fn number(connection: &Connection) -> String {
+fn number(connection: &Listed) -> String {
     format!("#{}", connection.id)
 }
 
 /// What is left of the next timer, and of which: in words, in short, or not at all.
-fn timer(connection: &Connection, columns: usize) -> String {
+fn timer(connection: &Listed, columns: usize) -> String {
     let Some(next) = connection.timers.iter().min_by_key(|timer| timer.left_us) else {
         return String::new();
     };

@@ -10,10 +10,11 @@ mod written;
 
 use std::cell::Cell;
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::sockets::Connection;
+use super::sockets::{Connection, TimerLeft};
 use crate::tcp::{State, names};
 
 pub use draw::ladder_width;
@@ -27,10 +28,12 @@ const GONE: usize = 20;
 pub struct Screen {
     /// Who is watched: `glass0 (process 12)`.
     title: String,
-    connections: Vec<Connection>,
+    connections: Vec<Listed>,
+    /// Of which it was said that they have begun, and that have not been seen yet.
+    begun: VecDeque<Listed>,
     /// There are more than are listed.
     more: bool,
-    gone: VecDeque<Connection>,
+    gone: VecDeque<Listed>,
     selected: Option<u64>,
     filter: String,
     is_typing: bool,
@@ -45,6 +48,16 @@ pub struct Screen {
     below: Below,
     message: Option<String>,
     utf8: bool,
+}
+
+/// What is shown of a connection.
+#[derive(Clone, Debug)]
+struct Listed {
+    id: u64,
+    local: SocketAddr,
+    remote: SocketAddr,
+    state: State,
+    timers: Vec<TimerLeft>,
 }
 
 /// A program that was started with the screen.
@@ -89,19 +102,19 @@ impl Screen {
     }
 
     /// Takes the connections that there are now. Those that are not there any more are over.
-    pub fn set_connections(&mut self, mut connections: Vec<Connection>, more: bool) {
+    pub fn set_connections(&mut self, connections: Vec<Connection>, more: bool) {
+        let mut connections: Vec<_> = connections.into_iter().map(Listed::from).collect();
         connections.sort_by_key(|connection| connection.id);
         connections.dedup_by_key(|connection| connection.id);
         let is_there =
             |id: u64| connections.binary_search_by_key(&id, |connection| connection.id).is_ok();
         if !more {
-            let over = self.connections.iter().filter(|known| !is_there(known.id));
-            self.gone.extend(over.cloned().map(|mut over| {
-                over.state = State::Closed;
-                over.timers.clear();
-                over
-            }));
+            let known = self.connections.iter().chain(&self.begun);
+            let over = known.filter(|known| !is_there(known.id)).cloned();
+            let over = over.map(|over| Listed { state: State::Closed, timers: Vec::new(), ..over });
+            self.gone.extend(over);
         }
+        self.begun.clear();
         self.gone.retain(|over| !is_there(over.id));
         while self.gone.len() > GONE {
             self.gone.pop_front();
@@ -109,6 +122,18 @@ impl Screen {
         self.connections = connections;
         self.more = more;
         self.keep_selection();
+    }
+
+    /// A connection has begun. It may be over before anybody looks.
+    pub fn on_begun(&mut self, id: u64, local: SocketAddr, remote: SocketAddr) {
+        let known = self.connections.iter().chain(&self.gone).chain(&self.begun);
+        if known.into_iter().all(|known| known.id != id) {
+            let (state, timers) = (State::Closed, Vec::new());
+            self.begun.push_back(Listed { id, local, remote, state, timers });
+        }
+        if self.begun.len() > GONE {
+            self.begun.pop_front();
+        }
     }
 
     /// Takes the ladder of the selected connection.
@@ -215,19 +240,19 @@ impl Screen {
     }
 
     /// Those that the filter lets through, the newest first, for that is what one waits for.
-    fn listed(&self) -> Vec<&Connection> {
+    fn listed(&self) -> Vec<&Listed> {
         let all = self.connections.iter().chain(&self.gone);
         let mut listed: Vec<_> = all.filter(|connection| self.is_wanted(connection)).collect();
         listed.sort_by_key(|connection| std::cmp::Reverse(connection.id));
         listed
     }
 
-    fn selected_one(&self) -> Option<&Connection> {
+    fn selected_one(&self) -> Option<&Listed> {
         let all = self.connections.iter().chain(&self.gone);
         all.into_iter().find(|one| Some(one.id) == self.selected)
     }
 
-    fn is_wanted(&self, connection: &Connection) -> bool {
+    fn is_wanted(&self, connection: &Listed) -> bool {
         if self.filter.is_empty() {
             return true;
         }
@@ -281,5 +306,12 @@ impl Command {
             }
             Some(code) => format!("{name} has ended with code {code}; q leaves"),
         }
+    }
+}
+
+impl From<Connection> for Listed {
+    fn from(connection: Connection) -> Self {
+        let Connection { id, local, remote, state, timers, .. } = connection;
+        Listed { id, local, remote, state, timers }
     }
 }

@@ -67,7 +67,7 @@ fn crowd() -> Screen {
         }
         one
     };
-    screen.set_connections((1..=2_000).map(one).collect(), true);
+    screen.set_connections((1..=1_003).map(one).collect(), true);
     screen
 }
 
@@ -140,6 +140,27 @@ fn the_newest_comes_first_and_a_selection_stays() {
     assert_eq!(screen.on_key(key(KeyCode::Home)), Some(Action::Select));
     assert_eq!(screen.selected(), Some(9));
     assert_eq!(screen.on_key(key(KeyCode::Up)), None, "there is nothing above it");
+}
+
+#[test]
+fn what_began_and_ended_between_two_looks_is_there() {
+    let mut screen = Screen::new("glass run".to_owned(), true);
+    let (local, remote) = ("192.0.2.2:80".parse().unwrap(), "192.0.2.1:4000".parse().unwrap());
+    screen.on_begun(1, local, remote);
+    assert!(drawn(&screen, 80, 24).contains("none yet"), "it may still be there");
+    screen.set_connections(Vec::new(), false);
+    assert!(drawn(&screen, 80, 24).contains("►#1 CLOSED      192.0.2.1:4000"));
+    assert_eq!(screen.selected(), Some(1));
+    // Of one that is seen in time nothing is said twice.
+    screen.on_begun(2, local, remote);
+    screen.set_connections(vec![at(2, "ESTABLISHED", None)], false);
+    screen.on_begun(2, local, remote);
+    screen.set_connections(Vec::new(), false);
+    let shown = drawn(&screen, 80, 24);
+    assert_eq!(shown.matches("#2 CLOSED").count(), 1, "{shown}");
+    // Nor is anything kept without a bound.
+    (3..10_000).for_each(|id| screen.on_begun(id, local, remote));
+    assert!(screen.begun.len() <= GONE);
 }
 
 #[test]

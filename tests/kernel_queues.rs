@@ -135,6 +135,10 @@ fn seen_and_recorded(family: Family) {
     let replay = replay.ended_with(0);
     replay.says("all as recorded");
     assert_eq!(ladders(&replay.out()).len(), 60, "{replay}");
+    // The peer's side is there, reckoned from the packets alone.
+    let out = replay.out();
+    assert_eq!(out.matches("its state").count(), 60, "{replay}");
+    assert!(out.contains(" SYN_SEND  ○") && !out.contains("CLOSE_WAIT  ●"), "{replay}");
 }
 
 #[test]

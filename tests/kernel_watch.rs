@@ -1,4 +1,4 @@
-//! `glass watch` in a real terminal: tmux, in which keys are typed and whose screen is read.
+//! `glass watch` and `glass run --watch` in a real terminal: tmux, in which keys are typed and whose screen is read.
 
 mod kernel_common;
 
@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use kernel_common::{
-    Done, GLASS, Running, User, command, directory, needs, poll, start_inside, start_outside,
+    Done, GLASS, Running, User, command, directory, ladders, needs, poll, start_inside,
+    start_outside,
 };
 use rustix::process::Signal;
 
@@ -87,7 +88,9 @@ fn a_connection_is_watched_from_its_syn_to_its_end() {
 
     let mut held = start_inside(&serving, "(echo hello; exec sleep 120) | nc 192.0.2.2 7");
     held.wait_for_out("hello\n");
-    let screen = terminal.shows(&["ladder of #1", "►#1", "[ESTABLISHED]", "seq 1:7 (6)"]);
+    // The other end is the kernel's, on this host: what was seen of it stands on the left.
+    let screen = terminal.shows(&["ladder of #1", "►#1", "[ESTABLISHED]", "1:7 (6)", "its state"]);
+    assert!(screen.contains("ESTABLISHED  ●◄─ SYN,ACK"), "the peer's state was seen\n{screen}");
     assert!(screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
     terminal.types("p");
     terminal.shows(&["written: glass-ladder-1.txt"]);
@@ -109,7 +112,7 @@ fn a_connection_is_watched_from_its_syn_to_its_end() {
     assert!(row.contains("connections"), "side by side\n{screen}");
     // The peer is killed, and its kernel closes; we follow.
     drop(held);
-    terminal.shows(&["#1   CLOSED", "[CLOSED]", "LAST_ACK"]);
+    terminal.shows(&["#1 CLOSED", "[CLOSED]", "LAST_ACK"]);
 
     terminal.types("q");
     let screen = terminal.shows(&["after$"]);
@@ -138,4 +141,84 @@ fn it_ends_in_order_when_the_program_does() {
     let arguments = ["watch", "--control", "nowhere.sock"];
     let done = Running::start(command(User::Root, "", &arguments)).wait().ended_with(2);
     done.says("needs a terminal").says("glass ss --watch");
+}
+
+#[test]
+fn a_run_is_watched_in_one_command() {
+    needs(&["tmux", "curl"]);
+    let dir = directory("watch-run");
+    let command = "curl -sS http://192.0.2.2/hello; echo an error >&2; exit 7";
+    let options = "--watch --close-after request --msl 30";
+    let line = format!("'{GLASS}' run {options} -- sh -c '{command}'; echo code $?");
+    let terminal = Terminal::open(&dir, (120, 40), &line);
+    let screen =
+        terminal.shows(&["sh has ended with code 7", "[TIME_WAIT]", "2MSL", "ladder of #1"]);
+    assert!(screen.contains("Hello from glasstack") && screen.contains("an error"), "{screen}");
+    assert!(
+        screen.contains("its state") && screen.contains("1 connection: 1 TIME_WAIT"),
+        "{screen}"
+    );
+    // It stays, and time goes on.
+    let left = |screen: &str| {
+        let row =
+            screen.lines().find(|line| line.contains("►#1")).expect("it is selected").to_owned();
+        row.split("2MSL").next().expect("a part").to_owned()
+    };
+    let before = left(&screen);
+    poll("the time that is left grows less", || {
+        (left(&terminal.shows(&["►#1"])) != before).then_some(())
+    });
+    terminal.types("o");
+    let screen = terminal.shows(&["output of sh: "]);
+    assert!(!screen.contains("ladder of"), "in its place\n{screen}");
+    terminal.types("o");
+    terminal.shows(&["ladder of #1"]);
+
+    terminal.types("q");
+    terminal.shows(&["after$", "code 7"]);
+    let screen = terminal.tmux("capture-pane -p -J -S -200").out();
+    let places = ["no DNS inside", "Hello from glasstack", "an error", "(they opened)", "code 7"];
+    let places = places.map(|text| screen.find(text).unwrap_or_else(|| panic!("{text}\n{screen}")));
+    assert!(places.is_sorted(), "as if there had been no screen\n{screen}");
+    assert_eq!(ladders(&screen).len(), 1, "{screen}");
+    terminal.close();
+}
+
+#[test]
+fn what_runs_beside_the_screen_is_ended_when_it_shall() {
+    needs(&["tmux", "nc", "setsid"]);
+    let dir = directory("watch-run-end");
+    let slow = "sh -c 'echo started; sleep 100; true'";
+    let line = format!(
+        "{{ '{GLASS}' run --watch -- {slow}; echo code $?
+         '{GLASS}' run --watch -- {slow}; echo code $?
+         echo piped | '{GLASS}' run --watch -- nc -N 192.0.2.2 7 >page; echo code $?; }}"
+    );
+    let terminal = Terminal::open(&dir, (80, 24), &line);
+    terminal.shows(&["sh runs", "0 connections", "none yet"]);
+    terminal.types("o");
+    terminal.shows(&["output of sh: 8 octets", "started"]);
+    terminal.types("q");
+    terminal.shows(&["sh still runs: q again ends it"]);
+    terminal.types("k");
+    terminal.shows(&["q quit"]);
+    terminal.types("C-c");
+    terminal.shows(&["sh was ended by signal 2 (code 130)"]);
+    terminal.types("q");
+    terminal.shows(&["sh runs", "0 connections"]);
+    terminal.types("q");
+    terminal.shows(&["q again ends it"]);
+    terminal.types("q");
+    // What is no terminal is left alone, on both sides.
+    terminal.shows(&["nc has ended with code 0", "ladder of #1", "CLOSED"]);
+    assert_eq!(fs::read_to_string(dir.join("page")).expect("it is there"), "piped\n");
+    terminal.types("q");
+    terminal.shows(&["after$"]);
+    let screen = terminal.tmux("capture-pane -p -J -S -200").out();
+    let codes: Vec<_> = screen.lines().filter(|line| line.starts_with("code ")).collect();
+    assert_eq!(codes, ["code 130", "code 143", "code 0"], "{screen}");
+    assert_eq!(screen.matches("started\n").count(), 2, "printed in the end\n{screen}");
+    terminal.close();
+    let done = start_outside(&format!("setsid -w '{GLASS}' run --watch -- true")).wait();
+    done.ended_with(2).says("--watch needs a terminal");
 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -13,7 +14,8 @@ use std::{env, fmt, fs, io};
 
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, Signal, WaitOptions, WaitStatus, getpgrp, getpid, kill_process, set_child_subreaper, wait,
+    Pid, Signal, WaitOptions, WaitStatus, getpgrp, getpid, kill_process, kill_process_group,
+    set_child_subreaper, wait,
 };
 use rustix::termios::tcgetpgrp;
 use tokio::signal::unix::{self, SignalKind};
@@ -28,8 +30,8 @@ const NOT_EXECUTABLE: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
 /// Files that are written by this process: a `glass get` in CMD would write over them. With them goes what
-/// means nothing without them.
-const FILES_OF_OURS: [&str; 11] = [
+/// means nothing without them, and the terminal.
+const FILES_OF_OURS: [&str; 12] = [
     "GLASS_ACCESS_LOG",
     "GLASS_ACCESS_LOG_FORMAT",
     "GLASS_CERT_OUT",
@@ -41,6 +43,7 @@ const FILES_OF_OURS: [&str; 11] = [
     "GLASS_PCAP_SECRETS",
     "GLASS_PCAP_SNAPLEN",
     "GLASS_RECORD",
+    "GLASS_WATCH",
 ];
 
 /// How long to sleep between two looks at what is left.
@@ -54,6 +57,8 @@ const LOOKS_AT_MOST: u32 = 300;
 #[derive(Debug)]
 pub struct Child {
     pid: Pid,
+    /// It leads a process group of its own, and signals are for all of that.
+    leads: bool,
     /// How it ended, once it has.
     code: Option<i32>,
     signals: Signals,
@@ -75,6 +80,31 @@ impl Child {
     ///
     /// When `command` is empty.
     pub fn spawn(command: &[OsString], environment: &[(&str, &str)]) -> Result<Child, SpawnError> {
+        Child::start(command, environment, false)
+    }
+
+    /// The same in a process group of its own, in the background of the terminal: what the keyboard sends is
+    /// not for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Child::spawn`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Child::spawn`].
+    pub fn spawn_apart(
+        command: &[OsString],
+        environment: &[(&str, &str)],
+    ) -> Result<Child, SpawnError> {
+        Child::start(command, environment, true)
+    }
+
+    fn start(
+        command: &[OsString],
+        environment: &[(&str, &str)],
+        leads: bool,
+    ) -> Result<Child, SpawnError> {
         let (program, arguments) = command.split_first().expect("the command line asks for a CMD");
         let failed = |source| SpawnError { program: program.clone(), source };
         set_child_subreaper(Some(getpid())).map_err(|errno| failed(errno.into()))?;
@@ -86,6 +116,9 @@ impl Child {
             command.env_remove(name);
         });
         command.args(arguments).envs(environment.iter().copied());
+        if leads {
+            command.process_group(0);
+        }
         if let Some(path) = path_with_this_program() {
             command.env("PATH", path);
         }
@@ -96,7 +129,7 @@ impl Child {
         })?;
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let pid = pid.expect("a process id is a positive i32");
-        Ok(Child { pid, code: None, signals })
+        Ok(Child { pid, leads, code: None, signals })
     }
 
     /// Its process id.
@@ -115,10 +148,22 @@ impl Child {
                 return code;
             }
             if let Some(signal) = self.signals.next().await {
-                // Not reaped, so the id is still its own. It may be dead, which is no news.
-                let _ = kill_process(self.pid, signal);
+                self.signal(signal);
             }
         }
+    }
+
+    /// Sends it `signal`, and to its process group if it leads one; nothing once it has ended.
+    pub fn signal(&self, signal: Signal) {
+        if self.code.is_some() {
+            return;
+        }
+        // Not reaped, so the id is still its own. It may be dead, which is no news.
+        let _ = if self.leads {
+            kill_process_group(self.pid, signal)
+        } else {
+            kill_process(self.pid, signal)
+        };
     }
 
     fn reap(&mut self) {

@@ -14,7 +14,7 @@ use super::{Failure, exit};
 use crate::engine::recording::{self, Told};
 use crate::trace::{Mask, Sink};
 use crate::view::{
-    Capture, CaptureSettings, CaptureSink, JsonLines, Ladder, LogLines, Origin, counted,
+    Capture, CaptureSettings, CaptureSink, JsonLines, Ladder, Limits, LogLines, Origin, counted,
 };
 
 /// Replay what --record wrote: the same packets, byte for byte, and the ladder of each connection
@@ -46,7 +46,8 @@ impl Replay {
             Failure::new(code, format!("cannot replay {name}: {error}"))
         };
         let files = self.ladder.open()?;
-        let mut ladder = Ladder::new();
+        // The peer's side is reckoned from the packets: a recording has nothing else of it.
+        let mut ladder = Ladder::with_limits(Limits { peer: true, ..Limits::default() });
         ladder.show_timers(self.ladder.timers);
         let mut log = LogLines::new();
         let mut events = match &self.events {

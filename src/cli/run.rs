@@ -9,7 +9,7 @@ use clap::Args;
 use tokio::signal::unix::SignalKind;
 
 use super::access_log::OpenLog;
-use super::child::{Child, end_leftovers};
+use super::child::{Child, Leftovers, end_leftovers};
 use super::control_options::{ControlOptions, Usually, answer};
 use super::ladder_options::{LadderFiles, LadderOptions};
 use super::namespace;
@@ -17,6 +17,7 @@ use super::open_files;
 use super::options::{Output, ServerOptions, Services, StackOptions, Usual, services};
 use super::shards::{Shards, Site};
 use super::tls_options::TrustFile;
+use super::watch::{Beside, WatchOptions};
 use super::{Failure, exit, runtime};
 use crate::control::{Feed, Source};
 use crate::device::{OffloadMode, Queue, Queues, setup};
@@ -30,7 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 ///
 /// Makes a private network namespace (no root needed), a TUN and a stack with an HTTP responder on
 /// 192.0.2.2 and 2001:db8::2, runs CMD in it, and prints on stderr the ladder of each connection: every segment in
-/// both directions, and our state after it. There is no DNS inside: use addresses.
+/// both directions, and our state after it. There is no DNS inside: use addresses. With --watch all of it is to be seen
+/// on a screen while it happens.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Exit code: CMD's; 126 or 127 if it cannot be run, 128+N if signal N ended \
@@ -58,6 +60,8 @@ pub(super) struct Run {
     #[command(flatten)]
     control: ControlOptions,
     #[command(flatten)]
+    watch: WatchOptions,
+    #[command(flatten)]
     ladder: LadderOptions,
     /// The program to run, and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
@@ -71,6 +75,7 @@ impl Run {
         self.stack.tcp.check()?;
         self.server.check(self.dir.as_deref())?;
         self.ladder.check(self.stack.tcp.engine)?;
+        self.watch.check(self.stack.tcp.engine)?;
         let files = self.ladder.open()?;
         // Before the runtime, for that may start threads, and a namespace is entered by one.
         let namespace =
@@ -109,7 +114,7 @@ impl Run {
         let shards = Shards::start(queues, site, &self.stack, ladders).await?;
         shards.ladder().lock().show_timers(self.ladder.timers);
         let source = Source { device: "glass0".to_owned(), nets: shards.nets(), feed };
-        let _answering = answer(socket, metrics, source);
+        let _answering = answer(socket, metrics, source.clone());
         output.note(format_args!(
             "{} (this host is {}; no DNS inside: use addresses)",
             shards.summary,
@@ -122,7 +127,7 @@ impl Run {
             let trusted = if trust.is_some() { "; CMD's curl trusts it" } else { "" };
             output.note(format_args!("HTTPS with {}{trusted}", https.words));
         }
-        let code = self.run_command(trust.as_ref(), output).await?;
+        let code = self.run_command(trust.as_ref(), source, output).await?;
 
         let (also, patience) = self.what_to_wait_for();
         if !shards.settle(&also, self.stack.tcp.patience(patience)).await {
@@ -140,23 +145,25 @@ impl Run {
         Ok(code)
     }
 
-    async fn run_command(&self, trust: Option<&TrustFile>, output: &Output) -> Result<u8, Failure> {
+    async fn run_command(
+        &self,
+        trust: Option<&TrustFile>,
+        source: Source,
+        output: &Output,
+    ) -> Result<u8, Failure> {
         // A `glass get` in CMD is the other half of what there is to see: it shows its side too.
         let ladder = (!output.quiet).then_some(("GLASS_LADDER", "true"));
         let path = trust.and_then(|trust| trust.path.to_str());
         let trust = path.into_iter().flat_map(|path| TrustFile::VARIABLES.map(|name| (name, path)));
         let environment: Vec<_> = ladder.into_iter().chain(trust).collect();
-        let mut child = Child::spawn(&self.command, &environment)
-            .map_err(|error| Failure::new(error.exit_code(), error))?;
-        let code = child.wait().await;
-        let leftovers = end_leftovers().await;
-        if !leftovers.ended.is_empty() {
-            let names: Vec<_> = leftovers.ended.values().map(String::as_str).collect();
-            output.note(format_args!("ended what CMD left behind: {}", names.join(", ")));
-        }
-        for (pid, name) in &leftovers.remaining {
-            log::warn!("{name} (process {pid}), which CMD left behind, does not end");
-        }
+        let (code, leftovers) = if self.watch.watch {
+            Beside::run(source, &self.command, &environment, output.style()).await?
+        } else {
+            let mut child = Child::spawn(&self.command, &environment)
+                .map_err(|error| Failure::new(error.exit_code(), error))?;
+            (child.wait().await, end_leftovers().await)
+        };
+        report(&leftovers, output);
         Ok(u8::try_from(code).unwrap_or(exit::RUN_FAILED))
     }
 
@@ -168,5 +175,16 @@ impl Run {
             CloseAfter::Delay(delay) => (Vec::new(), PATIENCE + delay),
             CloseAfter::Never => (vec![State::CloseWait], PATIENCE),
         }
+    }
+}
+
+/// Says what CMD has left behind.
+fn report(leftovers: &Leftovers, output: &Output) {
+    if !leftovers.ended.is_empty() {
+        let names: Vec<_> = leftovers.ended.values().map(String::as_str).collect();
+        output.note(format_args!("ended what CMD left behind: {}", names.join(", ")));
+    }
+    for (pid, name) in &leftovers.remaining {
+        log::warn!("{name} (process {pid}), which CMD left behind, does not end");
     }
 }

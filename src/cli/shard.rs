@@ -42,6 +42,7 @@ pub(super) struct Kit {
     events: Option<Together<JsonLines<File>>>,
     faults: Option<FaultPlan>,
     ladders: bool,
+    has_sought_peers: bool,
     capture: Option<Capture>,
     busy_poll: Duration,
     /// Whoever looks on from outside.
@@ -52,7 +53,7 @@ pub(super) struct Kit {
 /// What can be seen of the shards, and waited for.
 pub(super) struct Watch {
     pub(super) ladder: LadderRecorder,
-    /// Who looks at the other ends, while there are ladders to show them in.
+    /// Who looks at the other ends all the time.
     peers: Option<Peers>,
     /// What the faults that were asked for have done.
     faults: Option<Tally>,
@@ -95,7 +96,7 @@ impl Kit {
             // However quiet: without it nobody could see the same again.
             let _ = writeln!(io::stderr(), "glass: faults by chance from --seed {seed}");
         }
-        let mut watch = Watch {
+        let watch = Watch {
             ladder: LadderRecorder::new(Limits { peer: true, ..Limits::default() }),
             peers: None,
             faults: faults.as_ref().map(|faults| faults.tally.clone()),
@@ -103,19 +104,53 @@ impl Kit {
         };
         let engines = options.engine.maker(options)?;
         let tells = options.engine.has_ladders();
-        if ladders && tells {
-            // The file of events is in order of time, and a look comes a little late.
-            let ladder: Box<dyn Sink> = Box::new(watch.ladder.clone());
-            watch.peers = Peers::watch(vec![ladder]);
-        }
         let (capture, feed) = (None, None);
-        Ok(Kit { engines, tells, events, faults, ladders, capture, busy_poll, feed, watch })
+        Ok(Kit {
+            engines,
+            tells,
+            events,
+            faults,
+            ladders,
+            has_sought_peers: false,
+            capture,
+            busy_poll,
+            feed,
+            watch,
+        })
     }
 
     /// Has others look on, while they want to.
     pub(super) fn shown_to(mut self, feed: Feed) -> Kit {
         self.feed = Some(feed);
         self
+    }
+
+    /// Has the other ends looked at, once for all shards: all the time for a ladder or a file of events, otherwise
+    /// while others look on.
+    fn look_at_peers(&mut self) {
+        let is_there_already = self.watch.peers.is_some() || self.has_sought_peers;
+        self.has_sought_peers = true;
+        if is_there_already || !self.tells {
+            return;
+        }
+        let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+        if self.ladders {
+            sinks.push(Box::new(self.watch.ladder.clone()));
+        }
+        if let Some(events) = &self.events {
+            sinks.push(Box::new(events.clone()));
+        }
+        let is_always = !sinks.is_empty();
+        if let Some(feed) = &self.feed {
+            sinks.push(Box::new(feed.clone()));
+        }
+        if sinks.is_empty() {
+            return;
+        }
+        let Some(peers) = Peers::watch(sinks) else { return };
+        let to_them = if is_always { peers.introducing() } else { peers.clone() };
+        self.feed.iter().for_each(|feed| feed.tell_also(Box::new(to_them.clone())));
+        self.watch.peers = is_always.then_some(peers);
     }
 
     /// A stack with the addresses of `config`, for `queue`.
@@ -126,12 +161,13 @@ impl Kit {
         mut config: stack::Config,
         place: Place,
     ) -> Result<Plan, Failure> {
+        self.look_at_peers();
         let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(LogLines::new())];
         if self.ladders {
             sinks.push(Box::new(self.watch.ladder.clone()));
-            let peers = self.watch.peers.iter();
-            sinks.extend(peers.map(|peers| Box::new(peers.clone()) as Box<dyn Sink>));
         }
+        let peers = self.watch.peers.iter();
+        sinks.extend(peers.map(|peers| Box::new(peers.clone()) as Box<dyn Sink>));
         if let Some(events) = &self.events {
             sinks.push(Box::new(events.clone()));
         }
@@ -198,6 +234,11 @@ impl Watch {
     /// Has the other ends looked at once more, for a ladder that is to be shown now.
     pub(super) fn finish_looking(&self) {
         self.peers.iter().for_each(Peers::finish);
+    }
+
+    /// The same, and nobody is told of them any more.
+    pub(super) fn end_looking(&self) {
+        self.peers.iter().for_each(Peers::end);
     }
 
     /// Waits until every connection is CLOSED, in `TIME_WAIT` or in one of `also`, for `patience` at
@@ -272,7 +313,7 @@ impl Shard {
 
     /// Stops the stack. What has happened until now has been recorded when this returns.
     pub(super) async fn stop(self) -> LadderRecorder {
-        self.watch.finish_looking();
+        self.watch.end_looking();
         self.driver.abort();
         let _ = self.driver.await;
         self.watch.ladder

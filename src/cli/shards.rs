@@ -193,6 +193,7 @@ impl Shards {
 /// What has happened until now has been recorded when all threads have ended.
 impl Drop for Shards {
     fn drop(&mut self) {
+        self.watch.end_looking();
         self.phase.send_replace(Phase::End);
         for thread in self.threads.drain(..) {
             if let Err(error) = thread.join() {

@@ -63,7 +63,11 @@ impl Client {
     ///
     /// Nobody does, they do not let us, or it is no such program.
     pub async fn connect(path: &Path) -> io::Result<Client> {
-        let stream = within(UnixStream::connect(path)).await?;
+        Client::over(within(UnixStream::connect(path)).await?, path).await
+    }
+
+    /// Over a stream that is there already; `path` is what it is called.
+    pub(super) async fn over(stream: UnixStream, path: &Path) -> io::Result<Client> {
         let (sender, connection) =
             within(async { handshake(TokioIo::new(stream)).await.map_err(io::Error::other) })
                 .await?;

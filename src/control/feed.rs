@@ -2,6 +2,7 @@
 //! of the latest connections. With nobody looking on nothing is kept, and no event is raised for us.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,6 +11,7 @@ use tokio::sync::Notify;
 use crate::runtime::Net;
 use crate::stack::{Bookmark, Summary};
 use crate::tcp::{Cause, State};
+use crate::time::Instant;
 use crate::trace::{ConnId, Event, Mask, Role, Sink, What};
 use crate::view::{Ladder, Limits, PictureStyle, Style};
 
@@ -35,13 +37,21 @@ struct Shared {
     watching: Mutex<Watching>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Watching {
+    /// Told what we are told, while somebody looks on.
+    others: Vec<Box<dyn Sink>>,
     /// Those who look on, each by a number of their own.
     inboxes: BTreeMap<u64, Inbox>,
     numbered: u64,
     /// While somebody watches.
     record: Option<Record>,
+}
+
+impl fmt::Debug for Watching {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watching").field("inboxes", &self.inboxes).finish_non_exhaustive()
+    }
 }
 
 /// What somebody who looks on has not read yet.
@@ -78,6 +88,12 @@ impl Feed {
         *self.nets() = nets;
     }
 
+    /// While somebody looks on, `sink` is told everything that the shards tell, and in the beginning which
+    /// connections there are. It must not wait for anything.
+    pub fn tell_also(&self, sink: Box<dyn Sink>) {
+        self.lock().others.push(sink);
+    }
+
     /// Somebody looks on from now on, and wants to see events of these kinds.
     #[must_use]
     pub(super) fn watch(&self, kinds: Mask) -> Watcher {
@@ -92,6 +108,9 @@ impl Feed {
         watching.inboxes.insert(number, inbox);
         watching.record.get_or_insert_with(|| Record::of(&known));
         self.0.is_watched.store(true, Ordering::Relaxed);
+        if let Some(net) = nets.first() {
+            watching.introduce(&known, net.now());
+        }
         let wanted = watching.all_wanted();
         drop(watching);
         nets.iter().for_each(|net| net.raise_also(wanted));
@@ -152,6 +171,14 @@ impl Watching {
             inbox.put(Arc::clone(shared.get_or_insert_with(|| Arc::new(event.clone()))));
         }
     }
+
+    /// Tells the others who is there.
+    fn introduce(&mut self, known: &[Summary], at: Instant) {
+        for summary in known {
+            let event = Event { at, conn: Some(summary.id), what: opened(summary) };
+            self.others.iter_mut().for_each(|sink| sink.record(&event));
+        }
+    }
 }
 
 impl Inbox {
@@ -180,8 +207,14 @@ impl Sink for Feed {
     }
 
     fn record(&mut self, event: &Event) {
-        if self.0.is_watched.load(Ordering::Relaxed) {
-            self.lock().take(event);
+        if !self.0.is_watched.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut watching = self.lock();
+        watching.take(event);
+        // Those may be who has told us this.
+        if watching.record.is_some() && event.what.kind() != Mask::PEER {
+            watching.others.iter_mut().for_each(|sink| sink.record(event));
         }
     }
 }
@@ -255,16 +288,20 @@ fn known(nets: &[Net]) -> Vec<Summary> {
 fn history(summary: &Summary, mut tell: impl FnMut(&Event)) {
     let transitions = &summary.status.transitions;
     let Some(first) = transitions.first() else { return };
-    let is_ours = transitions.iter().any(|step| step.cause == Cause::ActiveOpen);
-    let role = if is_ours { Role::Active } else { Role::Passive };
     let conn = Some(summary.id);
-    let (local, remote) = (summary.local, summary.remote);
-    tell(&Event { at: first.at, conn, what: What::Opened { local, remote, role } });
+    tell(&Event { at: first.at, conn, what: opened(summary) });
     for step in transitions {
         let section = step.cause.section_from(step.from);
         let (from, to, cause) = (step.from, step.to, step.cause);
         tell(&Event { at: step.at, conn, what: What::State { from, to, cause, section } });
     }
+}
+
+fn opened(summary: &Summary) -> What {
+    let mut transitions = summary.status.transitions.iter();
+    let is_ours = transitions.any(|step| step.cause == Cause::ActiveOpen);
+    let role = if is_ours { Role::Active } else { Role::Passive };
+    What::Opened { local: summary.local, remote: summary.remote, role }
 }
 
 impl Watcher {
@@ -294,7 +331,6 @@ impl Drop for Watcher {
 mod tests {
     use super::*;
     use crate::stack::{Config, Secret, Stack};
-    use crate::time::Instant;
 
     fn opened(number: u64) -> Event {
         let (local, remote) = ("192.0.2.2:80".parse().unwrap(), "192.0.2.1:4000".parse().unwrap());

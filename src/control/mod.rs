@@ -16,6 +16,7 @@
 pub mod client;
 mod events;
 mod feed;
+mod inside;
 mod metrics;
 pub mod place;
 mod query;
@@ -23,6 +24,7 @@ mod server;
 mod socket;
 
 pub use feed::Feed;
+pub use inside::Inside;
 pub use server::{MetricsServer, Server, Source};
 pub use socket::Socket;
 

@@ -138,7 +138,7 @@ async fn serve(door: impl Door, router: Router) {
 }
 
 /// One guest, to the end.
-async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, router: Router) {
+pub(super) async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, router: Router) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(SILENCE);
     let service = TowerToHyperService::new(router);
@@ -148,7 +148,7 @@ async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, router: R
     }
 }
 
-fn router(source: Arc<Source>) -> Router {
+pub(super) fn router(source: Arc<Source>) -> Router {
     Router::new()
         .route("/v1", get(who))
         .route("/v1/connections", get(connections))

@@ -177,7 +177,9 @@ impl Net {
         self.lock().engine.raise_also(kinds);
     }
 
-    pub(super) fn now(&self) -> Instant {
+    /// What the clock of the stack, and of its siblings, shows: the moments of events are of it.
+    #[must_use]
+    pub fn now(&self) -> Instant {
         self.shared.clock.now()
     }
 

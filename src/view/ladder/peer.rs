@@ -91,6 +91,11 @@ impl Peer {
         self.state = Some(state);
     }
 
+    /// Something has come from it that nobody has seen: where it is now cannot be told.
+    pub fn on_unseen(&mut self) {
+        self.state = None;
+    }
+
     /// A segment has passed, or was lost. Returns what that did to the peer.
     pub fn on_segment(&mut self, row: &SegmentRow) -> PeerCell {
         let state = self.state;

@@ -84,6 +84,12 @@ impl Laid {
                 self.ours = row.entered.last().copied().unwrap_or(row.state);
             }
             Row::Moment(row) => {
+                // A segment did this, and none has a row yet: it came before anybody looked.
+                let is_first = !self.rows.iter().any(|row| matches!(row, Row::Segment(_)));
+                if is_first && matches!(row.what, Happening::Change(cause) if cause.is_by_arrival())
+                {
+                    self.peer.on_unseen();
+                }
                 row.peer.state = self.peer.state();
                 self.ours = row.state;
             }

@@ -1,19 +1,24 @@
-//! The screen of `glass watch`: what it knows, and what keys do to it. `draw` lays it out, `states` is the
-//! small diagram. Where the data comes from is not known here, so that all of it can be tested.
+//! The screen of `glass watch` and `glass run --watch`: what it knows, and what keys do to it. `draw` lays it out,
+//! `list` is the list of connections, `states` the small diagram, `written` what a command has written. Where the data comes from is not known here, so that all of it can be tested.
 
 mod draw;
+mod list;
 mod states;
 #[cfg(test)]
 mod tests;
+mod written;
 
+use std::cell::Cell;
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::sockets::Connection;
+use super::sockets::{Connection, TimerLeft};
 use crate::tcp::{State, names};
 
 pub use draw::ladder_width;
+pub use written::Written;
 
 /// Connections that are over stay in the list for a while: so many of them.
 const GONE: usize = 20;
@@ -23,10 +28,12 @@ const GONE: usize = 20;
 pub struct Screen {
     /// Who is watched: `glass0 (process 12)`.
     title: String,
-    connections: Vec<Connection>,
+    connections: Vec<Listed>,
+    /// Of which it was said that they have begun, and that have not been seen yet.
+    begun: VecDeque<Listed>,
     /// There are more than are listed.
     more: bool,
-    gone: VecDeque<Connection>,
+    gone: VecDeque<Listed>,
     selected: Option<u64>,
     filter: String,
     is_typing: bool,
@@ -34,8 +41,42 @@ pub struct Screen {
     ladder: Vec<String>,
     /// How far above its end the ladder is shown.
     back: usize,
+    /// How many of its lines were shown last.
+    room: Cell<usize>,
+    /// What runs beside the screen.
+    command: Option<Command>,
+    below: Below,
     message: Option<String>,
     utf8: bool,
+}
+
+/// What is shown of a connection.
+#[derive(Clone, Debug)]
+struct Listed {
+    id: u64,
+    local: SocketAddr,
+    remote: SocketAddr,
+    state: State,
+    timers: Vec<TimerLeft>,
+}
+
+/// A program that was started with the screen.
+#[derive(Clone, Debug)]
+struct Command {
+    name: String,
+    /// Its exit code.
+    ended: Option<i32>,
+    /// The last lines of what it has written.
+    lines: Vec<String>,
+    octets: u64,
+}
+
+/// What has the largest part of the screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Below {
+    #[default]
+    Ladder,
+    Written,
 }
 
 /// What a key asks for that the screen cannot do by itself.
@@ -49,6 +90,8 @@ pub enum Action {
     Select,
     /// End.
     Quit,
+    /// Ctrl-C.
+    Interrupt,
 }
 
 impl Screen {
@@ -59,19 +102,19 @@ impl Screen {
     }
 
     /// Takes the connections that there are now. Those that are not there any more are over.
-    pub fn set_connections(&mut self, mut connections: Vec<Connection>, more: bool) {
+    pub fn set_connections(&mut self, connections: Vec<Connection>, more: bool) {
+        let mut connections: Vec<_> = connections.into_iter().map(Listed::from).collect();
         connections.sort_by_key(|connection| connection.id);
         connections.dedup_by_key(|connection| connection.id);
         let is_there =
             |id: u64| connections.binary_search_by_key(&id, |connection| connection.id).is_ok();
         if !more {
-            let over = self.connections.iter().filter(|known| !is_there(known.id));
-            self.gone.extend(over.cloned().map(|mut over| {
-                over.state = State::Closed;
-                over.timers.clear();
-                over
-            }));
+            let known = self.connections.iter().chain(&self.begun);
+            let over = known.filter(|known| !is_there(known.id)).cloned();
+            let over = over.map(|over| Listed { state: State::Closed, timers: Vec::new(), ..over });
+            self.gone.extend(over);
         }
+        self.begun.clear();
         self.gone.retain(|over| !is_there(over.id));
         while self.gone.len() > GONE {
             self.gone.pop_front();
@@ -81,9 +124,47 @@ impl Screen {
         self.keep_selection();
     }
 
+    /// A connection has begun. It may be over before anybody looks.
+    pub fn on_begun(&mut self, id: u64, local: SocketAddr, remote: SocketAddr) {
+        let known = self.connections.iter().chain(&self.gone).chain(&self.begun);
+        if known.into_iter().all(|known| known.id != id) {
+            let (state, timers) = (State::Closed, Vec::new());
+            self.begun.push_back(Listed { id, local, remote, state, timers });
+        }
+        if self.begun.len() > GONE {
+            self.begun.pop_front();
+        }
+    }
+
     /// Takes the ladder of the selected connection.
     pub fn set_ladder(&mut self, text: &str) {
+        let before = self.ladder.len();
         self.ladder = text.lines().map(str::to_owned).collect();
+        // Whoever reads what was is not carried away by what is.
+        if self.back > 0 {
+            self.back += self.ladder.len().saturating_sub(before);
+        }
+    }
+
+    /// A program of this name runs beside the screen.
+    pub fn set_command(&mut self, name: String) {
+        self.command = Some(Command { name, ended: None, lines: Vec::new(), octets: 0 });
+    }
+
+    /// What that program has written until now.
+    pub fn set_written(&mut self, written: &Written) {
+        if let Some(command) = &mut self.command
+            && command.octets != written.octets()
+        {
+            (command.lines, command.octets) = (written.lines(), written.octets());
+        }
+    }
+
+    /// That program has ended, with this exit code.
+    pub fn set_ended(&mut self, code: i32) {
+        if let Some(command) = &mut self.command {
+            command.ended = Some(code);
+        }
     }
 
     /// Says something in the last line, until the next key.
@@ -101,7 +182,7 @@ impl Screen {
     pub fn on_key(&mut self, key: KeyEvent) -> Option<Action> {
         self.message = None;
         if key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c') {
-            return Some(Action::Quit);
+            return Some(Action::Interrupt);
         }
         if self.is_typing {
             return self.on_typed(key.code);
@@ -112,8 +193,14 @@ impl Screen {
             KeyCode::Char('k') | KeyCode::Up => return self.step(-1),
             KeyCode::Home => return self.step(isize::MIN),
             KeyCode::End => return self.step(isize::MAX),
-            KeyCode::PageUp => self.back = self.back.saturating_add(5).min(self.ladder.len()),
-            KeyCode::PageDown => self.back = self.back.saturating_sub(5),
+            KeyCode::PageUp => self.back = (self.back + self.page()).min(self.furthest()),
+            KeyCode::PageDown => self.back = self.back.saturating_sub(self.page()),
+            KeyCode::Char('o') if self.command.is_some() => {
+                self.below = match self.below {
+                    Below::Ladder => Below::Written,
+                    Below::Written => Below::Ladder,
+                };
+            }
             KeyCode::Char('f' | '/') => self.is_typing = true,
             KeyCode::Esc if !self.filter.is_empty() => {
                 self.filter.clear();
@@ -124,6 +211,16 @@ impl Screen {
             _ => {}
         }
         None
+    }
+
+    /// By how many lines the ladder is scrolled: a few stay in sight.
+    fn page(&self) -> usize {
+        self.room.get().saturating_sub(2).max(1)
+    }
+
+    /// How far back there is anything to be seen.
+    fn furthest(&self) -> usize {
+        self.ladder.len().saturating_sub(self.room.get())
     }
 
     fn on_typed(&mut self, key: KeyCode) -> Option<Action> {
@@ -143,14 +240,19 @@ impl Screen {
     }
 
     /// Those that the filter lets through, the newest first, for that is what one waits for.
-    fn listed(&self) -> Vec<&Connection> {
+    fn listed(&self) -> Vec<&Listed> {
         let all = self.connections.iter().chain(&self.gone);
         let mut listed: Vec<_> = all.filter(|connection| self.is_wanted(connection)).collect();
         listed.sort_by_key(|connection| std::cmp::Reverse(connection.id));
         listed
     }
 
-    fn is_wanted(&self, connection: &Connection) -> bool {
+    fn selected_one(&self) -> Option<&Listed> {
+        let all = self.connections.iter().chain(&self.gone);
+        all.into_iter().find(|one| Some(one.id) == self.selected)
+    }
+
+    fn is_wanted(&self, connection: &Listed) -> bool {
         if self.filter.is_empty() {
             return true;
         }
@@ -191,5 +293,25 @@ impl Screen {
         self.ladder.clear();
         self.back = 0;
         Some(Action::Select)
+    }
+}
+
+impl Command {
+    fn in_words(&self) -> String {
+        let name = &self.name;
+        match self.ended {
+            None => format!("{name} runs"),
+            Some(code @ 129..=192) => {
+                format!("{name} was ended by signal {} (code {code}); q leaves", code - 128)
+            }
+            Some(code) => format!("{name} has ended with code {code}; q leaves"),
+        }
+    }
+}
+
+impl From<Connection> for Listed {
+    fn from(connection: Connection) -> Self {
+        let Connection { id, local, remote, state, timers, .. } = connection;
+        Listed { id, local, remote, state, timers }
     }
 }

@@ -27,8 +27,48 @@ fn screen(utf8: bool) -> Screen {
         at(3, "FIN_WAIT_1", Some(("retransmission", 180_000))),
     ];
     screen.set_connections(connections, false);
-    let rows: Vec<_> = (1..=40).map(|row| format!("row {row} of the ladder")).collect();
-    screen.set_ladder(&rows.join("\n"));
+    screen.set_ladder(&ladder(40));
+    screen
+}
+
+fn ladder(rows: u32) -> String {
+    let head =
+        "#3  192.0.2.1:40003  →  192.0.2.2:80  (they opened)\n  ms  peer  us (server)  our state\n";
+    let rows = (1..=rows).map(|row| format!("row {row} of the ladder\n"));
+    head.to_owned() + &rows.collect::<String>()
+}
+
+/// A run of `curl`, which has written three lines.
+fn run(ended: Option<i32>) -> Screen {
+    let mut screen = Screen::new("glass run".to_owned(), true);
+    screen.set_command("curl".to_owned());
+    let mut written = Written::default();
+    written.push(b"Hello from glasstack\nanother line\r\n");
+    written.push("a line that is longer than the pane is wide: ".repeat(4).as_bytes());
+    screen.set_written(&written);
+    screen.set_connections(vec![at(1, "TIME_WAIT", Some(("time-wait", 59_100_000)))], false);
+    screen.set_ladder(&ladder(12));
+    ended.into_iter().for_each(|code| screen.set_ended(code));
+    screen
+}
+
+/// Many, of both families, with long numbers.
+fn crowd() -> Screen {
+    let mut screen = Screen::new("glass0 (process 12)".to_owned(), true);
+    let one = |id: u64| {
+        let timer = id.is_multiple_of(3).then_some(("retransmission", id * 100_000));
+        let mut one =
+            at(id, if id.is_multiple_of(5) { "CLOSE_WAIT" } else { "ESTABLISHED" }, timer);
+        match id % 4 {
+            0 => one.remote = "[2001:db8::1]:40000".parse().expect("an address"),
+            1 => {
+                one.remote = "[2001:db8:1234:5678:9abc:def0:1234:5678]:65535".parse().expect("too");
+            }
+            _ => {}
+        }
+        one
+    };
+    screen.set_connections((1..=1_003).map(one).collect(), true);
     screen
 }
 
@@ -64,16 +104,23 @@ fn is_as_in(file: &str, shown: &str) {
 fn it_looks_as_in_the_pictures() {
     is_as_in("80x24.txt", &drawn(&screen(true), 80, 24));
     is_as_in("80x24-ascii.txt", &drawn(&screen(false), 80, 24));
+    is_as_in("40x12.txt", &drawn(&screen(true), 40, 12));
     is_as_in("160x40.txt", &drawn(&screen(true), 160, 40));
+    is_as_in("run-100x34.txt", &drawn(&run(Some(7)), 100, 34));
+    is_as_in("crowd.txt", &drawn(&crowd(), 80, 24));
     is_as_in("nothing.txt", &drawn(&Screen::new("glass0 (process 12)".to_owned(), true), 80, 24));
 }
 
 #[test]
 fn every_size_can_be_drawn() {
     let screen = screen(true);
-    for width in [1, 2, 20, 35, 79, 129, 130, 300] {
-        for height in [1, 2, 3, 5, 10, 24, 100] {
+    let (crowd, mut run) = (crowd(), run(None));
+    for width in [1, 2, 20, 35, 71, 72, 79, 129, 130, 300] {
+        for height in [1, 2, 3, 5, 10, 24, 29, 30, 100] {
             drawn(&screen, width, height);
+            drawn(&crowd, width, height);
+            drawn(&run, width, height);
+            press(&mut run, "o");
         }
     }
 }
@@ -88,12 +135,33 @@ fn the_newest_comes_first_and_a_selection_stays() {
     assert_eq!(screen.selected(), Some(2), "others come and go");
     screen.set_connections(vec![at(9, "ESTABLISHED", None)], false);
     assert_eq!(screen.selected(), Some(2), "it is over, and can still be looked at");
-    assert!(drawn(&screen, 80, 24).contains("►#2   CLOSED"));
+    assert!(drawn(&screen, 80, 24).contains("►#2 CLOSED"));
     screen.on_key(key(KeyCode::Up));
     assert_eq!(screen.selected(), Some(3), "so can that one");
     assert_eq!(screen.on_key(key(KeyCode::Home)), Some(Action::Select));
     assert_eq!(screen.selected(), Some(9));
     assert_eq!(screen.on_key(key(KeyCode::Up)), None, "there is nothing above it");
+}
+
+#[test]
+fn what_began_and_ended_between_two_looks_is_there() {
+    let mut screen = Screen::new("glass run".to_owned(), true);
+    let (local, remote) = ("192.0.2.2:80".parse().unwrap(), "192.0.2.1:4000".parse().unwrap());
+    screen.on_begun(1, local, remote);
+    assert!(drawn(&screen, 80, 24).contains("none yet"), "it may still be there");
+    screen.set_connections(Vec::new(), false);
+    assert!(drawn(&screen, 80, 24).contains("►#1 CLOSED      192.0.2.1:4000"));
+    assert_eq!(screen.selected(), Some(1));
+    // Of one that is seen in time nothing is said twice.
+    screen.on_begun(2, local, remote);
+    screen.set_connections(vec![at(2, "ESTABLISHED", None)], false);
+    screen.on_begun(2, local, remote);
+    screen.set_connections(Vec::new(), false);
+    let shown = drawn(&screen, 80, 24);
+    assert_eq!(shown.matches("#2 CLOSED").count(), 1, "{shown}");
+    // Nor is anything kept without a bound.
+    (3..10_000).for_each(|id| screen.on_begun(id, local, remote));
+    assert!(screen.begun.len() <= GONE);
 }
 
 #[test]
@@ -114,11 +182,22 @@ fn a_filter_is_typed_and_taken_back() {
 #[test]
 fn the_ladder_is_shown_from_its_end_and_scrolls() {
     let mut screen = screen(true);
-    assert!(drawn(&screen, 80, 24).contains("row 40 of"));
+    let head = "us (server)  our state";
+    let shown = drawn(&screen, 80, 24);
+    assert!(shown.contains("row 40 of") && shown.contains(", lines 36-42 of 42"), "{shown}");
+    assert!(shown.contains(head), "the names of the columns stay\n{shown}");
     for _ in 0..20 {
         screen.on_key(key(KeyCode::PageUp));
     }
+    let shown = drawn(&screen, 80, 24);
+    assert!(shown.contains("row 1 of") && shown.contains("lines 1-8 of 42"), "{shown}");
+    assert_eq!(shown.matches(head).count(), 1, "{shown}");
+    // What is added meanwhile does not carry it away; and the next key is heeded at once.
+    screen.set_ladder(&ladder(60));
     assert!(drawn(&screen, 80, 24).contains("row 1 of"));
+    screen.on_key(key(KeyCode::PageDown));
+    assert!(!drawn(&screen, 80, 24).contains("row 1 of"));
+    screen.set_ladder(&ladder(40));
     for _ in 0..20 {
         screen.on_key(key(KeyCode::PageDown));
     }
@@ -133,7 +212,51 @@ fn keys_ask_for_what_the_screen_cannot_do() {
     assert_eq!(screen.on_key(key(KeyCode::Char('q'))), Some(Action::Quit));
     let interrupt = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
     press(&mut screen, "f");
-    assert_eq!(screen.on_key(interrupt), Some(Action::Quit), "also while typing");
+    assert_eq!(screen.on_key(interrupt), Some(Action::Interrupt), "also while typing");
+}
+
+#[test]
+fn what_a_command_writes_can_be_looked_at() {
+    let mut screen = run(None);
+    let shown = drawn(&screen, 80, 24);
+    assert!(shown.starts_with("glass run  curl runs  1 connection: 1 TIME_WAIT"), "{shown}");
+    assert!(!shown.contains("Hello from"), "there is no room for both\n{shown}");
+    assert!(shown.contains("o output"), "{shown}");
+    press(&mut screen, "o");
+    let shown = drawn(&screen, 80, 24);
+    assert!(
+        shown.contains("Hello from") && shown.contains("output of curl: 215 octets"),
+        "{shown}"
+    );
+    assert!(!shown.contains("row 12"), "{shown}");
+    let shown = drawn(&screen, 80, 40);
+    assert_eq!(shown.matches("Hello from").count(), 1, "not twice\n{shown}");
+    press(&mut screen, "o");
+    let shown = drawn(&screen, 80, 40);
+    assert!(shown.contains("another line") && shown.contains("row 12"), "{shown}");
+    screen.set_ended(143);
+    let shown = drawn(&screen, 80, 24);
+    assert!(shown.contains("curl was ended by signal 15 (code 143); q leaves"), "{shown}");
+    assert!(!drawn(&self::screen(true), 80, 24).contains("o output"), "nothing runs beside it");
+}
+
+#[test]
+fn the_list_stays_in_columns() {
+    let shown = drawn(&crowd(), 80, 24);
+    let rows: Vec<_> = shown.lines().skip(3).take(9).collect();
+    let states = rows.iter().map(|row| row.find("ESTABLISHED").or(row.find("CLOSE_WAIT")));
+    // The first has the sign of the selection, which is longer in octets.
+    let first = rows[0].find("►").map_or(0, |_| "►".len() - 1);
+    let mut places =
+        states.enumerate().map(|(row, at)| at.map(|at| at - if row == 0 { first } else { 0 }));
+    let place = places.next().flatten().expect("a state");
+    assert!(places.all(|other| other == Some(place)), "{shown}");
+    for row in rows {
+        assert!(row.contains(":4") || row.contains("5678]:65535"), "a port is whole\n{shown}");
+    }
+    let mut screen = crowd();
+    screen.on_key(key(KeyCode::End));
+    assert!(drawn(&screen, 80, 24).contains("►#1 "), "the selected one is shown");
 }
 
 /// Each state is in the picture once, and stands in brackets when it is the present one; what is said of the

@@ -51,6 +51,25 @@ fn both_ends_of_a_four_way_close() {
 }
 
 #[test]
+fn of_what_nobody_saw_nothing_is_said() {
+    let mut story = Story::new(Role::Passive);
+    story.ladder.limits.peer = true;
+    story.state(SynReceived, Cause::SynArrived).after(30);
+    story.state(Established, Cause::SynAcknowledged).after(1_000);
+    story.received(DATA, 1, 1, 6);
+    let before = story.picture();
+    assert!(!before.contains("CLOSED"), "{before}");
+    assert!(!before.contains("SYN_SEND"), "{before}");
+    story.after(10).seen(Established);
+    story.after(9_000).received(FIN, 7, 1, 0).state(CloseWait, Cause::FinArrived);
+    let after = story.picture();
+    assert!(
+        after.contains("FIN_WAIT_1  ○── FIN,ACK"),
+        "from what was seen on it is reckoned\n{after}"
+    );
+}
+
+#[test]
 fn what_was_lost_has_not_reached_the_peer() {
     let mut story = server();
     story.after(500).state(FinWait1, Cause::Close).sent(FIN, 1, 1, 0);

@@ -1,0 +1,107 @@
+//! The terminal that a screen is drawn on: that of the process, wherever stdin and stdout lead. It is given back as
+//! it was, after a panic too.
+
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::ops::{Deref, DerefMut};
+use std::panic;
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::cursor::Show;
+use ratatui::crossterm::event::{self, Event};
+use ratatui::crossterm::execute;
+use ratatui::crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+use tokio::sync::mpsc;
+
+use super::diverted;
+
+/// Between two looks at whether anybody still waits for keys.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Whether a screen has the terminal.
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// The terminal, taken. Dropped, it is given back.
+pub(super) struct Tty(Terminal<CrosstermBackend<BufWriter<File>>>);
+
+impl Tty {
+    /// Takes it.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it is not one that obeys.
+    pub(super) fn take() -> io::Result<Tty> {
+        static ON_PANIC: Once = Once::new();
+        ON_PANIC.call_once(|| {
+            let usual = panic::take_hook();
+            panic::set_hook(Box::new(move |why| {
+                give_back();
+                diverted::restore();
+                usual(why);
+            }));
+        });
+        let mut file = open()?;
+        IS_TAKEN.store(true, Ordering::SeqCst);
+        let taken = enable_raw_mode().and_then(|()| execute!(file, EnterAlternateScreen));
+        let terminal =
+            taken.and_then(|()| Terminal::new(CrosstermBackend::new(BufWriter::new(file))));
+        // Here it is dropped, and given back, if it could not be had whole.
+        terminal.map(Tty).inspect_err(|_| give_back())
+    }
+
+    /// What is typed, and that the window has changed, until nobody asks any more.
+    pub(super) fn keys() -> mpsc::Receiver<Event> {
+        let (sender, receiver) = mpsc::channel(64);
+        std::thread::spawn(move || {
+            while !sender.is_closed() {
+                let typed = match event::poll(LOOK) {
+                    Ok(true) => event::read(),
+                    Ok(false) => continue,
+                    Err(error) => Err(error),
+                };
+                if typed.is_err() || typed.is_ok_and(|event| sender.blocking_send(event).is_err()) {
+                    break;
+                }
+            }
+        });
+        receiver
+    }
+}
+
+impl Deref for Tty {
+    type Target = Terminal<CrosstermBackend<BufWriter<File>>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Tty {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl Drop for Tty {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+/// The terminal of this process, if it has one.
+pub(super) fn open() -> io::Result<File> {
+    File::options().read(true).write(true).open("/dev/tty")
+}
+
+fn give_back() {
+    if IS_TAKEN.swap(false, Ordering::SeqCst) {
+        let _ = disable_raw_mode();
+        let _ = open().and_then(|mut file| execute!(file, LeaveAlternateScreen, Show));
+    }
+}

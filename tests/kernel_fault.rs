@@ -26,7 +26,8 @@ fn faulty(rules: &str, options: &[&str], line: &str) -> Done {
 
 /// The same over a family; the line is written with addresses of IPv4.
 fn faulty_over(family: Family, rules: &str, options: &[&str], line: &str) -> Done {
-    let options = [&["--fault", rules], options].concat();
+    let rules = if rules.is_empty() { vec![] } else { vec!["--fault", rules] };
+    let options = [&rules, options].concat();
     run_over(family, User::Root, &options, line).ended_with(0)
 }
 

@@ -43,7 +43,7 @@ const FILES_OF_OURS: [&str; 12] = [
     "GLASS_PCAP_SECRETS",
     "GLASS_PCAP_SNAPLEN",
     "GLASS_RECORD",
-    "GLASS_WATCH",
+    "GLASS_RUN_WATCH",
 ];
 
 /// How long to sleep between two looks at what is left.

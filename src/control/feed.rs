@@ -82,10 +82,25 @@ pub struct Watcher {
     news: Arc<Notify>,
 }
 
+/// While this is there a feed knows its stacks, and whom else to tell. Those have it among their sinks: they would
+/// keep each other for ever, and what is written when a stack goes would not be.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Over(Feed);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        let nets = std::mem::take(&mut *self.0.nets());
+        let others = std::mem::take(&mut self.0.lock().others);
+        drop((nets, others));
+    }
+}
+
 impl Feed {
-    /// The stacks whose sinks are clones of this.
-    pub(super) fn watch_over(&self, nets: Vec<Net>) {
+    /// The stacks whose sinks are clones of this, until what is returned goes.
+    pub(super) fn watch_over(&self, nets: Vec<Net>) -> Over {
         *self.nets() = nets;
+        Over(self.clone())
     }
 
     /// While somebody looks on, `sink` is told everything that the shards tell, and in the beginning which

@@ -9,20 +9,22 @@ use tokio::net::UnixStream;
 
 use super::Source;
 use super::client::Client;
+use super::feed::Over;
 use super::server::{answer, router};
 
 /// What is looked into, for whoever is in the same program.
 #[derive(Clone, Debug)]
 pub struct Inside {
     router: Router,
+    _over: Arc<Over>,
 }
 
 impl Inside {
     /// Must be called before anything happens that is to be seen.
     #[must_use]
     pub fn new(source: Source) -> Inside {
-        source.feed.watch_over(source.nets.clone());
-        Inside { router: router(Arc::new(source)) }
+        let over = Arc::new(source.feed.watch_over(source.nets.clone()));
+        Inside { router: router(Arc::new(source)), _over: over }
     }
 
     /// A conversation, answered by a task of this runtime for as long as it lasts.

@@ -23,6 +23,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::events::{events, ladder};
+use super::feed::Over;
 use super::query::{self, Query};
 use super::{Feed, Socket, VERSION, metrics};
 use crate::runtime::Net;
@@ -48,18 +49,19 @@ pub struct Source {
 #[derive(Debug)]
 pub struct Server {
     task: JoinHandle<()>,
+    _over: Over,
 }
 
 impl Server {
     /// Answers on `socket`, in a task of this runtime.
     #[must_use]
     pub fn start(socket: Socket, source: Source) -> Server {
-        source.feed.watch_over(source.nets.clone());
+        let over = source.feed.watch_over(source.nets.clone());
         let router = router(Arc::new(source));
         let task = tokio::spawn(async move {
             serve(socket, router).await;
         });
-        Server { task }
+        Server { task, _over: over }
     }
 }
 

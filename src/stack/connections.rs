@@ -20,7 +20,7 @@ pub(super) struct Connection {
     owner: Owner,
     generation: u32,
     /// What its queues held when that was booked last.
-    pub(super) booked: usize,
+    pub(super) booked: u32,
     /// It is in the stack's list of those with something to send.
     pub(super) is_dirty: bool,
     /// It is in the list for the driver.

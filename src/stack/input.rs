@@ -363,8 +363,9 @@ impl Stack {
             self.connections.unmap(slot);
         }
         let connection = self.connections.at(slot);
-        let queued = connection.tcb.queued();
-        self.pool.book_queues(std::mem::replace(&mut connection.booked, queued), queued);
+        let queued = u32::try_from(connection.tcb.queued()).unwrap_or(u32::MAX);
+        let before = std::mem::replace(&mut connection.booked, queued);
+        self.pool.book_queues(before as usize, queued as usize);
         if !std::mem::replace(&mut connection.is_dirty, true) {
             self.dirty.push_back(slot);
         }

@@ -164,7 +164,7 @@ impl Stack {
         self.wheel.remove(slot);
         self.own_settings.take(slot);
         let mut connection = self.connections.remove(slot);
-        self.pool.book_queues(connection.booked, 0);
+        self.pool.book_queues(connection.booked as usize, 0);
         connection.tcb.give_back(&mut self.pool);
         if self.connections.shrink() {
             self.wheel.shrink();

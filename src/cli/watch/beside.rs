@@ -25,7 +25,7 @@ pub(in crate::cli) struct WatchOptions {
     /// Watch the connections on a screen while CMD runs, and afterwards until q is pressed: the list with its timers,
     /// the states, the ladder of one. What CMD writes to the terminal is shown there (o) and printed in the
     /// end; its stdin, if that is the terminal, is empty
-    #[arg(long, env = "GLASS_WATCH")]
+    #[arg(long, env = "GLASS_RUN_WATCH")]
     pub(in crate::cli) watch: bool,
 }
 

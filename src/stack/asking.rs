@@ -115,7 +115,8 @@ impl Stack {
         let held = self.pool.out_of_order();
         assert_eq!(costs.sum::<usize>(), held, "what is booked as held out of order");
         assert!(held <= self.config.max_out_of_order, "{held} octets out of order in all");
-        let queued = self.connections.iter().map(|(_, connection)| connection.tcb.queued());
+        let queued =
+            self.connections.iter().map(|(_, found)| usize::from(found.queued_kib()) << 10);
         assert_eq!(queued.sum::<usize>(), self.pool.queued(), "what is booked as queued");
     }
 

@@ -19,14 +19,29 @@ pub(super) struct Connection {
     pub(super) tcb: Tcb,
     owner: Owner,
     generation: u32,
-    /// What its queues held when that was booked last.
-    pub(super) booked: u32,
+    /// What its queues held when that was booked last, in KiB, rounded up.
+    pub(super) booked: u16,
+    pub(super) marks: Marks,
+}
+
+/// Three answers in one octet: with it and what is booked a connection is no larger than without.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Marks(u8);
+
+impl Marks {
     /// It is in the stack's list of those with something to send.
-    pub(super) is_dirty: bool,
+    pub(super) const DIRTY: u8 = 1;
     /// It is in the list for the driver.
-    pub(super) is_ready_noted: bool,
+    pub(super) const READY_NOTED: u8 = 2;
     /// The four-tuple leads here. Not any more once the connection is CLOSED.
-    is_mapped: bool,
+    const MAPPED: u8 = 4;
+
+    /// Sets or clears a mark, and says whether it was set.
+    pub(super) const fn replace(&mut self, mark: u8, is_set: bool) -> bool {
+        let before = self.0 & mark != 0;
+        self.0 = if is_set { self.0 | mark } else { self.0 & !mark };
+        before
+    }
 }
 
 /// Who is responsible for a connection.
@@ -67,6 +82,11 @@ impl Connection {
     pub(super) fn owner(&self) -> Owner {
         self.owner
     }
+
+    /// What its queues hold, in KiB, rounded up.
+    pub(super) fn queued_kib(&self) -> u16 {
+        u16::try_from(self.tcb.queued().div_ceil(1024)).unwrap_or(u16::MAX)
+    }
 }
 
 impl Connections {
@@ -105,9 +125,7 @@ impl Connections {
             owner,
             generation,
             booked: 0,
-            is_dirty: false,
-            is_ready_noted: false,
-            is_mapped: true,
+            marks: Marks(Marks::MAPPED),
         }));
         let slot = u32::try_from(slot).expect("the number of connections is limited");
         let Connections { slots, by_tuple, hasher, .. } = self;
@@ -159,7 +177,7 @@ impl Connections {
     /// Lets another connection use the four-tuple; the slot stays.
     pub(super) fn unmap(&mut self, slot: u32) {
         let connection = &mut self.slots[slot as usize];
-        if std::mem::take(&mut connection.is_mapped) {
+        if connection.marks.replace(Marks::MAPPED, false) {
             let hash = self.hasher.hash(&connection.tuple);
             let entry = self.by_tuple.find_entry(hash, |at| *at == slot);
             entry.expect("what is mapped is in the table").remove();

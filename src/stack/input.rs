@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use etherparse::ip_number;
 
-use super::connections::Owner;
+use super::connections::{Marks, Owner};
 use super::{FourTuple, Input, ListenerId, Ready, Settings, Stack};
 use crate::seq::Seq;
 use crate::tcp::{self, Context, State, Tcb};
@@ -350,7 +350,7 @@ impl Stack {
     fn note_ready(&mut self, slot: u32) {
         let handle = self.connections.handle(slot);
         let connection = self.connections.at(slot);
-        if !std::mem::replace(&mut connection.is_ready_noted, true) {
+        if !connection.marks.replace(Marks::READY_NOTED, true) {
             self.ready.push(Ready::Connection(handle));
         }
     }
@@ -363,10 +363,10 @@ impl Stack {
             self.connections.unmap(slot);
         }
         let connection = self.connections.at(slot);
-        let queued = u32::try_from(connection.tcb.queued()).unwrap_or(u32::MAX);
+        let queued = connection.queued_kib();
         let before = std::mem::replace(&mut connection.booked, queued);
-        self.pool.book_queues(before as usize, queued as usize);
-        if !std::mem::replace(&mut connection.is_dirty, true) {
+        self.pool.book_queues(before, queued);
+        if !connection.marks.replace(Marks::DIRTY, true) {
             self.dirty.push_back(slot);
         }
     }

@@ -31,7 +31,7 @@ mod wheel;
 use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
-use connections::Connections;
+use connections::{Connections, Marks};
 use half_open::HalfOpens;
 use listeners::Listeners;
 use paths::Paths;
@@ -320,7 +320,7 @@ impl Stack {
             if let Ready::Connection(handle) = entry
                 && let Some(connection) = self.connections.get_mut(*handle)
             {
-                connection.is_ready_noted = false;
+                connection.marks.replace(Marks::READY_NOTED, false);
             }
         }
         std::mem::take(&mut self.ready)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::connections::Owner;
+use super::connections::{Marks, Owner};
 use super::{FourTuple, Input, Settings, Stack, checksum};
 use crate::tcp::{Deadline, Output, State};
 use crate::time::Instant;
@@ -107,7 +107,7 @@ impl Stack {
     /// A connection has nothing to send: its timer is set, or it is over.
     fn sleep(&mut self, slot: u32, deadline: Option<Deadline>, now: Instant) {
         let connection = self.connections.at(slot);
-        connection.is_dirty = false;
+        connection.marks.replace(Marks::DIRTY, false);
         let deadline = deadline.map(|deadline| deadline.at);
         match (connection.tcb.state(), connection.owner()) {
             (State::Closed, Owner::Nobody) => self.remove(slot, now),
@@ -164,7 +164,7 @@ impl Stack {
         self.wheel.remove(slot);
         self.own_settings.take(slot);
         let mut connection = self.connections.remove(slot);
-        self.pool.book_queues(connection.booked as usize, 0);
+        self.pool.book_queues(connection.booked, 0);
         connection.tcb.give_back(&mut self.pool);
         if self.connections.shrink() {
             self.wheel.shrink();

@@ -85,12 +85,12 @@ impl Pool {
         }
     }
 
-    /// A connection whose queues held `before` octets has `after` in them ([`Tcb::queued`](super::Tcb::queued)).
-    pub fn book_queues(&mut self, before: usize, after: usize) {
-        self.queues.book(before, after);
+    /// A connection whose queues held `before` KiB has `after` in them ([`Tcb::queued`](super::Tcb::queued)).
+    pub fn book_queues(&mut self, before: u16, after: u16) {
+        self.queues.book(usize::from(before) << 10, usize::from(after) << 10);
     }
 
-    /// What is in all queues.
+    /// What is in all queues, in octets, as it was booked.
     #[must_use]
     pub fn queued(&self) -> usize {
         self.queues.held()

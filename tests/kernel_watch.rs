@@ -88,7 +88,6 @@ fn a_connection_is_watched_from_its_syn_to_its_end() {
 
     let mut held = start_inside(&serving, "(echo hello; exec sleep 120) | nc 192.0.2.2 7");
     held.wait_for_out("hello\n");
-    // The other end is the kernel's, on this host: what was seen of it stands on the left.
     let screen = terminal.shows(&["ladder of #1", "►#1", "[ESTABLISHED]", "1:7 (6)", "its state"]);
     assert!(screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
     terminal.types("p");
@@ -109,14 +108,16 @@ fn a_connection_is_watched_from_its_syn_to_its_end() {
     let screen = terminal.shows(&["ladder of #1", "FIN_WAIT_1 by CLOSE"]);
     let row = screen.lines().find(|line| line.contains("ladder of #1")).expect("it is shown");
     assert!(row.contains("connections"), "side by side\n{screen}");
+    // The other end is the kernel's, on this host: what was seen of it stands on the left.
+    terminal.shows(&["ESTABLISHED  ●◄─ SYN,ACK"]);
     // The peer is killed, and its kernel closes; we follow.
     drop(held);
     terminal.shows(&["#1 CLOSED", "[CLOSED]", "LAST_ACK"]);
 
     terminal.types("q");
     let screen = terminal.shows(&["after$"]);
-    assert!(!screen.contains("ladder of"), "the terminal is as it was before\n{screen}");
-    terminal.types("'stty -a | grep -c -w -e -echo -e -icanon; echo done' Enter");
+    assert!(!screen.contains('│'), "the terminal is as it was before\n{screen}");
+    terminal.types("'stty -a | grep -c -w -e -echo -e -icanon; echo do\"\"ne' Enter");
     let screen = terminal.shows(&["done\n"]);
     assert!(screen.contains("\n0\n"), "it echoes, line by line\n{screen}");
     terminal.close();

@@ -124,7 +124,7 @@ impl Sink for Peers {
             What::Received { .. } | What::Sent { .. } if !self.introduces => {
                 Told::Passed { conn, moment: moment() }
             }
-            What::Removed => Told::Removed { conn },
+            What::Removed if !self.introduces => Told::Removed { conn },
             _ => return,
         };
         // Whoever is too busy to be looked at is not looked at.

@@ -27,6 +27,8 @@ const LOOK_SOON: Duration = Duration::from_millis(50);
 const REST: u32 = 4;
 /// Connections that are listed.
 const MOST: usize = 5_000;
+/// In the place of a ladder.
+const NO_LADDER: &str = "there is no ladder of it: the latest 256 connections have one";
 /// Files of one ladder: another name is found where there is one already.
 const MOST_FILES: u32 = 100;
 
@@ -167,7 +169,7 @@ impl Session {
         let Some(id) = self.screen.selected() else { return Ok(()) };
         let columns = usize::from(ladder_width(self.tty.size()?.width));
         let ladder = self.ladder(id, columns).await?;
-        self.screen.set_ladder(ladder.as_deref().unwrap_or("nothing was seen of it yet"));
+        self.screen.set_ladder(ladder.as_deref().unwrap_or(NO_LADDER));
         Ok(())
     }
 
@@ -203,7 +205,7 @@ impl Session {
     /// Into the working directory, over nothing that is there.
     fn write(&mut self, id: u64, kind: &str, text: Option<String>) {
         let Some(text) = text else {
-            return self.screen.say("nothing was seen of it yet".to_owned());
+            return self.screen.say(NO_LADDER.to_owned());
         };
         let mut name = PathBuf::from(format!("glass-ladder-{id}.{kind}"));
         let mut file = File::create_new(&name);

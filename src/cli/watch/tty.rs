@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
-use ratatui::crossterm::cursor::Show;
+use ratatui::crossterm::cursor::{MoveTo, Show};
 use ratatui::crossterm::event::{self, Event};
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
-    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use tokio::sync::mpsc;
 
@@ -102,6 +102,9 @@ pub(super) fn open() -> io::Result<File> {
 fn give_back() {
     if IS_TAKEN.swap(false, Ordering::SeqCst) {
         let _ = disable_raw_mode();
-        let _ = open().and_then(|mut file| execute!(file, LeaveAlternateScreen, Show));
+        // Cleared before, or tmux leaves some of it where it was made larger meanwhile.
+        let _ = open().and_then(|mut file| {
+            execute!(file, Clear(ClearType::All), MoveTo(0, 0), LeaveAlternateScreen, Show)
+        });
     }
 }

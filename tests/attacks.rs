@@ -274,6 +274,17 @@ fn what_nobody_reads_has_a_bound_for_all_together() {
     p.stack.check_invariants();
 }
 
+/// Half of what is left is less than a segment then.
+#[test]
+fn where_nothing_is_left_windows_open_again_for_long_segments_too() {
+    let mut p = Prober::with(|config| (config.max_queued, config.mtu) = (0, 65_535));
+    p.reach(State::Established);
+    for nth in 0..20 {
+        let seq = 1 + nth * 8000;
+        p.send(octets(8000).seq(seq)).expect_read(pattern(seq, 8000));
+    }
+}
+
 /// A server under a flood of SYNs from anywhere, and honest clients that do what clients do.
 struct Flood {
     now: Instant,

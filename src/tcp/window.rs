@@ -12,8 +12,7 @@ impl Tcb {
     /// scale.
     fn free_window(&self, config: &Config, pool: &Pool) -> u32 {
         let ready = u32::try_from(self.rcv.queue.ready_len()).unwrap_or(u32::MAX);
-        let left = u32::try_from(pool.queues.longest_queue()).unwrap_or(u32::MAX);
-        let free = self.receive_buffer(config).min(left).saturating_sub(ready);
+        let free = self.receive_buffer(config).min(left_of(pool)).saturating_sub(ready);
         let shift = self.negotiated.rcv_shift.unwrap_or(0);
         (free >> shift).min(0xffff) << shift
     }
@@ -27,7 +26,7 @@ impl Tcb {
             return u16::try_from(self.rcv.wnd).unwrap_or(u16::MAX);
         }
         let free = self.free_window(cx.config, cx.pool);
-        let step = (cx.config.receive_buffer / 2).min(u32::from(self.own_mss(cx.config)));
+        let step = step(u32::from(self.own_mss(cx.config)), cx.config, cx.pool);
         let step = if cx.config.small_window_steps && free >= step { 0 } else { step };
         if free >= self.rcv.wnd.saturating_add(step) {
             self.rcv.wnd = free;
@@ -50,7 +49,18 @@ impl Tcb {
             | State::TimeWait => false,
         };
         let free = self.free_window(config, pool);
-        let step = (config.receive_buffer / 2).min(2 * u32::from(self.own_mss(config)));
+        let step = step(2 * u32::from(self.own_mss(config)), config, pool);
         can_receive && free >= self.rcv.wnd.saturating_add(step) && free / 2 >= self.rcv.wnd
     }
+}
+
+/// How long others let a receive queue be.
+fn left_of(pool: &Pool) -> u32 {
+    u32::try_from(pool.queues.longest_queue()).unwrap_or(u32::MAX)
+}
+
+/// What is worth telling: so much, or half of the buffer if that is less. Of the buffer as others leave it: else
+/// a window that was closed would not open again for segments that are longer than what is left.
+fn step(octets: u32, config: &Config, pool: &Pool) -> u32 {
+    octets.min(config.receive_buffer.min(left_of(pool)) / 2)
 }

@@ -274,6 +274,21 @@ fn what_nobody_reads_has_a_bound_for_all_together() {
     p.stack.check_invariants();
 }
 
+/// What comes in is not left any more, and that was reckoned with.
+#[test]
+fn what_was_offered_is_taken_though_little_is_left() {
+    let mut p = Prober::with(|config| config.max_queued = 256 << 10);
+    p.reach(State::Established);
+    let mut octets_sent = 0;
+    while p.status().expect("it is there").receive_window >= 1000 {
+        p.send(octets(1000).seq(1 + octets_sent));
+        octets_sent += 1000;
+    }
+    let drops = p.drops(DropReason::NoRoom);
+    p.check(octets_sent > 20_000 && drops == 0, "all of a window of some length was taken");
+    p.expect_read(pattern(1, octets_sent as usize));
+}
+
 /// Half of what is left is less than a segment then.
 #[test]
 fn where_nothing_is_left_windows_open_again_for_long_segments_too() {

@@ -147,7 +147,7 @@ impl Child {
             if let Some(code) = self.code {
                 return code;
             }
-            if let Some(signal) = self.signals.next().await {
+            if let Some(signal) = self.signals.next(self.leads).await {
                 self.signal(signal);
             }
         }
@@ -320,13 +320,15 @@ impl Signals {
     }
 
     /// Waits for a signal and returns the one that CMD is to get for it, if any.
-    async fn next(&mut self) -> Option<Signal> {
+    async fn next(&mut self, leads: bool) -> Option<Signal> {
+        // What leads a group of its own hears nothing from the keyboard.
+        let heard = |signal| if leads { Some(signal) } else { unless_from_keyboard(signal) };
         tokio::select! {
             () = received(Some(&mut self.child)) => None,
             () = received(self.terminate.as_mut()) => Some(Signal::TERM),
             () = received(self.hangup.as_mut()) => Some(Signal::HUP),
-            () = received(self.interrupt.as_mut()) => unless_from_keyboard(Signal::INT),
-            () = received(self.quit.as_mut()) => unless_from_keyboard(Signal::QUIT),
+            () = received(self.interrupt.as_mut()) => heard(Signal::INT),
+            () = received(self.quit.as_mut()) => heard(Signal::QUIT),
         }
     }
 }

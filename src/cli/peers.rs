@@ -191,9 +191,9 @@ impl Watcher {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             // Whatever has come together needs one look.
-            while asked.waiting.is_none()
-                && let Ok(told) = self.told.try_recv()
-            {
+            for _ in 0..QUEUE {
+                let told = if asked.waiting.is_none() { self.told.try_recv().ok() } else { None };
+                let Some(told) = told else { break };
                 self.take(told, &mut asked);
             }
             self.look(asked.waiting.is_some());

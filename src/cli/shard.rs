@@ -186,6 +186,8 @@ impl Kit {
             Some(_) => faults.map(Faults::telling_fates),
             None => faults,
         };
+        // Each stack has an equal share of it.
+        config.max_queued /= usize::try_from(place.count).unwrap_or(1).max(1);
         config.place = place;
         config.mtu = queue.mtu();
         config.features = if faults.is_some() { Features::default() } else { queue.features() };

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -32,6 +32,8 @@ struct Shared {
     /// The stacks. Who comes and who goes do so one after the other, under this lock, so that what is raised
     /// in the end is what those want who are there. No driver ever takes it.
     nets: Mutex<Vec<Net>>,
+    /// How many are there who have it know them.
+    overs: AtomicUsize,
     /// So that a sink need not lock to know that nobody looks.
     is_watched: AtomicBool,
     watching: Mutex<Watching>,
@@ -90,6 +92,10 @@ pub(super) struct Over(Feed);
 
 impl Drop for Over {
     fn drop(&mut self) {
+        // The screen of a run may go before its socket.
+        if self.0.0.overs.fetch_sub(1, Ordering::Relaxed) > 1 {
+            return;
+        }
         let nets = std::mem::take(&mut *self.0.nets());
         let others = std::mem::take(&mut self.0.lock().others);
         drop((nets, others));
@@ -99,6 +105,7 @@ impl Drop for Over {
 impl Feed {
     /// The stacks whose sinks are clones of this, until what is returned goes.
     pub(super) fn watch_over(&self, nets: Vec<Net>) -> Over {
+        self.0.overs.fetch_add(1, Ordering::Relaxed);
         *self.nets() = nets;
         Over(self.clone())
     }
@@ -383,6 +390,20 @@ mod tests {
         assert_eq!(few.ready(), None);
         assert_eq!(many.ready(), Some(Err(BEHIND as u64 + 1)));
         assert_eq!(many.ready(), Some(Ok(Arc::new(data))));
+    }
+
+    /// Its stacks have it among their sinks, as here the feed itself: they would keep each other.
+    #[test]
+    fn it_knows_its_stacks_until_the_last_has_gone_who_wanted_that() {
+        let feed = Feed::default();
+        let known = || Arc::strong_count(&feed.0);
+        feed.tell_also(Box::new(feed.clone()));
+        let (screen, socket) = (feed.watch_over(Vec::new()), feed.watch_over(Vec::new()));
+        assert_eq!(known(), 4);
+        drop(screen);
+        assert_eq!(known(), 3, "the socket is still there");
+        drop(socket);
+        assert_eq!(known(), 1);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //! when something moved last, and what is taken back.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -32,7 +32,6 @@ struct Shared {
     requests: AtomicU64,
     begun: Notify,
     taking: Arc<Taking>,
-    taken_back: TakenBack,
 }
 
 impl Activity {
@@ -44,8 +43,7 @@ impl Activity {
             moved: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             begun: Notify::new(),
-            taking: Arc::new(Taking::new(pace)),
-            taken_back: TakenBack::new(most_taken_back),
+            taking: Arc::new(Taking::new(pace, most_taken_back)),
         }))
     }
 
@@ -82,7 +80,7 @@ impl Activity {
 
     /// Returns when the peer has taken back too much of what it asked for. Cancel safe.
     pub(super) async fn had_enough(&self) {
-        self.0.taken_back.had_enough.notified().await;
+        self.0.taking.had_enough().await;
     }
 
     /// Returns when for so long nothing was ours to do and nothing waited for the peer: it asks for nothing.
@@ -109,7 +107,7 @@ impl Activity {
 struct Work {
     shared: Arc<Shared>,
     is_ours: bool,
-    /// All of the answer has been handed out.
+    /// All of the answer has been handed out: what becomes of that, the last of its octets tell.
     is_over: bool,
 }
 
@@ -133,37 +131,7 @@ impl Drop for Work {
     fn drop(&mut self) {
         self.is_ours(false);
         if !self.is_over {
-            self.shared.taken_back.count(self.shared.start);
-        }
-    }
-}
-
-/// Counts requests that are taken back while they are answered: h2 counts those alone that it has not handed on.
-#[derive(Debug)]
-struct TakenBack {
-    /// So many at a time.
-    most: u32,
-    /// How many there are, and up to when they were forgiven, in steps of [`FORGIVEN_EACH`].
-    count: Mutex<(u32, u64)>,
-    had_enough: Notify,
-}
-
-/// One more may be taken back after each such time.
-const FORGIVEN_EACH: Duration = Duration::from_millis(100);
-
-impl TakenBack {
-    const fn new(most: u32) -> Self {
-        TakenBack { most, count: Mutex::new((0, 0)), had_enough: Notify::const_new() }
-    }
-
-    fn count(&self, start: Instant) {
-        let steps = start.elapsed().as_millis() / FORGIVEN_EACH.as_millis();
-        let now = u64::try_from(steps).unwrap_or(u64::MAX);
-        let mut count = self.count.lock().expect("nothing under this lock panics");
-        let forgiven = u32::try_from(now - count.1).unwrap_or(u32::MAX);
-        *count = (count.0.saturating_sub(forgiven).saturating_add(1), now);
-        if count.0 > self.most {
-            self.had_enough.notify_one();
+            self.shared.taking.on_taken_back();
         }
     }
 }
@@ -189,7 +157,9 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Tracked<B> {
         this.work.is_ours(false);
         this.work.is_over = !matches!(frame, Some(Ok(_))) || this.body.is_end_stream();
         let taking = &this.work.shared.taking;
-        let count = |frame: Frame<Bytes>| frame.map_data(|octets| Counted::new(octets, taking));
+        let is_last = this.work.is_over;
+        let count =
+            |frame: Frame<Bytes>| frame.map_data(|octets| Counted::new(octets, is_last, taking));
         Poll::Ready(frame.map(|frame| frame.map(count)))
     }
 

@@ -39,7 +39,8 @@ pub struct Http2Limits {
     pub stream_window: u32,
     /// The same for all streams of a connection together. The default is 1 MiB.
     pub connection_window: u32,
-    /// Octets of answers that wait to be sent, on each stream. The default is 256 KiB.
+    /// Octets of an answer that wait to be sent: with as many no further piece of it is taken. The default is
+    /// 256 KiB.
     pub send_buffer: usize,
     /// Requests that were taken back before we had seen them, and streams that we had to reset: with
     /// more of either at a time the connection is given up. The default is 64.
@@ -75,6 +76,8 @@ pub(super) struct Http2 {
     protocol: http2::Builder<TokioExecutor>,
     /// Requests on one connection.
     requests: u64,
+    /// Those that may be open at a time.
+    streams: u32,
     /// How slowly the answers on one may be taken.
     pace: Pace,
     taken_back: u32,
@@ -106,6 +109,7 @@ impl Http2 {
         Http2 {
             protocol,
             requests: if keeps_alive { bounds.requests } else { 1 },
+            streams: limits.streams,
             pace: bounds.response_pace,
             taken_back: limits.taken_back,
             idle: bounds.idle_timeout,
@@ -135,6 +139,7 @@ impl Http2 {
             activity.clone().exchange(respond(request))
         });
         let mut stream = StaysOpen { stream, peer_closed: false };
+        let beyond = self.requests.saturating_add(u64::from(self.streams)).saturating_add(1);
         let (mut leaving, mut given_up, mut stalled) = (false, false, false);
         let outcome = {
             let io = TokioIo::new(&mut stream);
@@ -146,6 +151,11 @@ impl Http2 {
                     outcome = http.as_mut() => break outcome,
                     () = stop.given(), if !leaving => given_up = true,
                     () = activity.begun(self.requests), if !leaving => {}
+                    // Who goes on asking has not read that it was told to go.
+                    () = activity.begun(beyond), if leaving => {
+                        given_up = true;
+                        break Ok(());
+                    }
                     () = activity.stalled() => {
                         stalled = true;
                         break Ok(());

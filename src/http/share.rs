@@ -9,7 +9,8 @@ use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Answers that are made of files. Each may keep a file open, and up to two chunks of it.
+/// Answers that are made of files. Each may keep a file open, and up to five chunks of it: ahead, with
+/// hyper, and with h2, whose bound is met by the piece that goes beyond it.
 const MOST_ANSWERS: usize = 32;
 
 /// Those of them that are compressed on their way: of the places for that, which all connections share, one has a

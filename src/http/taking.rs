@@ -2,6 +2,7 @@
 //! octets that were handed to hyper may wait there for ever; here they are counted until they are on their way.
 
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::sync::Notify;
@@ -15,6 +16,7 @@ use super::bounds::Pace;
 pub(super) struct Taking {
     state: Mutex<State>,
     handed_out: Notify,
+    taken_back: TakenBack,
 }
 
 #[derive(Debug)]
@@ -23,14 +25,26 @@ struct State {
     /// Octets that wait for the peer.
     held: u64,
     /// What is left of the patience, counted from `since` while something is held.
-    left: std::time::Duration,
+    left: Duration,
     since: Instant,
 }
 
 impl Taking {
-    pub(super) fn new(pace: Pace) -> Self {
+    /// Who takes back more than so many answers at a time has had enough.
+    pub(super) fn new(pace: Pace, most_taken_back: u32) -> Self {
         let state = State { pace, held: 0, left: pace.patience, since: Instant::now() };
-        Taking { state: Mutex::new(state), handed_out: Notify::new() }
+        let taken_back = TakenBack::new(most_taken_back);
+        Taking { state: Mutex::new(state), handed_out: Notify::new(), taken_back }
+    }
+
+    /// An answer is not wanted any more, before it was whole.
+    pub(super) fn on_taken_back(&self) {
+        self.taken_back.count();
+    }
+
+    /// Returns when the peer has taken back too much of what it asked for. Cancel safe.
+    pub(super) async fn had_enough(&self) {
+        self.taken_back.had_enough.notified().await;
     }
 
     /// Returns when the patience is used up. Cancel safe.
@@ -83,17 +97,51 @@ impl State {
     }
 }
 
+/// Counts requests that are taken back while they are answered: h2 counts those alone that it has not handed on.
+#[derive(Debug)]
+struct TakenBack {
+    /// So many at a time.
+    most: u32,
+    start: Instant,
+    /// How many there are, and up to when they were forgiven, in steps of [`FORGIVEN_EACH`].
+    count: Mutex<(u32, u64)>,
+    had_enough: Notify,
+}
+
+/// One more may be taken back after each such time.
+const FORGIVEN_EACH: Duration = Duration::from_millis(100);
+
+impl TakenBack {
+    fn new(most: u32) -> Self {
+        let (start, count, had_enough) = (Instant::now(), Mutex::new((0, 0)), Notify::new());
+        TakenBack { most, start, count, had_enough }
+    }
+
+    fn count(&self) {
+        let mut count = self.count.lock().expect("nothing under this lock panics");
+        let steps = self.start.elapsed().as_millis() / FORGIVEN_EACH.as_millis();
+        let now = u64::try_from(steps).unwrap_or(u64::MAX);
+        let forgiven = u32::try_from(now.saturating_sub(count.1)).unwrap_or(u32::MAX);
+        *count = (count.0.saturating_sub(forgiven).saturating_add(1), now);
+        if count.0 > self.most {
+            self.had_enough.notify_one();
+        }
+    }
+}
+
 /// Octets that are counted until they are on their way.
 #[derive(Debug)]
 pub(super) struct Counted {
     octets: Bytes,
+    /// With them the answer is whole.
+    is_last: bool,
     taking: Arc<Taking>,
 }
 
 impl Counted {
-    pub(super) fn new(octets: Bytes, taking: &Arc<Taking>) -> Self {
+    pub(super) fn new(octets: Bytes, is_last: bool, taking: &Arc<Taking>) -> Self {
         taking.hand_out(octets.len());
-        Counted { octets, taking: Arc::clone(taking) }
+        Counted { octets, is_last, taking: Arc::clone(taking) }
     }
 }
 
@@ -117,14 +165,15 @@ impl Drop for Counted {
     fn drop(&mut self) {
         if !self.octets.is_empty() {
             self.taking.on_gone(self.octets.len(), 0);
+            if self.is_last {
+                self.taking.on_taken_back();
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::time::{sleep, timeout};
 
     use super::*;
@@ -132,7 +181,7 @@ mod tests {
     const PACE: Pace = Pace { patience: Duration::from_secs(30), rate: 100 };
 
     fn some(octets: usize, taking: &Arc<Taking>) -> Counted {
-        Counted::new(vec![0; octets].into(), taking)
+        Counted::new(vec![0; octets].into(), false, taking)
     }
 
     async fn until_stalled(taking: &Taking) -> u64 {
@@ -143,7 +192,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_while_something_waits_for_the_peer() {
-        let taking = Arc::new(Taking::new(PACE));
+        let taking = Arc::new(Taking::new(PACE, 256));
         let hour = Duration::from_hours(1);
         assert!(timeout(hour, taking.stalled()).await.is_err(), "nothing was handed out");
         drop(some(1000, &taking));
@@ -156,7 +205,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_keeps_the_rate_may_go_on_and_who_drips_may_not() {
         for (octets, comes_to) in [(100, 1000), (50, 60), (1, 31)] {
-            let taking = Arc::new(Taking::new(PACE));
+            let taking = Arc::new(Taking::new(PACE, 256));
             let mut held = some(1_000_000, &taking);
             let start = Instant::now();
             let stalled = async {
@@ -177,7 +226,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn to_take_it_back_earns_nothing() {
-        let taking = Arc::new(Taking::new(PACE));
+        let taking = Arc::new(Taking::new(PACE, 256));
         let held = some(1000, &taking);
         sleep(Duration::from_secs(29)).await;
         drop(held);

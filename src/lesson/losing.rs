@@ -82,12 +82,13 @@ fn data_lost() -> Performance {
     stage.play(ms(60_000))
 }
 
-/// Without SACK, as in the textbooks, on a wire where one full segment takes 1.2 ms to send, so that each arrives by itself.
+/// Its rate lets a full segment take 1.2 ms to leave, so that each arrives by itself.
 fn slow_wire() -> Wire {
     Wire { rate: Some(10_000_000), delay: DELAY, ..Wire::default() }
 }
 
 fn fast_retransmit() -> Performance {
+    // Without SACK, as in the textbooks.
     let mut stage = Stage::with_wire(slow_wire(), |_, tcp| tcp.sack = false);
     stage.faults(End::Right, "rx data#2 drop");
     stage.listen([Read(6 * MSS)]);

@@ -16,7 +16,8 @@ mod sheet;
 mod stage;
 mod texts;
 
-pub use catalog::{CHAPTERS, Chapter, find, names, plots};
+use catalog::{CHAPTERS, find};
+pub use catalog::{names, plots};
 pub use player::{Act, Said};
 pub use plot::{Live, Place, Plot, Reading, View};
 pub use sheet::Sheet;

@@ -82,7 +82,7 @@ impl Stage {
             configure(end, &mut tcp);
             Config { addrs: vec![addr], events: Mask::all(), tcp, ..Config::default() }
         });
-        let hosts = [("client", CLIENT, 1), ("server", SERVER, 2)];
+        let hosts = [(ENDS[0], CLIENT, 1), (ENDS[1], SERVER, 2)];
         let hosts = [0, 1].map(|index| {
             let (name, addr, secret) = hosts[index];
             let stack = Stack::new(configs[index].clone(), Secret([secret; 32]));
@@ -228,7 +228,7 @@ impl Performance {
 
     /// Tells a capture of all packets, each with what it meant at both ends. Directions are the server's.
     pub fn capture(&self, capture: &Capture) {
-        let hosts = [("client", Way::Rx), ("server", Way::Tx)];
+        let hosts = [(ENDS[0], Way::Rx), (ENDS[1], Way::Tx)];
         let hosts = hosts.map(|(name, sends)| CapturedHost { name: name.to_owned(), sends });
         let mut capture = capture.of_wires(hosts.to_vec());
         self.seen.iter().for_each(|seen| seen.tell(&mut capture));

@@ -100,6 +100,7 @@ impl Tcb {
         }
         self.flight.acknowledge(ack, delivery, cx.pool);
         self.retries = 0;
+        self.unheeded = 0;
         cx.raise(Mask::DATA, || What::Acknowledged { octets });
     }
 

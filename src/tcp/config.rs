@@ -80,7 +80,7 @@ pub struct Config {
     /// R2 for everything else (SHLD-11: at least 100 s). Default 15.
     pub data_retries: u32,
     /// The same once the application has let go: neither silence nor a window that stays closed, with every
-    /// probe of it answered, may keep what nobody waits for any longer (RFC 6429). Default 8: given up
+    /// probe of it answered, may keep what nobody waits for any longer (RFC 6429, docs/decisions/0016). Default 8: given up
     /// after 102 s, when acknowledgments came at once.
     pub orphan_retries: u32,
     /// Give up when nothing was acknowledged for this long (RFC 9293 3.9.1.1). Default none: R2 decides.

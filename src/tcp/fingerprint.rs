@@ -35,7 +35,7 @@ impl Tcb {
         for timer in Timer::ALL {
             self.timers.until(timer).map(|until| until.since(now)).hash(hasher);
         }
-        (self.retries, self.keepalive_probes, self.close_requested).hash(hasher);
+        (self.retries, self.unheeded, self.keepalive_probes, self.close_requested).hash(hasher);
         (self.fin, self.reader_gone, self.error).hash(hasher);
         (self.path_mss, self.ip_header, self.trouble()).hash(hasher);
         self.path_mtu().map(|path| path.fingerprint(now)).hash(hasher);

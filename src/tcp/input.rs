@@ -80,11 +80,8 @@ impl Tcb {
         if opened {
             self.flight.mark_all_lost(Retransmission::Probe);
             self.rtt.reset_backoff();
-            // Probes of the closed window were no timeouts. They count on where nobody is left to wait: or
-            // opening it from time to time, and taking nothing, would keep the connection.
-            if !self.reader_gone {
-                self.retries = 0;
-            }
+            // Probes of the closed window were no timeouts.
+            self.retries = 0;
         }
         if opened || closed {
             self.restart_retransmission_timer(cx);

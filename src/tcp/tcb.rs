@@ -54,6 +54,9 @@ pub struct Tcb {
     pub(super) congestion: Control,
     /// Timeouts in a row without an acknowledgment: R1 and R2 count these (RFC 9293 3.8.3).
     pub(super) retries: u32,
+    /// Probes of a closed window since anything was acknowledged, answered or not, while nobody waits for it any
+    /// more.
+    pub(super) unheeded: u8,
 
     pub(super) acks: Acks,
     pub(super) pending: Pending,
@@ -107,6 +110,7 @@ impl Tcb {
                 u32::from(config.mss),
             ),
             retries: 0,
+            unheeded: 0,
             acks: Acks::new(),
             pending: Pending::default(),
             close_requested: false,
@@ -340,6 +344,7 @@ impl Tcb {
         self.network = None;
         self.ecn = EcnState::default();
         self.retries = 0;
+        self.unheeded = 0;
     }
 
     /// Turns all other timers off and waits 2 MSL (RFC 9293 3.10.7.4, eighth).

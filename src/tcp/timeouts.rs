@@ -68,8 +68,11 @@ impl Tcb {
         self.wait_for_a_timeout(cx);
     }
 
-    /// RFC 9293 3.8.6.1: probes go on for as long as the peer answers them.
+    /// RFC 9293 3.8.6.1: probes go on for as long as the peer answers them (MUST-37); but where the application has
+    /// let go, nobody is left to decide that it is enough (RFC 6429), so that they are counted. Opening the window
+    /// from time to time, and taking nothing, takes none of them back.
     fn persist_timeout(&mut self, cx: &mut Context<'_>) {
+        self.unheeded = self.unheeded.saturating_add(u8::from(self.reader_gone));
         if !self.count_retry(cx) {
             return;
         }
@@ -90,7 +93,7 @@ impl Tcb {
             (false, false) => cx.config.data_retries,
         };
         self.retries += 1;
-        if self.retries > most {
+        if self.retries.max(u32::from(self.unheeded)) > most {
             if self.snd.wnd == 0 && self.state.is_synchronized() {
                 // It may well be there, and has the connection still.
                 self.reset_peer();

@@ -22,7 +22,7 @@ impl Tcb {
     pub(super) fn window_field(&mut self, syn: bool, cx: &Context<'_>) -> u16 {
         if syn {
             // The window of a SYN is not scaled (RFC 7323 2.2): no more than this is on offer yet.
-            self.rcv.wnd = self.rcv.wnd.min(0xffff);
+            self.rcv.wnd = self.rcv.wnd.min(0xffff).min(left_of(cx.pool));
             return u16::try_from(self.rcv.wnd).unwrap_or(u16::MAX);
         }
         let free = self.free_window(cx.config, cx.pool);
@@ -54,9 +54,11 @@ impl Tcb {
     }
 }
 
-/// How long others let a receive queue be.
+/// How much others let a receive queue take in: what has come in is not left any more, so that of all that is
+/// left now a ninth would find no room.
 fn left_of(pool: &Pool) -> u32 {
-    u32::try_from(pool.queues.longest_queue()).unwrap_or(u32::MAX)
+    let longest = pool.queues.longest_queue();
+    u32::try_from(longest - longest / 8).unwrap_or(u32::MAX)
 }
 
 /// What is worth telling: so much, or half of the buffer if that is less. Of the buffer as others leave it: else

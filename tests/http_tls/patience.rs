@@ -149,9 +149,9 @@ async fn one_connection_has_its_share_of_files_and_waits_for_itself() {
     assert_eq!((begun(&mut raw).await, place.open()), (1, 32));
 }
 
-/// Asks and takes it back when that has been read. Says whether the server still answers.
-async fn take_back(raw: &mut Raw, id: u32) -> bool {
-    let asked = [request(id, "/delay/60000"), frame(PING, 0, 0, &[7; 8])].concat();
+/// Asks and takes it back when a frame of this kind has come. Says whether the server still answers.
+async fn take_back(raw: &mut Raw, id: u32, path: &str, when: u8) -> bool {
+    let asked = [request(id, path), frame(PING, 0, 0, &[7; 8])].concat();
     if raw.stream.write_all(&asked).await.is_err() {
         return false;
     }
@@ -159,7 +159,7 @@ async fn take_back(raw: &mut Raw, id: u32) -> bool {
         match raw.frame().await {
             None => return false,
             Some(frame) if frame.kind == GOAWAY => return false,
-            Some(frame) if frame.kind == PING && frame.flags & ACK != 0 => break,
+            Some(frame) if frame.kind == when && (when != PING || frame.flags & ACK != 0) => break,
             Some(_) => {}
         }
     }
@@ -168,13 +168,15 @@ async fn take_back(raw: &mut Raw, id: u32) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn requests_that_are_taken_back_when_they_were_begun_end_the_connection() {
-    let (stream, _server) = plain(Config::default());
-    let mut raw = Raw::begin(stream).await;
-    let mut taken_back = 0;
-    while taken_back < 2000 && take_back(&mut raw, 2 * taken_back + 1).await {
-        taken_back += 1;
+    // When it has been read; or when the answer is there, and waits for a window.
+    for (path, when) in [("/delay/60000", PING), ("/bytes/1000", HEADERS)] {
+        let (mut raw, _server) = shut(Config::default()).await;
+        let mut taken_back = 0;
+        while taken_back < 2000 && take_back(&mut raw, 2 * taken_back + 1, path, when).await {
+            taken_back += 1;
+        }
+        assert!((257..=259).contains(&taken_back), "{path}: {taken_back}");
     }
-    assert!((257..=259).contains(&taken_back), "{taken_back}");
 }
 
 /// A browser that leaves page after page before they have come.
@@ -183,7 +185,7 @@ async fn who_takes_back_some_now_and_then_may_go_on() {
     let (stream, _server) = plain(Config::default());
     let mut raw = Raw::begin(stream).await;
     for nth in 0..1000 {
-        assert!(take_back(&mut raw, 2 * nth + 1).await, "the {nth}th");
+        assert!(take_back(&mut raw, 2 * nth + 1, "/delay/60000", PING).await, "the {nth}th");
         if nth % 100 == 99 {
             sleep(Duration::from_secs(10)).await;
         }

@@ -99,7 +99,7 @@ def answer(lines, fields, body, connection):
                 return (response("200 OK", FILE[:100_000], length=len(FILE)), None)
             part = f"bytes 5-{len(FILE) - 1}/{len(FILE)}"
             return response("206 Partial Content", FILE[5:], Content_Range=part)
-        case "short-part" | "cut-part" | "long-part" | "endless-part":
+        case "short-part" | "cut-part" | "long-part" | "endless-part" | "star-part":
             if "range" not in fields:
                 return (response("200 OK", FILE[:100_000], length=len(FILE)), None)
             first = int(fields["range"].removeprefix("bytes=").split("-")[0])
@@ -116,8 +116,12 @@ def answer(lines, fields, body, connection):
                     body += b"too much"
                 case "/endless-part":
                     length = 2**64 - 3
-            part = f"bytes {first}-{last}/{len(FILE)}"
+            total = "*" if url.path == "/star-part" else len(FILE)
+            part = f"bytes {first}-{last}/{total}"
             return (response("206 Partial Content", body, length=length, Content_Range=part), None)
+        case "multipart":
+            kind = "multipart/byteranges; boundary=x"
+            return response("206 Partial Content", b"--x\r\n\r\n0123456789\r\n--x--\r\n", Content_Type=kind)
         case "unasked-part":
             return response("206 Partial Content", FILE[:10], Content_Range=f"bytes 0-9/{len(FILE)}")
         case "cut-gzip":
@@ -146,7 +150,7 @@ def answer(lines, fields, body, connection):
             name = query["name"]
             return response("200 OK", b"attached\n", Content_Disposition=f'attachment; filename="{name}"')
         case "status":
-            body = b"" if url.path.endswith("204") else b"something\n"
+            body = b"" if url.path.endswith(("204", "304")) else b"something\n"
             return response(url.path.split("/")[2] + " So", body)
         case "error":
             return response("404 Not Found", b"nothing here\n")
@@ -165,7 +169,7 @@ def answer(lines, fields, body, connection):
         case "another-protocol":
             return (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nx", None)
         case "x-gzip":
-            return response("200 OK", gzip.compress(b"packed\n"), Content_Encoding="x-gzip")
+            return response("200 OK", gzip.compress(b"packed\n"), Content_Encoding="X-GZip")
         case "deflate":
             return response("200 OK", zlib.compress(b"packed\n"), Content_Encoding="deflate")
         case "hangs-up":

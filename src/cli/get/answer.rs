@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 use url::Url;
 
 use super::super::{Failure, exit};
+use super::options::Field;
 use super::output::{self, Destination};
 use super::part::Before;
 use super::transfer::Transfers;
@@ -95,7 +96,7 @@ impl Transfers<'_> {
         // Into a file goes what was asked for, and nothing else.
         let is_wanted = status.is_success() && !self.options.result.goes_on();
         if matches!(destination, Destination::File(_)) && !self.options.request.head && !is_wanted {
-            if status == StatusCode::NOT_MODIFIED {
+            if status == StatusCode::NOT_MODIFIED && self.asks_on_condition() {
                 let name = verbose::clean(&destination.name());
                 self.output.note(format_args!("not modified: {name} is as it was"));
                 return Ok(None);
@@ -110,6 +111,14 @@ impl Transfers<'_> {
             failures::of_status(status, url)?;
         }
         Ok(Some(Plan { continues: false, part, can_go_on }))
+    }
+
+    /// Whether the user has told the server what there is already, so that it need not come again.
+    fn asks_on_condition(&self) -> bool {
+        let is_condition = |field: &Field| {
+            matches!(field, Field::Set(header::IF_NONE_MATCH | header::IF_MODIFIED_SINCE, _))
+        };
+        !self.options.result.goes_on() && self.options.request.header.iter().any(is_condition)
     }
 
     /// Of a redirect that is not followed.
@@ -130,8 +139,16 @@ impl Transfers<'_> {
         let is_plain = !(options.request.compressed || options.result.include)
             && range.is_none()
             && !is_encoded(response.headers())
-            && self.payload.method(&options.request) == Method::GET;
-        is_plain && matches!(response.status(), StatusCode::OK | StatusCode::PARTIAL_CONTENT)
+            && self.payload.is_nothing()
+            && options.request.request.is_none()
+            && !options.request.head;
+        let is_whole_or_part = matches!(
+            response.status(),
+            StatusCode::OK
+                | StatusCode::NON_AUTHORITATIVE_INFORMATION
+                | StatusCode::PARTIAL_CONTENT
+        );
+        is_plain && is_whole_or_part
     }
 
     /// Whether more, or less, is written than comes.
@@ -143,9 +160,12 @@ impl Transfers<'_> {
 impl Plan {
     /// Once the body has come: whether that is all.
     pub(super) fn check(&self) -> Result<(), Failure> {
-        let Some(Part { last, total: Some(total), .. }) = self.part.filter(|_| self.continues)
-        else {
+        let Some(Part { last, total, .. }) = self.part.filter(|_| self.continues) else {
             return Ok(());
+        };
+        let Some(total) = total else {
+            let why = "the server sent a part, and does not say how long the whole is";
+            return Err(Failure::new(exit::FAILURE, why));
         };
         if last + 1 == total {
             return Ok(());
@@ -157,7 +177,8 @@ impl Plan {
     }
 }
 
-/// Which part of the whole a response with status 206 has, if it is the one that was asked for; `None`: several.
+/// Which part of the whole a response with status 206 has, if it is the one that was asked for; `None`: several,
+/// where several were asked for (RFC 9110 15.3.7.2).
 fn part(
     response: &Response<Incoming>,
     range: Option<&HeaderValue>,
@@ -168,7 +189,7 @@ fn part(
     };
     let fields = response.headers();
     let kind = fields.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    if kind.to_ascii_lowercase().starts_with(b"multipart/byteranges") {
+    if range.contains(',') && kind.to_ascii_lowercase().starts_with(b"multipart/byteranges") {
         return Ok(None);
     }
     match Part::of(fields) {

@@ -67,10 +67,14 @@ impl Transfers<'_> {
         let way = Way { destination, activity: &activity, part: plan.part };
         let copied = self.copy(&parts, body, &way, &mut saving, limits).await;
         activity.clear();
-        if let Err(failure) = copied.and_then(|()| plan.check()) {
+        let mut done = copied.and_then(|()| plan.check());
+        if done.is_ok() {
+            done = limits.unhurried(saving.settle()).await.and_then(|settled| settled);
+        }
+        if let Err(failure) = done {
             return Err(self.give_up(saving, destination, plan, failure, limits).await);
         }
-        limits.unhurried(saving.finish()).await??;
+        saving.finish().await?;
         if shown {
             let (octets, time) = (activity.octets(), begun.elapsed());
             self.output.note(format_args!(

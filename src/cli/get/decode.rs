@@ -28,11 +28,11 @@ pub(super) async fn decoded<B>(mut response: Response<B>) -> Response<ResponseBo
 where
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>> + Send> + Send + 'static,
 {
-    // The same by its old name (RFC 9110 8.4.1.3).
-    if let Some(coding) = response.headers_mut().get_mut(header::CONTENT_ENCODING)
-        && coding.as_bytes().eq_ignore_ascii_case(b"x-gzip")
-    {
-        *coding = HeaderValue::from_static("gzip");
+    // However it is written (RFC 9110 8.4.1), and by its old name (8.4.1.3).
+    if let Some(coding) = response.headers_mut().get_mut(header::CONTENT_ENCODING) {
+        let name = coding.as_bytes().to_ascii_lowercase();
+        let name = if name == b"x-gzip" { b"gzip".to_vec() } else { name };
+        *coding = HeaderValue::from_bytes(&name).expect("it was one in capitals");
     }
     let mut response = Some(response);
     let given = service_fn(move |_: Request<()>| {

@@ -51,6 +51,11 @@ impl Limits {
         self.watch(None, &Activity::default(), work).await
     }
 
+    fn out_of_time(&self) -> Failure {
+        let limit = self.max_time.unwrap_or(NEVER);
+        failed(format!("it has taken {limit:?} (--max-time)"))
+    }
+
     async fn watch<T>(
         &self,
         stall: Option<Duration>,
@@ -59,6 +64,13 @@ impl Limits {
     ) -> Result<T, Failure> {
         let mut work = pin!(work);
         let mut interrupt = self.interrupt.clone();
+        // Work that is always done at once would leave these no turn.
+        if Instant::now() >= self.end {
+            return Err(self.out_of_time());
+        }
+        if interrupt.borrow().is_some() {
+            return Err(interruption(&mut interrupt).await);
+        }
         let mut interrupted = pin!(interruption(&mut interrupt));
         loop {
             let before = activity.octets();
@@ -67,10 +79,7 @@ impl Limits {
                 biased;
                 result = &mut work => return Ok(result),
                 failure = &mut interrupted => return Err(failure),
-                () = sleep_until(self.end) => {
-                    let limit = self.max_time.unwrap_or(NEVER);
-                    return Err(failed(format!("it has taken {limit:?} (--max-time)")));
-                }
+                () = sleep_until(self.end) => return Err(self.out_of_time()),
                 () = sleep_until(quiet) => if activity.octets() == before {
                     let limit = stall.unwrap_or(NEVER);
                     return Err(failed(format!("nothing has come or gone for {limit:?} (--stall-timeout)")));

@@ -49,8 +49,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Fetch URLs through a TCP stack of our own: HTTP/1.1 and HTTPS; the body goes to stdout
 ///
 /// Makes a TUN with a network of its own (198.51.100.0/30 or the next that is free; for IPv6
-/// 2001:db8:1::/64 or the next), so it takes CAP_NET_ADMIN; inside glass run it needs nothing. Reaches addresses of this host, and others
-/// where this host forwards packets. A status that says "error" is a failure.
+/// 2001:db8:1::/64 or the next), so it takes CAP_NET_ADMIN; inside glass run it needs nothing. Reaches
+/// addresses of this host, and others where this host forwards packets. A status that says "error" is a
+/// failure. With -v it shows on stderr the addresses, both heads and the ladder.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Exit code: 0 if all came; 1 if something did not, or the status says so; 2 wrong usage; \

@@ -215,7 +215,7 @@ fn user(text: &str) -> Result<String, String> {
 /// One range or several, as the header field has them behind `bytes=`.
 fn range(text: &str) -> Result<String, String> {
     let is_number = |text: &str| text.bytes().all(|octet| octet.is_ascii_digit());
-    let is_range = |part: &str| match part.trim().split_once('-') {
+    let is_range = |part: &str| match part.trim_matches([' ', '\t']).split_once('-') {
         Some(("", "")) | None => false,
         Some((first, last)) => {
             let in_order = match (first.parse::<u64>(), last.parse::<u64>()) {
@@ -292,7 +292,7 @@ mod tests {
         for good in ["0-499", "500-", "-500", "0-0,5-", "0-1, 3-4"] {
             assert!(range(good).is_ok(), "{good}");
         }
-        for bad in ["", "-", "5", "9-5", "a-b", "0-1,", "bytes=0-1", "1-2-3"] {
+        for bad in ["", "-", "5", "9-5", "a-b", "0-1,", "bytes=0-1", "1-2-3", "0-1\n"] {
             assert!(range(bad).is_err(), "{bad}");
         }
     }

@@ -91,7 +91,8 @@ impl Destination {
 #[derive(Debug)]
 pub(super) struct Saving {
     pieces: Option<mpsc::Sender<Bytes>>,
-    writer: JoinHandle<io::Result<()>>,
+    /// Until it is settled.
+    writer: Option<JoinHandle<io::Result<()>>>,
     /// FILE.part, if it goes there.
     part: Option<Part>,
     /// So much was there, or was given to be written.
@@ -132,12 +133,12 @@ impl Saving {
             Start::Behind(before) => before.partial.len,
             Start::Anew | Start::New => 0,
         };
-        Ok(Saving { pieces: Some(into), writer, part, octets, what })
+        Ok(Saving { pieces: Some(into), writer: Some(writer), part, octets, what })
     }
 
     /// Takes a piece, as soon as there is room.
     pub(super) async fn write(&mut self, piece: Bytes) -> Result<(), Failure> {
-        let Some(pieces) = &self.pieces else { return Ok(()) };
+        let pieces = self.pieces.as_ref().expect("nothing is written once it is settled");
         let len = piece.len() as u64;
         if pieces.send(piece).await.is_ok() {
             self.octets += len;
@@ -148,12 +149,9 @@ impl Saving {
     }
 
     /// All of it was there: FILE.part becomes FILE.
-    pub(super) async fn finish(mut self) -> Result<u64, Failure> {
+    pub(super) async fn finish(mut self) -> Result<(), Failure> {
         self.settle().await?;
-        if let Some(part) = self.part.take() {
-            part.complete()?;
-        }
-        Ok(self.octets)
+        self.part.take().map_or(Ok(()), Part::complete)
     }
 
     /// It was cut. What is there stays if it `can_go_on`; says where and how much, if that is of use. With a
@@ -172,12 +170,12 @@ impl Saving {
         part.hint()
     }
 
-    /// Waits until all is written.
-    async fn settle(&mut self) -> Result<(), Failure> {
-        if self.pieces.take().is_none() {
-            return Ok(());
-        }
-        let written = (&mut self.writer).await.unwrap_or_else(|error| Err(io::Error::other(error)));
+    /// Waits until all is written. Cancel safe.
+    pub(super) async fn settle(&mut self) -> Result<(), Failure> {
+        self.pieces = None;
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        let written = writer.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        self.writer = None;
         written.map_err(|error| cannot_write(&self.what, &error))
     }
 }
@@ -264,7 +262,7 @@ pub(super) mod tests {
         // Until it has its name, and not only until it is written.
         saving.settle().await.unwrap();
         assert!(Saving::begin(&dir.file(), Start::Anew, None).await.is_err());
-        assert_eq!(saving.finish().await.unwrap(), 8);
+        saving.finish().await.unwrap();
         assert_eq!(dir.read("f").as_deref(), Some("new file"));
         assert_eq!(dir.read("f.part"), None);
     }
@@ -285,7 +283,7 @@ pub(super) mod tests {
         let before = dir.file().before().unwrap();
         let mut saving = Saving::begin(&dir.file(), Start::Behind(&before), None).await.unwrap();
         write(&mut saving, " and half").await;
-        assert_eq!(saving.finish().await.unwrap(), 13);
+        saving.finish().await.unwrap();
         assert_eq!(dir.read("f").as_deref(), Some("half and half"));
         // And a file that another program has left.
         let before = dir.file().before().unwrap();

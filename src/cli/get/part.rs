@@ -62,6 +62,9 @@ pub(super) enum Start<'a> {
     Behind(&'a Before),
 }
 
+/// The longest validator that is kept, in octets.
+const LONGEST_VALIDATOR: usize = 1024;
+
 /// FILE.part, open, and ours alone.
 #[derive(Debug)]
 pub(super) struct Part {
@@ -101,6 +104,9 @@ impl Part {
                 return Err(wrong(io::Error::other("it has changed meanwhile")));
             }
             Start::Behind(Before { is_file: true, .. }) => {
+                if !is_at(&file, path) {
+                    return Err(wrong(somebody_else()));
+                }
                 rename_to_new(path, &part).map_err(wrong)?;
             }
             Start::Behind(_) | Start::Anew | Start::New => {}
@@ -113,6 +119,10 @@ impl Part {
             return Err(wrong(somebody_else()));
         }
         if let Start::Anew = start {
+            if replaces_a_file(path) {
+                // It may have been there, and open to more people.
+                let _ = it.file.set_permissions(Permissions::from_mode(0o600));
+            }
             it.file.set_len(0).map_err(wrong)?;
         }
         it.note(validator, start);
@@ -128,12 +138,13 @@ impl Part {
     /// so as before.
     pub(super) fn complete(self) -> Result<(), Failure> {
         let _ = fremovexattr(&self.file, VALIDATOR);
-        if self.replaces
-            && let Ok(old) = fs::symlink_metadata(&self.path)
-            && old.is_file()
-        {
-            let mode = Permissions::from_mode(old.mode() & PERMISSIONS);
-            let _ = self.file.set_permissions(mode);
+        if self.replaces {
+            // Where FILE itself went on, or only FILE.part was there, that is what there was.
+            let old = fs::symlink_metadata(&self.path).ok().filter(Metadata::is_file);
+            if let Some(old) = old.or_else(|| self.file.metadata().ok()) {
+                let mode = Permissions::from_mode(old.mode() & PERMISSIONS);
+                let _ = self.file.set_permissions(mode);
+            }
         }
         let renamed = if !self.has_its_name() {
             Err(somebody_else())
@@ -170,19 +181,29 @@ impl Part {
 
     /// Whether FILE.part is the file that is open here.
     fn has_its_name(&self) -> bool {
-        let inode = |found: Metadata| (found.dev(), found.ino());
-        let ours = self.file.metadata().map(inode).ok();
-        ours.is_some() && ours == fs::symlink_metadata(&self.meanwhile).map(inode).ok()
+        is_at(&self.file, &self.meanwhile)
     }
 
     fn note(&self, validator: Option<HeaderValue>, start: Start<'_>) {
-        // Not every file system keeps it.
-        let _ = match validator {
-            Some(value) => fsetxattr(&self.file, VALIDATOR, value.as_bytes(), XattrFlags::empty()),
-            None if matches!(start, Start::Behind(_)) => Ok(()),
-            None => fremovexattr(&self.file, VALIDATOR),
-        };
+        if !matches!(start, Start::Behind(_)) {
+            let _ = fremovexattr(&self.file, VALIDATOR);
+        }
+        // Not every file system keeps it, and a longer one is not read again.
+        if let Some(value) = validator.filter(|value| value.len() <= LONGEST_VALIDATOR) {
+            let _ = fsetxattr(&self.file, VALIDATOR, value.as_bytes(), XattrFlags::empty());
+        }
     }
+}
+
+/// Whether this is the file that is open.
+fn is_at(file: &File, path: &Path) -> bool {
+    let inode = |found: Metadata| (found.dev(), found.ino());
+    let ours = file.metadata().map(inode).ok();
+    ours.is_some() && ours == fs::symlink_metadata(path).map(inode).ok()
+}
+
+fn replaces_a_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|old| old.is_file())
 }
 
 /// `FILE.part`.
@@ -198,7 +219,7 @@ fn open(path: &Path, found: &Path, start: Start<'_>) -> io::Result<File> {
     match start {
         Start::Anew => {
             // What is to replace a file is not shown to more people than that.
-            if fs::symlink_metadata(path).is_ok_and(|old| old.is_file()) {
+            if replaces_a_file(path) {
                 options.mode(0o600);
             }
             ordinary(found)?;
@@ -247,7 +268,7 @@ fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
 
 /// What an earlier `glass get` has noted down; file systems without attributes have none.
 fn validator(file: &File) -> Option<HeaderValue> {
-    let mut value = [0; 1024];
+    let mut value = [0; LONGEST_VALIDATOR];
     let len = fgetxattr(file, VALIDATOR, &mut value).ok()?;
     HeaderValue::from_bytes(&value[..len]).ok()
 }

@@ -55,6 +55,9 @@ impl Transfers<'_> {
         self.heads.forget();
         let answer = self.ask_and_follow(target, &before, &mut limits).await?;
         if self.options.result.remote_header_name {
+            if !self.options.request.head {
+                failures::of_status(answer.response.status(), &answer.url)?;
+            }
             destination = answer.proposed(destination)?;
         }
         let Some(plan) = self.plan(&answer, &destination, &before)? else {

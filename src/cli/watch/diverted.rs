@@ -3,7 +3,7 @@
 //! a file or a pipe are left alone.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, PipeReader, Read, Write, stderr, stdin, stdout};
+use std::io::{self, IsTerminal, PipeReader, PipeWriter, Read, Write, stderr, stdin, stdout};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,28 +36,15 @@ pub(super) struct Diverted {
 impl Diverted {
     pub(super) fn begin() -> io::Result<Diverted> {
         let (reader, writer) = io::pipe()?;
-        let mut diverted = {
-            let mut before = lock();
-            if stdin().is_terminal() {
-                before.stdin = Some(fcntl_dupfd_cloexec(stdin(), 3)?);
-                dup2_stdin(File::open("/dev/null")?)?;
-            }
-            if stdout().is_terminal() {
-                stdout().flush()?;
-                before.stdout = Some(fcntl_dupfd_cloexec(stdout(), 3)?);
-                dup2_stdout(&writer)?;
-            }
-            if stderr().is_terminal() {
-                before.stderr = Some(fcntl_dupfd_cloexec(stderr(), 3)?);
-                dup2_stderr(&writer)?;
-            }
-            Diverted {
-                written: Arc::default(),
-                is_over: Arc::default(),
-                reader: None,
-                has_stdout: before.stdout.is_some(),
-            }
+        // What is diverted leads back when this goes, wherever that is.
+        let mut diverted = Diverted {
+            written: Arc::default(),
+            is_over: Arc::default(),
+            reader: None,
+            has_stdout: false,
         };
+        divert(&writer)?;
+        diverted.has_stdout = lock().stdout.is_some();
         let (written, is_over) = (Arc::clone(&diverted.written), Arc::clone(&diverted.is_over));
         let reading = thread::Builder::new()
             .name("written".to_owned())
@@ -96,6 +83,24 @@ impl Drop for Diverted {
     }
 }
 
+fn divert(writer: &PipeWriter) -> io::Result<()> {
+    let mut before = lock();
+    if stdin().is_terminal() {
+        before.stdin = Some(fcntl_dupfd_cloexec(stdin(), 3)?);
+        dup2_stdin(File::open("/dev/null")?)?;
+    }
+    if stdout().is_terminal() {
+        stdout().flush()?;
+        before.stdout = Some(fcntl_dupfd_cloexec(stdout(), 3)?);
+        dup2_stdout(writer)?;
+    }
+    if stderr().is_terminal() {
+        before.stderr = Some(fcntl_dupfd_cloexec(stderr(), 3)?);
+        dup2_stderr(writer)?;
+    }
+    Ok(())
+}
+
 /// Has stdin, stdout and stderr lead where they led before, if they do not.
 pub(super) fn restore() {
     let mut before = lock();
@@ -109,6 +114,8 @@ pub(super) fn restore() {
 fn collect(mut from: PipeReader, written: &Mutex<Written>, is_over: &AtomicBool) {
     const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
     let mut buffer = vec![0; 64 << 10];
+    // As much as a pipe holds: somebody may go on writing whom nobody could end.
+    let mut rest = 64 << 10;
     loop {
         // In this order: what was written before it was over is read.
         let was_over = is_over.load(Ordering::Relaxed);
@@ -120,6 +127,10 @@ fn collect(mut from: PipeReader, written: &Mutex<Written>, is_over: &AtomicBool)
                 Ok(0) | Err(_) => return,
                 Ok(octets) => {
                     written.lock().unwrap_or_else(PoisonError::into_inner).push(&buffer[..octets]);
+                    rest -= if was_over { octets.min(rest) } else { 0 };
+                    if rest == 0 {
+                        return;
+                    }
                 }
             },
             Err(_) => return,

@@ -107,12 +107,8 @@ impl Session {
                     is_news = false;
                     self.look().await?;
                 }
-                // A program beside us hears of these, too. This one is not from the keyboard, which it would have
-                // been from without a screen.
-                _ = interrupt.recv() => {
-                    let _ = beside.as_deref_mut().map(Beside::on_interrupt);
-                    if is_over(&mut beside) { return Ok(()) }
-                }
+                // A program beside us hears of these, too.
+                _ = interrupt.recv() => if is_over(&mut beside) { return Ok(()) },
                 _ = terminate.recv() => if is_over(&mut beside) { return Ok(()) },
                 _ = hang_up.recv() => if is_over(&mut beside) { return Ok(()) },
             }
@@ -136,23 +132,17 @@ impl Session {
         let Some(beside) = beside else {
             return matches!(action, Some(Action::Quit | Action::Interrupt));
         };
+        if beside.has_ended() {
+            return matches!(action, Some(Action::Quit | Action::Interrupt));
+        }
         match action {
-            _ if beside.has_ended() => matches!(action, Some(Action::Quit | Action::Interrupt)),
-            Some(Action::Quit) => {
-                let said = beside.on_quit();
-                self.screen.say(said);
-                false
-            }
-            Some(Action::Interrupt) => {
-                let said = beside.on_interrupt();
-                self.screen.say(said);
-                false
-            }
+            Some(Action::Quit) => self.screen.say(beside.on_quit()),
+            Some(Action::Interrupt) => self.screen.say(beside.on_interrupt()),
             Some(Action::WriteText(_) | Action::WriteSvg(_) | Action::Select) | None => {
                 beside.on_other_key();
-                false
             }
         }
+        false
     }
 
     async fn look(&mut self) -> io::Result<()> {

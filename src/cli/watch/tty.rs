@@ -17,12 +17,14 @@ use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
     Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use tokio::sync::mpsc;
 
 use super::diverted;
 
 /// Between two looks at whether anybody still waits for keys.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// Whether a screen has the terminal.
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
@@ -59,19 +61,29 @@ impl Tty {
     pub(super) fn keys() -> mpsc::Receiver<Event> {
         let (sender, receiver) = mpsc::channel(64);
         std::thread::spawn(move || {
-            while !sender.is_closed() {
-                let typed = match event::poll(LOOK) {
-                    Ok(true) => event::read(),
-                    Ok(false) => continue,
-                    Err(error) => Err(error),
-                };
-                if typed.is_err() || typed.is_ok_and(|event| sender.blocking_send(event).is_err()) {
-                    break;
-                }
-            }
+            let Ok(terminal) = open() else { return };
+            while !sender.is_closed() && is_there(&terminal) && pass_on(&sender).is_ok() {}
         });
         receiver
     }
+}
+
+/// Waits a while for something to be typed, and says whether the terminal is still there: from one that is not
+/// events would be read without end.
+fn is_there(terminal: &File) -> bool {
+    let mut looked_at = [PollFd::new(terminal, PollFlags::IN)];
+    match poll(&mut looked_at, Some(&LOOK)) {
+        Ok(_) => !looked_at[0].revents().intersects(PollFlags::HUP | PollFlags::ERR),
+        Err(error) => error == Errno::INTR,
+    }
+}
+
+/// Passes on what has been typed, if anything has.
+fn pass_on(keys: &mpsc::Sender<Event>) -> io::Result<()> {
+    while event::poll(Duration::ZERO)? {
+        keys.blocking_send(event::read()?).map_err(io::Error::other)?;
+    }
+    Ok(())
 }
 
 impl Deref for Tty {

@@ -1,6 +1,8 @@
 //! What a file is to be called: by its URL, or as the server proposes (`Content-Disposition`). A name from
 //! elsewhere is a name only, and never a way.
 
+use std::path::Path;
+
 use percent_encoding::percent_decode_str;
 use url::Url;
 
@@ -29,7 +31,9 @@ pub fn name_of_disposition(value: &[u8]) -> Option<String> {
         .and_then(|(_, value)| extended(value))
         .or_else(|| find("filename").map(|(_, value)| value.clone()))?;
     let name = proposed.rsplit(['/', '\\']).next().unwrap_or_default().trim();
-    (is_name(name) && !name.starts_with('.')).then(|| seen(name))
+    // One that looks as if it were to be gone on with is nobody's word but ours.
+    let is_part = Path::new(name).extension().is_some_and(|end| end.eq_ignore_ascii_case("part"));
+    (is_name(name) && !name.starts_with('.') && !is_part).then(|| seen(name))
 }
 
 fn is_name(name: &str) -> bool {

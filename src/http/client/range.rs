@@ -23,7 +23,7 @@ impl Part {
 
     /// `bytes FIRST-LAST/TOTAL`, or `*` for an unknown total.
     pub(super) fn parse(text: &str) -> Option<Part> {
-        let (range, total) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
+        let (range, total) = in_octets(text, ' ')?.split_once('/')?;
         let (first, last) = range.trim().split_once('-')?;
         let (first, last) = (number(first)?, number(last)?);
         let total = match total.trim() {
@@ -44,7 +44,7 @@ impl Part {
     /// several ranges, and of units that we do not know, anything is.
     #[must_use]
     pub fn answers(&self, range: &str) -> bool {
-        let spec = range.trim().strip_prefix("bytes=").filter(|spec| !spec.contains(','));
+        let spec = in_octets(range, '=').filter(|spec| !spec.contains(','));
         let Some((first, last)) = spec.and_then(|spec| spec.trim().split_once('-')) else {
             return true;
         };
@@ -66,7 +66,13 @@ impl Part {
 
 /// The length that a response with status 416 gives: `bytes */TOTAL`.
 pub(super) fn unsatisfied(text: &str) -> Option<u64> {
-    number(text.trim().strip_prefix("bytes ")?.trim().strip_prefix("*/")?)
+    number(in_octets(text, ' ')?.trim().strip_prefix("*/")?)
+}
+
+/// What follows the unit, if that is octets (RFC 9110 14.1: in capitals or not).
+fn in_octets(text: &str, separator: char) -> Option<&str> {
+    let (unit, rest) = text.trim().split_once(separator)?;
+    unit.eq_ignore_ascii_case("bytes").then_some(rest)
 }
 
 fn number(text: &str) -> Option<u64> {

@@ -4,6 +4,7 @@
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::range::{Part, unsatisfied};
+use super::text::short;
 
 /// What was there before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,6 +75,7 @@ impl Partial {
             return Verdict::Unfit("the server sent a part and does not say which".to_owned());
         };
         let Some(part) = Part::parse(range) else {
+            let range = short(range);
             let range = range.escape_debug();
             return Verdict::Unfit(format!("the server sent a part that makes no sense: {range}"));
         };

@@ -3,7 +3,7 @@
 
 use std::error::Error as StdError;
 use std::time::Duration;
-use std::{error, fmt};
+use std::{error, fmt, io};
 
 use http::{Request, Response, Uri};
 use hyper::body::{Body, Incoming};
@@ -102,7 +102,8 @@ where
                     _ => {
                         self.open = None;
                         let error = failed.into_error();
-                        let is_stale = !is_new && !error.is_parse() && !error.is_user();
+                        let is_stale =
+                            !is_new && !error.is_parse() && !error.is_user() && !is_ours(&error);
                         let kind = if is_stale { SendError::Stale } else { SendError::Http };
                         return Err(kind(error));
                     }
@@ -170,4 +171,10 @@ impl error::Error for SendError {
             SendError::Http(error) | SendError::Stale(error) => Some(error),
         }
     }
+}
+
+/// Whether it is we who have had enough of what the server sends, and not the server that has left.
+fn is_ours(error: &hyper::Error) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|error| error.kind() == io::ErrorKind::InvalidData)
 }

@@ -101,17 +101,18 @@ impl Source {
                 Ok((chunk.into(), rest))
             }
             Source::Parts(mut parts) => {
-                let Some((before, slice)) = parts.pop() else { return Ok((Bytes::new(), None)) };
-                if !before.is_empty() {
-                    parts.push((Bytes::new(), slice));
-                    return Ok((before, Some(Source::Parts(parts))));
+                let mut chunk = Vec::new();
+                while chunk.len() < CHUNK
+                    && let Some((before, slice)) = parts.pop()
+                {
+                    chunk.extend_from_slice(&before);
+                    let Some(mut slice) = slice else { continue };
+                    chunk.extend(slice.chunk(CHUNK.saturating_sub(chunk.len()))?);
+                    if !slice.left.is_empty() {
+                        parts.push((Bytes::new(), Some(slice)));
+                    }
                 }
-                let Some(mut slice) = slice else { return Source::Parts(parts).next() };
-                let chunk = slice.chunk(CHUNK)?;
-                if !slice.left.is_empty() {
-                    parts.push((Bytes::new(), Some(slice)));
-                }
-                Ok((chunk.into(), Some(Source::Parts(parts))))
+                Ok((chunk.into(), (!parts.is_empty()).then_some(Source::Parts(parts))))
             }
             Source::Made(mut made) => {
                 let (chunk, is_all) = made.chunk()?;
@@ -151,12 +152,18 @@ impl Chunks {
         workers: &Workers,
         places: &Arc<Semaphore>,
     ) -> Result<Chunks, Refused> {
-        let first = source.next()?;
-        let (len, place) = if first.1.is_none() {
-            (Some(first.0.len() as u64), None)
-        } else {
+        let place = || {
             let place = Arc::clone(places).try_acquire_owned();
-            (len, Some(place.map_err(|_| Refused::Root(Refusal::Busy))?))
+            place.map_err(|_| Refused::Root(Refusal::Busy))
+        };
+        // Where it is known that it takes one, before anything is read for nothing.
+        let is_long = len.is_some_and(|len| len > CHUNK as u64);
+        let early = if is_long { Some(place()?) } else { None };
+        let first = source.next()?;
+        let (len, place) = match (&first.1, early) {
+            (None, _) => (Some(first.0.len() as u64), None),
+            (Some(_), Some(place)) => (len, Some(place)),
+            (Some(_), None) => (len, Some(place()?)),
         };
         let (state, workers) = (State::Ready(first), workers.clone());
         Ok(Chunks { state, left: len, workers, place, name: name.to_owned() })
@@ -177,7 +184,7 @@ impl Chunks {
         }
         self.state = match rest {
             Some(source) if is_first => State::Waiting(source),
-            Some(source) => State::Reading(self.reading(source).begun()),
+            Some(source) => State::Reading(self.reading(source)),
             None => State::Over,
         };
         self.leave_if_over();

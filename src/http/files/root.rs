@@ -59,7 +59,11 @@ impl Root {
         let path = fs::canonicalize(path)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = rustix::fs::open(&path, flags, Mode::empty())?;
-        Ok(Root { dir, path })
+        let root = Root { dir, path };
+        // Better now than at the first request: files are read by way of /proc.
+        let itself = root.open(Path::new("."));
+        itself.map_err(|_| io::Error::other("it cannot be read by way of /proc/self/fd"))?;
+        Ok(root)
     }
 
     /// Opens what `path`, which leads downwards, names: links are followed as long as they stay below.

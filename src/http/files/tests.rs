@@ -108,7 +108,6 @@ async fn nothing_is_read_ahead_before_something_was_taken() {
     body.frame().await.unwrap().unwrap();
     // Whoever works has one thing to do at a time: if it is done, so is what was begun before.
     place.get("/small").await;
-    assert_eq!(fs::metadata(place.path.join("large")).unwrap().len(), 3 * CHUNK as u64);
     fs::File::options().write(true).open(place.path.join("large")).unwrap().set_len(10).unwrap();
     body.frame().await.unwrap().expect_err("it is read now, and has become shorter");
 }

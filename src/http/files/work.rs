@@ -3,7 +3,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::thread::available_parallelism;
 
 use tokio::sync::Semaphore;
@@ -29,59 +29,39 @@ impl Workers {
         Workers(Arc::new(Semaphore::new(jobs)))
     }
 
-    /// Does `work` when its turn comes, which is in the order in which jobs are first polled. A job that is
-    /// dropped before is not done; one that has begun goes on, and keeps its place until it ends.
+    /// Does `work` when its turn comes, which is in the order in which jobs are made. A job that is dropped
+    /// before is not done; one that has begun goes on, and keeps its place until it ends.
     pub(super) fn job<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Job<T> {
         let turns = Arc::clone(&self.0);
-        Job(Box::pin(async move {
+        // A task of its own: who is given a turn has to take it, and a body is asked only while its peer takes
+        // something.
+        Job(tokio::spawn(async move {
             let turn = turns.acquire_owned().await.expect("nobody closes this semaphore");
             let working = spawn_blocking(move || {
                 let done = work();
                 drop(turn);
                 done
             });
-            TakenBack(working).await
+            working.await
         }))
     }
 }
 
 /// What `work` comes to.
-pub(super) struct Job<T>(Pin<Box<dyn Future<Output = Result<T, JoinError>> + Send>>);
-
-impl<T: Send + 'static> Job<T> {
-    /// Lets it begin, if its turn has come, before anybody waits for it.
-    pub(super) fn begun(mut self) -> Job<T> {
-        // Whatever it comes to is kept by the task.
-        match self.0.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Pending => self,
-            Poll::Ready(done) => Job(Box::pin(std::future::ready(done))),
-        }
-    }
-}
+pub(super) struct Job<T>(JoinHandle<Result<T, JoinError>>);
 
 impl<T> Future for Job<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx)
+        Pin::new(&mut self.0).poll(cx).map(|done| done?)
     }
 }
 
-/// Work that is not begun if this is dropped before.
-struct TakenBack<T>(JoinHandle<T>);
-
-impl<T> Future for TakenBack<T> {
-    type Output = Result<T, JoinError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx)
-    }
-}
-
-impl<T> Drop for TakenBack<T> {
+impl<T> Drop for Job<T> {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -107,10 +87,13 @@ mod tests {
                     held.lock().unwrap().recv().unwrap();
                     done.fetch_add(1, Ordering::Relaxed);
                 };
-                workers.job(work).begun()
+                workers.job(work)
             })
             .collect();
-        // 98 of them wait for their turn, and none of those for a thread.
+        // Two begin, and the others wait for their turn.
+        while workers.0.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
         drop(jobs);
         for _ in 0..100 {
             let _ = release.send(());
@@ -127,8 +110,20 @@ mod tests {
     #[tokio::test]
     async fn what_is_begun_is_done_while_nobody_asks() {
         let (tell, told) = mpsc::channel();
-        let job = Workers::at_most(1).job(move || tell.send(()).unwrap()).begun();
+        let job = Workers::at_most(1).job(move || tell.send(()).unwrap());
         tokio::task::spawn_blocking(move || told.recv().unwrap()).await.unwrap();
         job.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_does_not_ask_for_what_was_begun_keeps_nobody_from_his_turn() {
+        let workers = Workers::at_most(1);
+        let (release, held) = mpsc::channel::<()>();
+        let first = workers.job(move || held.recv().unwrap());
+        let _never_asked = workers.job(|| ());
+        release.send(()).unwrap();
+        first.await.unwrap();
+        let next = tokio::time::timeout(std::time::Duration::from_secs(10), workers.job(|| 7));
+        assert_eq!(next.await.expect("its turn comes").unwrap(), 7);
     }
 }

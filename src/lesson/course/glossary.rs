@@ -11,7 +11,7 @@ use super::markdown::{link, prose};
 use super::page::{place, states};
 use crate::tcp::State;
 
-/// All words, in the order of their English names.
+/// All words, in the order of their keys.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Glossary {

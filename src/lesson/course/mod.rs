@@ -52,9 +52,9 @@ pub fn files(languages: &[Language]) -> Vec<File> {
 pub fn docs() -> Vec<File> {
     let mut files = Vec::new();
     for language in Language::ALL {
-        let (up, folder, glossary, other) = match language {
-            Language::En => ("", "course/", "glossary.md", (Language::Zh, "zh/")),
-            Language::Zh => ("../", "course/zh/", "glossary.zh.md", (Language::En, "../")),
+        let (up, folder, glossary, other, way) = match language {
+            Language::En => ("", "course/", "glossary.md", Language::Zh, "zh/"),
+            Language::Zh => ("../", "course/zh/", "glossary.zh.md", Language::En, "../"),
         };
         let frame = Frame {
             language,
@@ -63,7 +63,7 @@ pub fn docs() -> Vec<File> {
             glossary: format!("{up}../{glossary}"),
             lessons: String::new(),
             project: Some(format!("{up}../../")),
-            others: vec![(other.0, other.1.to_owned())],
+            others: vec![(other, way.to_owned())],
             is_alone: false,
         };
         write(&mut files, &frame, folder);
@@ -71,11 +71,7 @@ pub fn docs() -> Vec<File> {
             states: "states.svg".to_owned(),
             glossary: glossary.to_owned(),
             lessons: folder.to_owned(),
-            others: Language::ALL
-                .into_iter()
-                .filter(|other| *other != language)
-                .map(|other| (other, String::new()))
-                .collect(),
+            others: vec![(other, String::new())],
             ..frame
         };
         files.push(File { path: glossary.to_owned(), text: glossary::glossary(&beside) });

@@ -37,14 +37,14 @@ pub(super) fn page(lesson: &Lesson, frame: &Frame) -> String {
 }
 
 /// Sections of RFCs, each a link to its place.
-fn sections(readings: &[Reading]) -> String {
+fn sections(readings: &[Reading]) -> Vec<String> {
     let one = |reading: &Reading| {
         let Reading { rfc, sections } = reading;
         let sections = sections.split(", ");
         let sections = sections.map(|section| link(section, &place(*rfc, section)));
         format!("RFC {rfc}: {}", sections.collect::<Vec<_>>().join(", "))
     };
-    readings.iter().map(one).collect::<Vec<_>>().join("; ")
+    readings.iter().map(one).collect()
 }
 
 /// Where a section can be read.
@@ -125,8 +125,8 @@ fn vocabulary(lesson: &Lesson, frame: &Frame) -> String {
         let _ = writeln!(all, "{}", table(&rows));
     }
     all.push_str(&states(lesson.states(), frame.language));
-    let terms = glossary::terms_of(lesson.plot.name);
-    if !frame.is_alone && !terms.is_empty() {
+    if !frame.is_alone {
+        let terms = glossary::terms_of(lesson.plot.name);
         let terms = terms.iter().map(|term| {
             link(term.name(frame.language), &format!("{}#{}", frame.glossary, term.key))
         });
@@ -189,7 +189,7 @@ fn commands(lesson: &Lesson, frame: &Frame) -> String {
 
 /// Sections of RFCs, and scripts that are about the same.
 fn readings(plot: &Plot, frame: &Frame) -> String {
-    let mut all = format!("- {}\n", sections(plot.readings).replace("; ", "\n- "));
+    let mut all = format!("- {}\n", sections(plot.readings).join("\n- "));
     let drills = plot.drills.iter().map(|path| match &frame.project {
         Some(project) => link(&code(path), &format!("{project}{path}")),
         None => code(path),

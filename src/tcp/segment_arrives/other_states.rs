@@ -338,9 +338,8 @@ fn ack_of_data(tcb: &mut Tcb, seg: &Segment, cx: &mut Context<'_>) -> Step {
         let is_duplicate = seg.ack == old_una && is_duplicate(tcb, seg, old_wnd);
         tcb.acknowledge(seg, is_duplicate, cx);
     }
-    // A peer that answers is alive, however small its window: R2 counts from here (MUST-37), for as long as
-    // the application is there, whose decision it is (RFC 6429 3).
-    if tcb.snd.wnd == 0 && !tcb.reader_gone {
+    // A peer that answers is alive, however small its window: R2 counts from here (MUST-37).
+    if tcb.snd.wnd == 0 {
         tcb.retries = 0;
     }
     tcb.on_window_change(old_wnd, cx);

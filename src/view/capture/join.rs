@@ -138,7 +138,10 @@ impl Join {
                 match self.leaving.take() {
                     Some((id, notes)) => {
                         entry.notes.push((id, notes));
-                        self.conn(id).last = Some((self.round.len(), 0));
+                        // With it the connection may be over, and forgotten.
+                        if let Some(conn) = self.conns.get_mut(&id) {
+                            conn.last = Some((self.round.len(), 0));
+                        }
                     }
                     None => {
                         let flags = entry.octets.segment(Way::Tx).map(|(_, flags)| flags);
@@ -278,5 +281,50 @@ fn told(what: &What) -> Option<String> {
         What::Urgent { pointer } => Some(format!("urgent data until {pointer}")),
         What::Unanswered { timeouts } => Some(format!("{timeouts} timeouts in a row")),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seq::Seq;
+    use crate::trace::Role;
+    use crate::wire::{Ecn, Options, Segment, tcp};
+
+    /// A reset leaves when its connection has gone.
+    #[test]
+    fn nothing_is_kept_of_a_connection_that_went_with_its_last_packet() {
+        let mut join = Join::new(false);
+        let ends: Ends = ("192.0.2.2:80".parse().unwrap(), "192.0.2.1:1".parse().unwrap());
+        let seg = SegmentSummary {
+            seq: Seq(1),
+            ack: Seq(0),
+            flags: Flags::RST,
+            wnd: 0,
+            len: 0,
+            segment_size: 0,
+            ecn: Ecn::default(),
+            options: Options::default(),
+        };
+        let ports = tcp::Ports { src: 80, dst: 1 };
+        let reset = Segment { flags: Flags::RST, ..Segment::default() };
+        let frame = tcp::emit(ports, ends.0.ip(), ends.1.ip(), reset);
+        let passage = Passage::Leaves(frame);
+        let whats = [
+            What::Opened { local: ends.0, remote: ends.1, role: Role::Passive },
+            What::Sent { seg, state: State::Closed, retransmission: None },
+            What::Removed,
+            What::Packet(Box::new(passage)),
+        ];
+        let mut entries = Vec::new();
+        for what in whats {
+            let conn = if matches!(what, What::Packet(_)) { None } else { Some(ConnId(1)) };
+            let event = Event { at: Instant::ZERO, conn, what };
+            join.on_event(&event, &mut |entry| entries.push(entry));
+        }
+        join.settle(&mut |entry| entries.push(entry));
+        assert_eq!(entries.len(), 1);
+        assert_eq!(entries[0].notes[0].0, ConnId(1), "the reset is known for whose it was");
+        assert!(join.conns.is_empty() && join.ids.is_empty(), "{join:?}");
     }
 }

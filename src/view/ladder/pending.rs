@@ -117,30 +117,14 @@ impl MomentRow {
             && match self.what {
                 Happening::Change(cause) => is_told_by(cause, seg.flags),
                 Happening::Fired(timer) => makes_a_segment(timer),
-                Happening::Armed(..)
-                | Happening::Cleared(_)
-                | Happening::Dropped(_)
-                | Happening::Told(_)
-                | Happening::PathMtu(..)
-                | Happening::Crashed
-                | Happening::Seen => false,
+                _ => false,
             }
     }
 }
 
 impl Happening {
     pub fn is_fired(self) -> bool {
-        match self {
-            Happening::Fired(_) => true,
-            Happening::Change(_)
-            | Happening::Armed(..)
-            | Happening::Cleared(_)
-            | Happening::Dropped(_)
-            | Happening::Told(_)
-            | Happening::PathMtu(..)
-            | Happening::Crashed
-            | Happening::Seen => false,
-        }
+        matches!(self, Happening::Fired(_))
     }
 
     /// Whether it tells how this timer is getting on.

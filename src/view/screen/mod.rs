@@ -1,5 +1,6 @@
 //! The screen of `glass watch` and `glass run --watch`: what it knows, and what keys do to it. `draw` lays it out,
-//! `list` is the list of connections, `states` the small diagram, `written` what a command has written. Where the data comes from is not known here, so that all of it can be tested.
+//! `list` is the list of connections, `states` the small diagram, `written` what a command has written. Where the
+//! data comes from is not known here, so that all of it can be tested.
 
 mod draw;
 mod list;
@@ -126,8 +127,8 @@ impl Screen {
 
     /// A connection has begun. It may be over before anybody looks.
     pub fn on_begun(&mut self, id: u64, local: SocketAddr, remote: SocketAddr) {
-        let known = self.connections.iter().chain(&self.gone).chain(&self.begun);
-        if known.into_iter().all(|known| known.id != id) {
+        let is_listed = self.connections.binary_search_by_key(&id, |one| one.id).is_ok();
+        if !is_listed && self.gone.iter().chain(&self.begun).all(|known| known.id != id) {
             let (state, timers) = (State::Closed, Vec::new());
             self.begun.push_back(Listed { id, local, remote, state, timers });
         }

@@ -102,13 +102,14 @@ pub(super) fn wrapped(line: &str, columns: usize) -> Vec<String> {
 fn plain(line: &str) -> String {
     let line = line.strip_suffix('\r').unwrap_or(line);
     let line = line.rsplit('\r').next().unwrap_or(line);
-    let mut plain = String::new();
+    let (mut plain, mut column) = (String::new(), 0);
     let mut signs = line.chars();
     while let Some(sign) = signs.next() {
         match sign {
             '\t' => {
-                let column: usize = plain.chars().map(|sign| sign.width().unwrap_or(0)).sum();
-                plain.extend(std::iter::repeat_n(' ', TAB - column % TAB));
+                let blanks = TAB - column % TAB;
+                plain.extend(std::iter::repeat_n(' ', blanks));
+                column += blanks;
             }
             // A control sequence ends with a letter or another sign from `@` on.
             '\x1b' => {
@@ -117,7 +118,10 @@ fn plain(line: &str) -> String {
                 }
             }
             sign if sign.is_control() => {}
-            sign => plain.push(sign),
+            sign => {
+                column += sign.width().unwrap_or(0);
+                plain.push(sign);
+            }
         }
     }
     plain
@@ -142,7 +146,7 @@ mod tests {
         assert_eq!(lines("a\n\nb"), ["a", "", "b"]);
         assert_eq!(lines("10 %\r50 %\r100 %\r\nok"), ["100 %", "ok"]);
         assert_eq!(lines("\x1b[1;31mred\x1b[0m \x1b]alarm\x07"), ["red alarm"]);
-        assert_eq!(lines("a\tb"), ["a       b"]);
+        assert_eq!(lines("a\tb\t\tc"), ["a       b               c"]);
         assert_eq!(lines("\u{fffd}\u{0}x"), ["\u{fffd}x"]);
     }
 

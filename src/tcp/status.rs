@@ -214,7 +214,7 @@ impl Tcb {
                 .count(|sent| sent.was_sent_again() && sent.is_under_way()),
             path: self.path_status(now, config),
             recovery: self.recovery_state(),
-            timeouts: self.retries,
+            timeouts: self.retries.into(),
             send_queue: self.snd.queue.len(),
             unsent: self.unsent(),
             receive_queue: self.rcv.queue.ready_len(),

@@ -53,10 +53,10 @@ pub struct Tcb {
     pub(super) progress: Progress,
     pub(super) congestion: Control,
     /// Timeouts in a row without an acknowledgment: R1 and R2 count these (RFC 9293 3.8.3).
-    pub(super) retries: u32,
+    pub(super) retries: u16,
     /// Probes of a closed window since anything was acknowledged, answered or not, while nobody waits for it any
     /// more.
-    pub(super) unheeded: u8,
+    pub(super) unheeded: u16,
 
     pub(super) acks: Acks,
     pub(super) pending: Pending,

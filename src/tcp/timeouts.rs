@@ -72,7 +72,7 @@ impl Tcb {
     /// let go, nobody is left to decide that it is enough (RFC 6429), so that they are counted. Opening the window
     /// from time to time, and taking nothing, takes none of them back.
     fn persist_timeout(&mut self, cx: &mut Context<'_>) {
-        self.unheeded = self.unheeded.saturating_add(u8::from(self.reader_gone));
+        self.unheeded = self.unheeded.saturating_add(u16::from(self.reader_gone));
         if !self.count_retry(cx) {
             return;
         }
@@ -92,8 +92,10 @@ impl Tcb {
             (false, true) => cx.config.orphan_retries.min(cx.config.data_retries),
             (false, false) => cx.config.data_retries,
         };
+        // Of more than this nobody has ever heard: weeks would have passed.
+        let most = u16::try_from(most).unwrap_or(u16::MAX - 1).min(u16::MAX - 1);
         self.retries += 1;
-        if self.retries.max(u32::from(self.unheeded)) > most {
+        if self.retries.max(self.unheeded) > most {
             if self.snd.wnd == 0 && self.state.is_synchronized() {
                 // It may well be there, and has the connection still.
                 self.reset_peer();
@@ -101,7 +103,7 @@ impl Tcb {
             self.give_up(cx);
             return false;
         }
-        if self.retries == R1 {
+        if u32::from(self.retries) == R1 {
             cx.raise(Mask::REPORTS, || What::Unanswered { timeouts: R1 });
         }
         true

@@ -150,11 +150,13 @@ mod tests {
         };
         let late = both.within(&activity, busy).await.unwrap_err();
         assert!(late.message.contains("10s (--max-time)"), "{}", late.message);
-        tell.send_replace(Some(15));
+        let ready = both.within(&activity, async { 7 }).await.unwrap_err();
+        assert_eq!(ready.message, late.message, "what is always ready at once ends, too");
         let (_, mut none) = limits(None, 0);
         none.interrupt = both.interrupt;
+        assert_eq!(none.within(&activity, async { 7 }).await.unwrap(), 7);
+        tell.send_replace(Some(15));
         assert_eq!(none.within(&activity, pending::<()>()).await.unwrap_err().code, 143);
-        let done = none.within(&activity, async { 7 }).await.unwrap();
-        assert_eq!(done, 7, "what is ready is ready");
+        assert_eq!(none.within(&activity, async { 7 }).await.unwrap_err().code, 143);
     }
 }

@@ -40,6 +40,7 @@ package_of() {
         nc) echo netcat-openbsd ;;
         h2load) echo nghttp2-client ;;
         ping) echo iputils-ping ;;
+        script) echo bsdutils ;;
         ps) echo procps ;;
         setcap) echo libcap2-bin ;;
         mount) echo mount ;;

@@ -120,3 +120,39 @@ fn give_back() {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::env;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    #[ignore = "it panics: the test below runs it, on a terminal of its own"]
+    fn panics() {
+        let _tty = Tty::take().expect("a terminal");
+        panic!("what went wrong");
+    }
+
+    #[test]
+    fn a_panic_is_read_on_a_terminal_as_it_was_before() {
+        let program = env::current_exe().expect("this program");
+        let it = "cli::watch::tty::tests::panics";
+        let run = format!("{program:?} --ignored --exact --nocapture {it}; stty -g");
+        let commands = format!("stty -g; {run}");
+        let mut script = Command::new("script");
+        let script = script.args(["-qec", &commands, "/dev/null"]).stdin(Stdio::null());
+        let output = script.output().expect("script, of util-linux");
+        let shown = String::from_utf8_lossy(&output.stdout);
+        let lines: Vec<_> = shown.lines().collect();
+        assert_eq!(lines.first(), lines.last(), "the settings of the terminal\n{shown}");
+        assert!(shown.contains("panicked at"), "{shown}");
+        let before = |first: &str, second: &str| {
+            let places = shown.find(first).zip(shown.find(second));
+            places.is_some_and(|(first, second)| first < second)
+        };
+        let (taken, given_back, why) = ("\x1b[?1049h", "\x1b[?1049l", "what went wrong");
+        assert!(before(taken, given_back) && before(given_back, why), "{shown:?}");
+    }
+}

@@ -47,6 +47,22 @@ pub(super) struct PendingSegment {
 }
 
 impl PendingSegment {
+    /// As it was seen at `at` in `state`, with nothing else known of it.
+    pub fn new(at: Instant, direction: Direction, seg: SegmentSummary, state: State) -> Self {
+        PendingSegment {
+            at,
+            direction,
+            seg,
+            again: None,
+            dropped: None,
+            fault: None,
+            because: None,
+            state,
+            entered: Vec::new(),
+            sections: Vec::new(),
+        }
+    }
+
     /// Whether this segment is why we changed state at `at`.
     pub fn explains(&self, cause: Cause, at: Instant) -> bool {
         match self.direction {
@@ -111,14 +127,23 @@ impl MomentRow {
         !matches!(self.what, Happening::Fired(Timer::DelayedAck | Timer::Keepalive))
     }
 
-    /// Whether `seg`, sent at `at`, is what this moment made us send.
-    pub fn leads_to(&self, seg: &SegmentSummary, at: Instant) -> bool {
-        at.since(self.at) <= PROMPTLY
-            && match self.what {
-                Happening::Change(cause) => is_told_by(cause, seg.flags),
-                Happening::Fired(timer) => makes_a_segment(timer),
-                _ => false,
+    /// The row of `row`, which we sent, with this moment in it if that is what made us send it.
+    pub fn led_to(&self, row: PendingSegment) -> Option<PendingSegment> {
+        if row.at.since(self.at) > PROMPTLY {
+            return None;
+        }
+        match self.what {
+            Happening::Change(cause) if is_told_by(cause, row.seg.flags) => Some(PendingSegment {
+                because: Some(cause.words()),
+                entered: vec![self.state],
+                sections: Vec::from_iter(self.section),
+                ..row
+            }),
+            Happening::Fired(timer) if makes_a_segment(timer) => {
+                Some(PendingSegment { because: Some(timer.words()), ..row })
             }
+            _ => None,
+        }
     }
 }
 

@@ -235,18 +235,8 @@ impl Record {
         self.last = at;
         self.state = state;
         self.segments_in += 1;
-        self.pending = Some(Pending::Segment(PendingSegment {
-            at,
-            direction: Direction::In,
-            seg,
-            again: None,
-            dropped: None,
-            fault: None,
-            because: None,
-            state,
-            entered: Vec::new(),
-            sections: Vec::new(),
-        }));
+        let row = PendingSegment::new(at, Direction::In, seg, state);
+        self.pending = Some(Pending::Segment(row));
     }
 
     fn on_sent(
@@ -256,41 +246,19 @@ impl Record {
         state: State,
         again: Option<Retransmission>,
     ) {
-        let (because, entered, sections) = match &self.pending {
-            Some(Pending::Moment(moment)) if moment.leads_to(&seg, at) => match moment.what {
-                Happening::Change(cause) => {
-                    (Some(cause.words()), vec![moment.state], Vec::from_iter(moment.section))
-                }
-                Happening::Fired(timer) => (Some(timer.words()), Vec::new(), Vec::new()),
-                Happening::Armed(..)
-                | Happening::Cleared(_)
-                | Happening::Dropped(_)
-                | Happening::Told(_)
-                | Happening::PathMtu(..)
-                | Happening::Crashed
-                | Happening::Seen => (None, Vec::new(), Vec::new()),
-            },
-            Some(_) | None => (None, Vec::new(), Vec::new()),
+        let row = PendingSegment { again, ..PendingSegment::new(at, Direction::Out, seg, state) };
+        let led = match &self.pending {
+            Some(Pending::Moment(moment)) => moment.led_to(row.clone()),
+            Some(Pending::Segment(_)) | None => None,
         };
-        if because.is_none() {
+        if led.is_none() {
             self.settle();
         }
         self.last = at;
         self.state = state;
         self.segments_out += 1;
         self.again += u64::from(again.is_some());
-        self.pending = Some(Pending::Segment(PendingSegment {
-            at,
-            direction: Direction::Out,
-            seg,
-            again,
-            dropped: None,
-            fault: None,
-            because,
-            state,
-            entered,
-            sections,
-        }));
+        self.pending = Some(Pending::Segment(led.unwrap_or(row)));
     }
 
     fn on_dropped(&mut self, at: Instant, why: DropReason) {
@@ -346,16 +314,8 @@ impl Record {
         }
         self.settle();
         self.pending = Some(Pending::Segment(PendingSegment {
-            at,
-            direction,
-            seg,
-            again: None,
-            dropped: None,
             fault: Some(fault),
-            because: None,
-            state: self.state,
-            entered: Vec::new(),
-            sections: Vec::new(),
+            ..PendingSegment::new(at, direction, seg, self.state)
         }));
         self.settle();
     }

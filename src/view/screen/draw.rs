@@ -179,19 +179,12 @@ impl Screen {
     }
 
     fn draw_list(&self, frame: &mut Frame<'_>, at: Rect) {
-        let title = match self.filter.as_str() {
+        let mut title = match self.filter.as_str() {
             "" => "connections".to_owned(),
             filter => format!("connections with \"{filter}\""),
         };
-        let block = self.block(title);
-        let inner = block.inner(at);
-        frame.render_widget(block, at);
+        let inner = self.block(String::new()).inner(at);
         let listed = self.listed();
-        if listed.is_empty() {
-            let nothing = if self.filter.is_empty() { "none yet" } else { "none" };
-            frame.render_widget(Paragraph::new(nothing), inner);
-            return;
-        }
         let list = List {
             listed: &listed,
             selected: self.selected,
@@ -199,7 +192,19 @@ impl Screen {
             lines: usize::from(inner.height),
             utf8: self.utf8,
         };
-        frame.render_widget(Paragraph::new(list.drawn()), inner);
+        if let Some(part) = list.part()
+            && title.chars().count() + 2 + part.len() <= list.columns
+        {
+            title += &format!(", {part}");
+        }
+        frame.render_widget(self.block(title), at);
+        let shown = if listed.is_empty() {
+            let nothing = if self.filter.is_empty() { "none yet" } else { "none" };
+            Paragraph::new(nothing)
+        } else {
+            Paragraph::new(list.drawn())
+        };
+        frame.render_widget(shown, inner);
     }
 
     fn draw_states(&self, frame: &mut Frame<'_>, at: Rect) {

@@ -1,6 +1,8 @@
 //! The list of connections: columns that stand below each other, whatever the addresses are, with as much of the
 //! next timer as there is room for.
 
+use std::ops::Range;
+
 use ratatui::style::{Modifier, Style};
 use ratatui::text::Line;
 
@@ -25,26 +27,41 @@ pub(super) struct List<'a> {
 }
 
 impl List<'_> {
-    /// The lines. The selected connection is always among them.
+    /// Which of the connections are shown, where not all are: `3-7 of 12`.
+    pub fn part(&self) -> Option<String> {
+        let (shown, all) = (self.shown(), self.listed.len());
+        (!shown.is_empty() && shown.len() < all)
+            .then(|| format!("{}-{} of {all}", shown.start + 1, shown.end))
+    }
+
+    fn has_head(&self) -> bool {
+        self.lines >= TALL
+    }
+
+    /// The selected connection is always among them.
+    fn shown(&self) -> Range<usize> {
+        let room = self.lines - usize::from(self.has_head());
+        let place = self.listed.iter().position(|one| Some(one.id) == self.selected);
+        let first = (place.unwrap_or(0) + 1).saturating_sub(room);
+        first..(first + room).min(self.listed.len())
+    }
+
+    /// The lines.
     pub fn drawn(&self) -> Vec<Line<'static>> {
-        let has_head = self.lines >= TALL;
-        let room = self.lines - usize::from(has_head);
         let ids = self.listed.iter().map(|one| number(one).len()).max().unwrap_or(0);
         let peers = self.listed.iter().map(|one| one.remote.to_string().len()).max().unwrap_or(0);
         // A sign for the selection, and a blank behind each column.
         let before = 1 + ids + 1 + STATE + 1;
         let peers = peers.min(self.columns.saturating_sub(before + TIMER));
-        let place = self.listed.iter().position(|one| Some(one.id) == self.selected);
-        let first = (place.unwrap_or(0) + 1).saturating_sub(room);
         let rest = self.columns.saturating_sub(before + peers + 1);
         let mut lines = Vec::new();
-        if has_head {
+        if self.has_head() {
             let timer = ["next timer", "timer"].into_iter().find(|name| name.len() <= rest);
             let timer = timer.unwrap_or_default();
             let head = format!(" {:ids$} {:STATE$} {:peers$} {timer}", "", "state", "peer");
             lines.push(Line::styled(head, Style::new().add_modifier(Modifier::DIM)));
         }
-        for one in self.listed.iter().skip(first).take(room) {
+        for one in &self.listed[self.shown()] {
             let is_selected = Some(one.id) == self.selected;
             let mark = match (is_selected, self.utf8) {
                 (true, true) => "►",

@@ -254,9 +254,12 @@ fn the_list_stays_in_columns() {
     for row in rows {
         assert!(row.contains(":4") || row.contains("5678]:65535"), "a port is whole\n{shown}");
     }
+    assert!(shown.contains("connections, 1-9 of 1003"), "{shown}");
     let mut screen = crowd();
     screen.on_key(key(KeyCode::End));
-    assert!(drawn(&screen, 80, 24).contains("►#1 "), "the selected one is shown");
+    let shown = drawn(&screen, 80, 24);
+    assert!(shown.contains("►#1 ") && shown.contains(", 995-1003 of 1003"), "{shown}");
+    assert!(!drawn(&self::screen(true), 80, 24).contains(" of 3"), "all are shown");
 }
 
 /// Each state is in the picture once, and stands in brackets when it is the present one; what is said of the

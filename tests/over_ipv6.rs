@@ -8,7 +8,7 @@
 mod copies;
 #[path = "half_open.rs"]
 mod half_open;
-#[path = "http_responder.rs"]
+#[path = "http/responder.rs"]
 mod http_responder;
 #[path = "known_mistakes.rs"]
 mod known_mistakes;

@@ -195,7 +195,7 @@ impl Screen {
         if let Some(part) = list.part()
             && title.chars().count() + 2 + part.len() <= list.columns
         {
-            title += &format!(", {part}");
+            title.extend([", ", part.as_str()]);
         }
         frame.render_widget(self.block(title), at);
         let shown = if listed.is_empty() {

@@ -19,6 +19,7 @@ use super::access_log::{AccessLog, ConnectionLog, Entry};
 use super::arriving::{Account, Arriving};
 use super::bounds::Bounds;
 use super::manners::{self, Target};
+use super::outgoing::Outgoing;
 use super::progress::Progress;
 use crate::serving::{Connection, StatusSource, TlsInfo};
 
@@ -37,6 +38,7 @@ pub(super) struct Exchange {
     endpoints: Endpoints,
     status: StatusSource,
     tls: Option<TlsInfo>,
+    outgoing: Outgoing,
     pub(super) progress: Arc<Progress>,
     pub(super) log: Option<ConnectionLog>,
 }
@@ -46,6 +48,7 @@ impl Exchange {
         router: &Router,
         bounds: &Bounds,
         log: Option<&AccessLog>,
+        outgoing: Outgoing,
         connection: &C,
     ) -> Self {
         Exchange {
@@ -53,6 +56,7 @@ impl Exchange {
             endpoints: Endpoints { local: connection.local_addr(), remote: connection.peer_addr() },
             status: connection.status_source(),
             tls: connection.tls_info(),
+            outgoing,
             progress: Arc::new(Progress::new(bounds)),
             log: log.map(|log| ConnectionLog::new(log, connection)),
         }
@@ -71,6 +75,7 @@ impl Exchange {
             is_last: number >= self.progress.bounds().requests,
             waits: head.version == Version::HTTP_11 && head.headers.contains_key(header::EXPECT),
             progress: Arc::clone(&self.progress),
+            outgoing: self.outgoing.clone(),
             entry: self.log.as_ref().map(|log| log.begin(number, &head, account.clone())),
             account,
         };
@@ -123,6 +128,7 @@ struct Ending {
     /// The client sends the body when it is asked to (RFC 9110 10.1.1).
     waits: bool,
     progress: Arc<Progress>,
+    outgoing: Outgoing,
     account: Option<Arc<Account>>,
     /// Dropped with all of this, it is an answer that nobody waited for.
     entry: Option<Box<Entry>>,
@@ -148,10 +154,11 @@ impl Ending {
         if (self.is_last || is_lost) && self.version <= Version::HTTP_11 {
             headers.insert(header::CONNECTION, const { HeaderValue::from_static("close") });
         }
-        match self.entry {
+        let response = match self.entry {
             Some(entry) => entry.watch(response),
             None => response,
-        }
+        };
+        response.map(|body| self.outgoing.steered(body))
     }
 }
 

@@ -20,6 +20,7 @@ mod heard;
 mod http2;
 mod manners;
 mod opening;
+mod outgoing;
 mod pages;
 mod progress;
 mod refusal;

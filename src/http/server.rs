@@ -21,6 +21,7 @@ use super::exchange::{Exchange, SERVER};
 use super::head_timer::HeadTimer;
 use super::http2::{Http2, Http2Limits};
 use super::opening::{Opening, Speaks};
+use super::outgoing::Outgoing;
 use super::refusal::Refusal;
 use super::unreadable;
 use super::watched::Watched;
@@ -88,6 +89,7 @@ pub(super) struct Responder {
     bounds: Bounds,
     pub(super) rules: Rules,
     log: Option<AccessLog>,
+    outgoing: Outgoing,
 }
 
 impl Responder {
@@ -113,7 +115,8 @@ impl Responder {
         };
         let http2 = Http2::new(&config.http2, &bounds, keeps_alive, rules.linger.quiet);
         let (http2_unasked, log) = (config.http2.unasked, config.access_log.clone());
-        Responder { protocol, http2, http2_unasked, router, bounds, rules, log }
+        let outgoing = Outgoing::default();
+        Responder { protocol, http2, http2_unasked, router, bounds, rules, log, outgoing }
     }
 
     /// The whole life of one connection.
@@ -183,7 +186,8 @@ impl Responder {
     }
 
     fn exchange<C: Connection>(&self, connection: &C) -> Exchange {
-        Exchange::new(&self.router, &self.bounds, self.log.as_ref(), connection)
+        let outgoing = self.outgoing.clone();
+        Exchange::new(&self.router, &self.bounds, self.log.as_ref(), outgoing, connection)
     }
 
     /// Speaks HTTP/1 until that is over, and gives the connection back, still open on our side.

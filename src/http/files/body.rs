@@ -17,11 +17,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::made::Made;
 use super::refused::Refused;
 use super::root::Refusal;
+use super::stock::{CHUNK, Stock};
 use super::work::{Job, Workers};
 use crate::http::access_log::printable;
-
-/// What is read at a time.
-pub(super) const CHUNK: usize = 128 * 1024;
 
 /// Some octets of a file.
 #[derive(Debug)]
@@ -92,34 +90,43 @@ pub(super) enum Source {
 type Next = (Bytes, Option<Source>);
 
 impl Source {
-    /// The next chunk. Takes as long as the file system does.
-    pub(super) fn next(self) -> io::Result<Next> {
-        match self {
+    /// The next chunk, of at most so many octets but for what is made. Takes as long as the file system does.
+    fn next(self, most: usize, stock: &Stock) -> io::Result<Next> {
+        let (chunk, rest) = match self {
             Source::Plain(mut slice) => {
-                let chunk = slice.chunk(CHUNK)?;
-                let rest = (!slice.left.is_empty()).then_some(Source::Plain(slice));
-                Ok((chunk.into(), rest))
+                let chunk = slice.chunk(most)?;
+                (chunk, (!slice.left.is_empty()).then_some(Source::Plain(slice)))
             }
             Source::Parts(mut parts) => {
                 let mut chunk = Vec::new();
-                while chunk.len() < CHUNK
+                while chunk.len() < most
                     && let Some((before, slice)) = parts.pop()
                 {
                     chunk.extend_from_slice(&before);
                     let Some(mut slice) = slice else { continue };
-                    chunk.extend(slice.chunk(CHUNK.saturating_sub(chunk.len()))?);
+                    chunk.extend(slice.chunk(most.saturating_sub(chunk.len()))?);
                     if !slice.left.is_empty() {
                         parts.push((Bytes::new(), Some(slice)));
                     }
                 }
-                Ok((chunk.into(), (!parts.is_empty()).then_some(Source::Parts(parts))))
+                (chunk, (!parts.is_empty()).then_some(Source::Parts(parts)))
             }
             Source::Made(mut made) => {
                 let (chunk, is_all) = made.chunk()?;
-                Ok((chunk.into(), (!is_all).then_some(Source::Made(made))))
+                (chunk, (!is_all).then_some(Source::Made(made)))
             }
-        }
+        };
+        Ok((stock.counted(chunk), rest))
     }
+}
+
+/// What bodies are read with. Clones share all of it.
+#[derive(Clone, Debug)]
+pub(super) struct Means {
+    pub(super) workers: Workers,
+    /// Places for files that stay open while they are sent.
+    pub(super) open: Arc<Semaphore>,
+    pub(super) stock: Stock,
 }
 
 /// A body of chunks: while one is sent, the next is read, once it has been seen that they are taken.
@@ -128,6 +135,7 @@ pub(super) struct Chunks {
     /// The octets that are still to come, where that is known.
     left: Option<u64>,
     workers: Workers,
+    stock: Stock,
     /// Goes with a file that is kept open.
     place: Option<OwnedSemaphorePermit>,
     /// For the log.
@@ -149,24 +157,29 @@ impl Chunks {
         source: Source,
         len: Option<u64>,
         name: &str,
-        workers: &Workers,
-        places: &Arc<Semaphore>,
+        means: &Means,
     ) -> Result<Chunks, Refused> {
         let place = || {
-            let place = Arc::clone(places).try_acquire_owned();
+            let place = Arc::clone(&means.open).try_acquire_owned();
             place.map_err(|_| Refused::Root(Refusal::Busy))
         };
+        let mut most = means.stock.chunk();
         // Where it is known that it takes one, before anything is read for nothing.
-        let is_long = len.is_some_and(|len| len > CHUNK as u64);
-        let early = if is_long { Some(place()?) } else { None };
-        let first = source.next()?;
+        let early = match len {
+            Some(len) if len > CHUNK as u64 => Some(place()?),
+            // What is that short does without where it has to, whatever is in memory.
+            Some(len) if len > most as u64 => place().inspect_err(|_| most = CHUNK).ok(),
+            Some(_) | None => None,
+        };
+        let first = source.next(most, &means.stock)?;
         let (len, place) = match (&first.1, early) {
             (None, _) => (Some(first.0.len() as u64), None),
             (Some(_), Some(place)) => (len, Some(place)),
             (Some(_), None) => (len, Some(place()?)),
         };
-        let (state, workers) = (State::Ready(first), workers.clone());
-        Ok(Chunks { state, left: len, workers, place, name: name.to_owned() })
+        let Means { workers, stock, .. } = means.clone();
+        let (state, name) = (State::Ready(first), name.to_owned());
+        Ok(Chunks { state, left: len, workers, stock, place, name })
     }
 
     /// The length of all, if it is known.
@@ -175,7 +188,8 @@ impl Chunks {
     }
 
     fn reading(&self, source: Source) -> Job<io::Result<Next>> {
-        self.workers.job(|| source.next())
+        let stock = self.stock.clone();
+        self.workers.job(move || source.next(stock.chunk(), &stock))
     }
 
     fn hand_out(&mut self, (chunk, rest): Next, is_first: bool) -> Frame<Bytes> {

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::body::{CHUNK, Slice};
+use super::body::Slice;
 use super::codings::Coding;
+use super::stock::CHUNK;
 use crate::http::share::Share;
 
 /// What is read at a time. Of a file full of zeros gigabytes would go into a chunk, and whoever asked for it may be

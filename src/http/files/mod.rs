@@ -16,6 +16,7 @@ mod places;
 mod ranges;
 mod refused;
 mod root;
+mod stock;
 mod target;
 mod validators;
 mod work;
@@ -31,7 +32,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version, header};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use self::body::{Chunks, Slice, Source};
+use self::body::{Chunks, Means, Slice, Source};
 use self::conditions::{Verdict, judge, range_holds};
 use self::form::Form;
 use self::listing::Listing;
@@ -40,6 +41,7 @@ use self::multipart::{Multipart, content_range};
 use self::ranges::Wanted;
 use self::refused::Refused;
 use self::root::{Found, Refusal, Root};
+use self::stock::Stock;
 use self::target::Target;
 use self::validators::Validators;
 use self::work::Workers;
@@ -92,9 +94,12 @@ pub fn directory(root: impl AsRef<Path>, options: Options) -> io::Result<Router>
     let directory = Directory {
         root: Root::open_dir(root.as_ref())?,
         options,
-        workers: Workers::new(),
+        means: Means {
+            workers: Workers::new(),
+            open: places::of_this_process(),
+            stock: Stock::default(),
+        },
         encoders: Arc::new(Semaphore::new(MOST_ENCODERS)),
-        open: places::of_this_process(),
         listed_kib: Arc::new(Semaphore::new(MOST_LISTED_KIB)),
     };
     Ok(Router::new().fallback(respond).with_state(Arc::new(directory)))
@@ -104,10 +109,8 @@ pub fn directory(root: impl AsRef<Path>, options: Options) -> io::Result<Router>
 struct Directory {
     root: Root,
     options: Options,
-    workers: Workers,
+    means: Means,
     encoders: Arc<Semaphore>,
-    /// Places for files that stay open while they are sent.
-    open: Arc<Semaphore>,
     listed_kib: Arc<Semaphore>,
 }
 
@@ -151,7 +154,7 @@ async fn respond(State(directory): State<Arc<Directory>>, request: Request) -> R
         headers: parts.headers,
         share,
     };
-    let workers = directory.workers.clone();
+    let workers = directory.means.workers.clone();
     let answered = workers.job(move || {
         let answer = directory.answer(&ask);
         answer.unwrap_or_else(|refused| refused.response(reader, &ask.uri))
@@ -310,7 +313,7 @@ impl Directory {
             (len, Body::empty())
         } else {
             let name = ask.uri.path();
-            let chunks = Chunks::begin(source, len, name, &self.workers, &self.open)?;
+            let chunks = Chunks::begin(source, len, name, &self.means)?;
             (chunks.len(), Body::new(chunks))
         };
         if let Some(len) = len {

@@ -5,7 +5,7 @@ use std::{env, fs, process};
 use axum::body::to_bytes;
 use http_body_util::BodyExt;
 
-use super::body::CHUNK;
+use super::stock::{CHUNK, PLENTY};
 use super::*;
 
 /// A directory with a large file, a small one and two listings. It goes away with the test.
@@ -27,9 +27,12 @@ impl Place {
         let served = Arc::new(Directory {
             root: Root::open_dir(&path).unwrap(),
             options: Options::default(),
-            workers: Workers::at_most(1),
+            means: Means {
+                workers: Workers::at_most(1),
+                open: Arc::new(Semaphore::new(open)),
+                stock: Stock::default(),
+            },
             encoders: Arc::new(Semaphore::new(1)),
-            open: Arc::new(Semaphore::new(open)),
             listed_kib: Arc::new(Semaphore::new(listed_kib)),
         });
         Place { path, served }
@@ -71,6 +74,32 @@ async fn files_that_stay_open_have_a_bound() {
     assert_eq!((third.status(), fourth.status()), (StatusCode::OK, StatusCode::OK));
     let octets = to_bytes(third.into_body(), usize::MAX).await.unwrap();
     assert_eq!(octets.len(), 3 * CHUNK);
+}
+
+/// The lengths of the pieces that come of a file.
+async fn pieces(response: Response) -> Vec<usize> {
+    let mut body = response.into_body();
+    let mut pieces = Vec::new();
+    while let Some(frame) = body.frame().await {
+        pieces.push(frame.unwrap().into_data().unwrap().len());
+    }
+    pieces
+}
+
+#[tokio::test]
+async fn with_much_in_memory_less_is_read_at_a_time() {
+    let place = Place::new("stock", 1, 0);
+    assert_eq!(pieces(place.get("/large").await).await, [CHUNK; 3]);
+    let stock = &place.served.means.stock;
+    let kept = stock.counted(vec![0; PLENTY]);
+    assert_eq!(pieces(place.get("/large").await).await, [CHUNK / 2; 6]);
+    assert_eq!(pieces(place.get("/small").await).await, [CHUNK / 2; 2]);
+    // Where no more files may be open, a short one is had all the same.
+    let large = place.get("/large").await;
+    assert_eq!(place.get("/large").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(pieces(place.get("/small").await).await, [CHUNK]);
+    drop(kept);
+    assert_eq!(pieces(large).await, [CHUNK / 2, CHUNK, CHUNK, CHUNK / 2]);
 }
 
 #[tokio::test]

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 
-/// What is read at a time, and at a file's beginning what one that is as short is read in.
+/// What is read at a time while there is little in memory. A file up to this long is read at once where it cannot be
+/// kept open.
 pub(super) const CHUNK: usize = 128 * 1024;
 
 /// The least: below it reading costs more than what is read.

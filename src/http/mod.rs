@@ -18,6 +18,7 @@ pub mod files;
 mod head_timer;
 mod heard;
 mod http2;
+mod kept;
 mod manners;
 mod opening;
 mod outgoing;

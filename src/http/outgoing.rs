@@ -1,5 +1,5 @@
-//! What of answers is with hyper, and not with TCP yet. Of each connection that is 64 KiB and a piece more, which is much
-//! where thousands take their answers octet by octet: then each has one piece there, and the next when that has gone.
+//! What of answers is with hyper, and not with TCP yet. Of each answer that may be 64 KiB and a piece more, which is much
+//! where thousands take theirs octet by octet: then each has one piece there, and the next when that has gone.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,11 +11,13 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use http_body::{Body as _, Frame, SizeHint};
 
+use super::kept;
+
 /// In octets, of all connections.
 const MUCH: usize = 64 << 20;
 
-/// An answer up to this long has no next piece worth waiting for.
-const SHORT: u64 = 64 * 1024;
+/// An answer up to this long has no next piece worth waiting for: no file is read in shorter ones.
+const SHORT: u64 = 16 * 1024;
 
 /// The answers of all connections of a server. Clones are of the same.
 #[derive(Clone, Debug)]
@@ -73,9 +75,27 @@ impl Steered {
         if octets.is_empty() {
             return octets;
         }
-        self.all.octets.fetch_add(octets.len(), Ordering::Relaxed);
-        self.own.octets.fetch_add(octets.len(), Ordering::Release);
-        Bytes::from_owner(Piece { octets, all: self.all.clone(), own: Arc::clone(&self.own) })
+        let count = octets.len();
+        self.all.octets.fetch_add(count, Ordering::Relaxed);
+        self.own.octets.fetch_add(count, Ordering::Release);
+        let (all, own) = (self.all.clone(), Arc::clone(&self.own));
+        kept::with(octets, Count { octets: count, all, own })
+    }
+}
+
+/// Of one piece.
+struct Count {
+    octets: usize,
+    all: Outgoing,
+    own: Arc<Own>,
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        self.all.octets.fetch_sub(self.octets, Ordering::Relaxed);
+        if self.own.octets.fetch_sub(self.octets, Ordering::AcqRel) == self.octets {
+            self.own.waker.wake();
+        }
     }
 }
 
@@ -98,27 +118,6 @@ impl http_body::Body for Steered {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
-    }
-}
-
-struct Piece {
-    octets: Bytes,
-    all: Outgoing,
-    own: Arc<Own>,
-}
-
-impl AsRef<[u8]> for Piece {
-    fn as_ref(&self) -> &[u8] {
-        &self.octets
-    }
-}
-
-impl Drop for Piece {
-    fn drop(&mut self) {
-        self.all.octets.fetch_sub(self.octets.len(), Ordering::Relaxed);
-        if self.own.octets.fetch_sub(self.octets.len(), Ordering::AcqRel) == self.octets.len() {
-            self.own.waker.wake();
-        }
     }
 }
 

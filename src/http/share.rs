@@ -9,6 +9,8 @@ use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::kept;
+
 /// Answers that are made of files. Each may keep a file open, and up to five chunks of it: ahead, with
 /// hyper, and with h2, whose bound is met by the piece that goes beyond it.
 const MOST_ANSWERS: usize = 32;
@@ -67,11 +69,7 @@ impl http_body::Body for Keeping {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
-        frame.map_ok(|frame| {
-            frame.map_data(|octets| {
-                Bytes::from_owner(Kept { octets, _permit: Arc::clone(&self.permit) })
-            })
-        })
+        frame.map_ok(|frame| frame.map_data(|octets| kept::with(octets, Arc::clone(&self.permit))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -80,17 +78,6 @@ impl http_body::Body for Keeping {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
-    }
-}
-
-struct Kept {
-    octets: Bytes,
-    _permit: Arc<OwnedSemaphorePermit>,
-}
-
-impl AsRef<[u8]> for Kept {
-    fn as_ref(&self) -> &[u8] {
-        &self.octets
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod access_log;
 mod bounds;
+mod crowd;
 mod pace;
 mod refused;
 mod requests;

@@ -143,7 +143,7 @@ mod tests {
         let commands = format!("stty -g; {run}");
         let mut script = Command::new("script");
         let script = script.args(["-qec", &commands, "/dev/null"]).stdin(Stdio::null());
-        let output = script.output().expect("script, of util-linux");
+        let output = script.output().expect("script, which runs it on a terminal");
         let shown = String::from_utf8_lossy(&output.stdout);
         let lines: Vec<_> = shown.lines().collect();
         assert_eq!(lines.first(), lines.last(), "the settings of the terminal\n{shown}");

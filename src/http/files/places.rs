@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use rustix::process::{Resource, getrlimit};
 use tokio::sync::Semaphore;
 
-/// Each goes with up to five chunks of 128 KiB: 10 GiB at the very worst.
+/// Each goes with up to five chunks, and where there are many with two, which are short then (`stock`).
 const MOST: u64 = 16 * 1024;
 /// What is left to others, where a quarter of all is less.
 const LEAST_FOR_OTHERS: u64 = 64;

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 
+use crate::http::kept;
+
 /// What is read at a time while there is little in memory. A file up to this long is read at once where it cannot be
 /// kept open.
 pub(super) const CHUNK: usize = 128 * 1024;
@@ -36,25 +38,21 @@ impl Stock {
         if octets.is_empty() {
             return Bytes::new();
         }
-        self.0.fetch_add(octets.capacity(), Ordering::Relaxed);
-        Bytes::from_owner(Counted { octets, stock: self.clone() })
+        // Whatever little stands in it, it is all there.
+        let room = octets.capacity();
+        self.0.fetch_add(room, Ordering::Relaxed);
+        kept::with(octets.into(), Count { room, stock: self.clone() })
     }
 }
 
-struct Counted {
-    octets: Vec<u8>,
+struct Count {
+    room: usize,
     stock: Stock,
 }
 
-impl AsRef<[u8]> for Counted {
-    fn as_ref(&self) -> &[u8] {
-        &self.octets
-    }
-}
-
-impl Drop for Counted {
+impl Drop for Count {
     fn drop(&mut self) {
-        self.stock.0.fetch_sub(self.octets.capacity(), Ordering::Relaxed);
+        self.stock.0.fetch_sub(self.room, Ordering::Relaxed);
     }
 }
 

@@ -18,10 +18,11 @@ fn in_process<F: Future<Output = ()>>(name: &str, prefix: &[&str], body: impl Fn
         runtime.block_on(async { tokio::time::timeout(limit, body()).await }).expect("in time");
         return;
     }
-    let this = env::current_exe().unwrap();
-    let mut words = prefix.iter().map(OsString::from).chain([this.into_os_string()]);
-    let done = Command::new(words.next().unwrap())
-        .args(words)
+    // What runs the tests may ignore signals, as in the background of a script.
+    let done = Command::new("env")
+        .arg("--default-signal=INT,QUIT,HUP,TERM")
+        .args(prefix)
+        .arg(env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env(INSIDE, "1")
         .output()

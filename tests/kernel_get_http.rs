@@ -254,6 +254,11 @@ fn a_request_says_what_it_is_told_to() {
         says 1 "404" glass get -f $at/error; not [ -s out ]
         says 0 "until the end" glass get $at/until-close
         glass get --compressed $at/gzip | uniq -c | grep -q '1000 packed and unpacked'
+        says 0 "Content-Encoding: gzip" glass get -I --compressed $at/gzip
+        # Members one behind the other are one, and what is none is told.
+        says 0 "firstsecond" glass get --compressed $at/two-gzips
+        says 1 "cannot be decoded" glass get --compressed -o bad $at/gzip-and-more
+        not [ -e bad ]
         "#,
     )
     .ended_with(0);

@@ -465,7 +465,9 @@ fn an_interrupt_from_the_keyboard_is_cmds_alone() {
     let pty = openpty(None, None).expect("a terminal");
     let plain = command(User::Root, "", &["run", "--", "sh", "-c", line]);
     let mut command = std::process::Command::new("setsid");
-    command.arg("--ctty").arg(plain.get_program()).args(plain.get_args());
+    // What runs the tests may ignore the signal, as in the background of a script.
+    command.args(["--ctty", "env", "--default-signal=INT"]);
+    command.arg(plain.get_program()).args(plain.get_args());
     for (name, value) in plain.get_envs() {
         match value {
             Some(value) => command.env(name, value),

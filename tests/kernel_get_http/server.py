@@ -141,6 +141,11 @@ def answer(lines, fields, body, connection):
         case "gzip":
             packed = gzip.compress(b"packed and unpacked\n" * 1000)
             return response("200 OK", packed, Content_Encoding="gzip")
+        case "two-gzips":
+            packed = gzip.compress(b"first") + gzip.compress(b"second\n")
+            return response("200 OK", packed, Content_Encoding="gzip")
+        case "gzip-and-more":
+            return response("200 OK", gzip.compress(b"first") + b"and more", Content_Encoding="gzip")
         case "hints":
             hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
             return hints + response("200 OK", b"after hints\n", X_Case="Kept")

@@ -36,11 +36,8 @@ impl Transfers<'_> {
         limits: &mut Limits,
     ) -> Result<(), Failure> {
         let validator = resume::validator(response.headers()).filter(|_| plan.can_go_on);
-        let response = if self.options.request.compressed {
-            decoded(response).await
-        } else {
-            untouched(response)
-        };
+        let response =
+            if self.options.request.compressed { decoded(response) } else { untouched(response) };
         let (parts, body) = response.into_parts();
         if self.options.request.compressed && resume::is_encoded(&parts.headers) {
             let coding =

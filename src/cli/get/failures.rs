@@ -73,8 +73,16 @@ pub(super) fn of_redirect(refused: &Refused) -> Failure {
     Failure::new(exit::FAILURE, format!("{refused}{hint}"))
 }
 
-/// The body ended early.
+/// The body ended early, or cannot be decoded.
 pub(super) fn of_body(error: &(dyn Error + 'static), octets: u64, total: Option<u64>) -> Failure {
+    let cannot_be_decoded = |error: &io::Error| error.kind() != io::ErrorKind::UnexpectedEof;
+    if error.downcast_ref().is_some_and(cannot_be_decoded) {
+        let message = format!(
+            "the body cannot be decoded, after {octets} octets: {} (without --compressed it comes as it is)",
+            clean(&error.to_string())
+        );
+        return Failure::new(exit::FAILURE, message);
+    }
     let of = total.map_or(String::new(), |total| format!(" of {total}"));
     let why = match error.downcast_ref::<hyper::Error>() {
         Some(error) => in_words(error),

@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use super::activity::Activity;
 use super::bounds::{Bounds, Pace};
 use super::closing::Ended;
+use super::outgoing::Outgoing;
 use super::share::Share;
 use crate::serving::Stop;
 
@@ -125,6 +126,7 @@ impl Http2 {
         &self,
         stream: &mut S,
         respond: R,
+        outgoing: &Outgoing,
         mut stop: Stop,
     ) -> (Ended, Option<hyper::Error>)
     where
@@ -133,7 +135,7 @@ impl Http2 {
         F: Future<Output = Result<Response<Body>, Infallible>> + Send + 'static,
     {
         let activity = Activity::new(self.pace, self.taken_back);
-        let share = Share::new();
+        let share = Share::new(outgoing);
         let service = service_fn(|mut request: Request<Incoming>| {
             request.extensions_mut().insert(share.clone());
             activity.clone().exchange(respond(request))

@@ -33,6 +33,11 @@ impl Default for Outgoing {
 }
 
 impl Outgoing {
+    #[cfg(test)]
+    pub(super) fn with_much(much: usize) -> Self {
+        Outgoing { much, ..Outgoing::default() }
+    }
+
     /// `body`, which gives away no further piece while there is much and its last one is not gone.
     pub(super) fn steered(&self, body: Body) -> Body {
         if body.size_hint().upper().is_some_and(|most| most <= SHORT) {
@@ -43,6 +48,13 @@ impl Outgoing {
 
     fn is_much(&self) -> bool {
         self.octets.load(Ordering::Relaxed) >= self.much
+    }
+
+    /// How often what is much was doubled: 0 while there is less, 1 from there on, 2 from twice as much.
+    pub(super) fn doublings(&self) -> u32 {
+        (self.octets.load(Ordering::Relaxed) / self.much.max(1))
+            .checked_ilog2()
+            .map_or(0, |log| log + 1)
     }
 }
 
@@ -142,7 +154,7 @@ mod tests {
 
     #[tokio::test]
     async fn with_much_about_each_answer_has_a_piece() {
-        let outgoing = Outgoing { much: 3_000, ..Outgoing::default() };
+        let outgoing = Outgoing::with_much(3_000);
         let (mut first, mut second) = (outgoing.steered(pieces(9)), outgoing.steered(pieces(9)));
         let mut kept = vec![next(&mut first).await, next(&mut first).await, next(&mut first).await];
         // Three are much, but this one has none of its own.
@@ -166,7 +178,7 @@ mod tests {
 
     #[tokio::test]
     async fn all_of_an_answer_arrives_and_short_ones_are_left_alone() {
-        let outgoing = Outgoing { much: 0, ..Outgoing::default() };
+        let outgoing = Outgoing::with_much(0);
         let mut body = outgoing.steered(pieces(100));
         let mut octets = 0;
         while let Some(frame) = body.frame().await {

@@ -181,7 +181,8 @@ impl Responder {
     ) -> (C, End) {
         let exchange = self.exchange(stream.get_ref());
         let respond = |request| exchange.respond(request);
-        let (how, error) = self.http2.converse(&mut stream, respond, stop).await;
+        let outgoing = &self.outgoing;
+        let (how, error) = self.http2.converse(&mut stream, respond, outgoing, stop).await;
         (stream.into_inner(), End::of(how, error))
     }
 

@@ -92,11 +92,12 @@ mod tests {
     use std::{env, fs, process};
 
     use super::*;
+    use crate::http::outgoing::Outgoing;
 
     #[test]
     fn one_connection_has_a_few_of_the_places() {
         let all = Arc::new(Semaphore::new(6));
-        let share = Share::new();
+        let share = Share::new(&Outgoing::default());
         let mut permits: Vec<_> =
             (0..6).map_while(|_| Permit::try_get(&all, Some(&share))).collect();
         assert_eq!(permits.len(), 4);

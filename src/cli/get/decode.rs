@@ -185,6 +185,7 @@ mod tests {
         }
     }
 
+    // RFC 1952 2.2, RFC 8878 3.1
     #[tokio::test]
     async fn one_behind_the_other_are_one() {
         for coding in ["gzip", "zstd"] {

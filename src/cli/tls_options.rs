@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 
 use super::capture_options::KeyLogLines;
 use super::options::{authority, seconds};
+use super::quantity::octets;
 use super::{Failure, exit};
 use crate::http::Http2Limits;
 use crate::http::tls::{Config, Identity, IdentityError, Secrets, Tls, redirect};
@@ -70,6 +71,13 @@ pub(super) struct TlsOptions {
         value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000)
     )]
     http2_streams: u32,
+    /// What requests of HTTP/2 on all connections may take in memory, with what waits of their answers; beyond, each
+    /// connection has eight at a time
+    #[arg(
+        long, env = "GLASS_HTTP2_MEMORY", default_value = "512mib", value_name = "OCTETS",
+        value_parser = octets
+    )]
+    http2_memory: u64,
 }
 
 /// `--plain-http`.
@@ -239,6 +247,7 @@ impl TlsOptions {
         Http2Limits {
             unasked: self.http2 == Http2::On,
             streams: self.http2_streams,
+            requests_octets: usize::try_from(self.http2_memory).unwrap_or(usize::MAX),
             ..Http2Limits::default()
         }
     }

@@ -13,6 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use super::asked::Asked;
 use super::bounds::Pace;
 use super::taking::{Counted, Taking};
 
@@ -51,12 +52,13 @@ impl Activity {
     /// not wanted any more.
     pub(super) async fn exchange<B, E>(
         self,
+        asked: Arc<Asked>,
         answer: impl Future<Output = Result<Response<B>, E>>,
     ) -> Result<Response<Tracked<B>>, E>
     where
         B: Body<Data = Bytes>,
     {
-        let mut work = Work { shared: self.0, is_ours: false, is_over: false };
+        let mut work = Work { shared: self.0, asked, is_ours: false, is_over: false };
         work.is_ours(true);
         work.shared.requests.fetch_add(1, Ordering::Relaxed);
         work.shared.begun.notify_one();
@@ -106,6 +108,7 @@ impl Activity {
 #[derive(Debug)]
 struct Work {
     shared: Arc<Shared>,
+    asked: Arc<Asked>,
     is_ours: bool,
     /// All of the answer has been handed out: what becomes of that, the last of its octets tell.
     is_over: bool,
@@ -156,10 +159,10 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Tracked<B> {
         let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
         this.work.is_ours(false);
         this.work.is_over = !matches!(frame, Some(Ok(_))) || this.body.is_end_stream();
-        let taking = &this.work.shared.taking;
-        let is_last = this.work.is_over;
-        let count =
-            |frame: Frame<Bytes>| frame.map_data(|octets| Counted::new(octets, is_last, taking));
+        let Work { shared, asked, is_over, .. } = &this.work;
+        let count = |frame: Frame<Bytes>| {
+            frame.map_data(|octets| Counted::new(octets, *is_over, &shared.taking, asked))
+        };
         Poll::Ready(frame.map(|frame| frame.map(count)))
     }
 

@@ -2,6 +2,7 @@
 //! that it leaves to its user. The connection stays open on our side, for `closing` to close.
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -9,6 +10,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
+use futures_util::TryFutureExt;
+use futures_util::future::Either;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
@@ -18,6 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
 
 use super::activity::Activity;
+use super::asked::AllAsked;
 use super::bounds::{Bounds, Pace};
 use super::closing::Ended;
 use super::outgoing::Outgoing;
@@ -33,6 +37,9 @@ pub struct Http2Limits {
     /// Requests that may be open at a time. Those beyond are refused and may be sent again (RFC 9113
     /// 5.1.2). The default is 128.
     pub streams: u32,
+    /// What the requests of all connections may take in memory, in octets, with what waits of their answers: from there
+    /// on each connection has eight at a time, and those beyond are refused as well. The default is 512 MiB.
+    pub requests_octets: usize,
     /// The head of a request, in octets, each field with 32 more (RFC 9113 10.5.1): one beyond is
     /// answered with 431. The default is 16 KiB.
     pub header_list: u32,
@@ -60,6 +67,7 @@ impl Default for Http2Limits {
         Http2Limits {
             unasked: true,
             streams: 128,
+            requests_octets: 512 << 20,
             header_list: 16 * 1024,
             stream_window: 256 * 1024,
             connection_window: 1024 * 1024,
@@ -79,6 +87,7 @@ pub(super) struct Http2 {
     requests: u64,
     /// Those that may be open at a time.
     streams: u32,
+    asked: AllAsked,
     /// How slowly the answers on one may be taken.
     pace: Pace,
     taken_back: u32,
@@ -111,6 +120,7 @@ impl Http2 {
             protocol,
             requests: if keeps_alive { bounds.requests } else { 1 },
             streams: limits.streams,
+            asked: AllAsked::new(limits.requests_octets),
             pace: bounds.response_pace,
             taken_back: limits.taken_back,
             idle: bounds.idle_timeout,
@@ -136,9 +146,14 @@ impl Http2 {
     {
         let activity = Activity::new(self.pace, self.taken_back);
         let share = Share::new(outgoing);
+        let own = self.asked.of_a_connection();
         let service = service_fn(|mut request: Request<Incoming>| {
+            let Some(asked) = own.one_more() else {
+                return Either::Left(ready(Err(h2::Error::from(h2::Reason::REFUSED_STREAM))));
+            };
             request.extensions_mut().insert(share.clone());
-            activity.clone().exchange(respond(request))
+            let answer = activity.clone().exchange(asked, respond(request));
+            Either::Right(answer.map_err(|never| match never {}))
         });
         let mut stream = StaysOpen { stream, peer_closed: false };
         let beyond = self.requests.saturating_add(u64::from(self.streams)).saturating_add(1);

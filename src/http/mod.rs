@@ -5,6 +5,7 @@ mod access_log;
 mod activity;
 mod adapters;
 mod arriving;
+mod asked;
 mod automatic;
 mod bounds;
 #[expect(clippy::missing_errors_doc, reason = "its main is for the program that it is as well")]

@@ -8,6 +8,7 @@ use bytes::{Buf, Bytes};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use super::asked::Asked;
 use super::bounds::Pace;
 
 /// Holds a peer to a [`Pace`], with all answers of its connection together: a slow line that many answers share
@@ -136,12 +137,20 @@ pub(super) struct Counted {
     /// With them the answer is whole.
     is_last: bool,
     taking: Arc<Taking>,
+    asked: Arc<Asked>,
 }
 
 impl Counted {
-    pub(super) fn new(octets: Bytes, is_last: bool, taking: &Arc<Taking>) -> Self {
+    /// Of the answer to `asked`.
+    pub(super) fn new(
+        octets: Bytes,
+        is_last: bool,
+        taking: &Arc<Taking>,
+        asked: &Arc<Asked>,
+    ) -> Self {
         taking.hand_out(octets.len());
-        Counted { octets, is_last, taking: Arc::clone(taking) }
+        asked.hold(octets.len());
+        Counted { octets, is_last, taking: Arc::clone(taking), asked: Arc::clone(asked) }
     }
 }
 
@@ -157,6 +166,7 @@ impl Buf for Counted {
     fn advance(&mut self, octets: usize) {
         self.octets.advance(octets);
         self.taking.on_gone(octets, octets);
+        self.asked.release(octets);
     }
 }
 
@@ -165,6 +175,7 @@ impl Drop for Counted {
     fn drop(&mut self) {
         if !self.octets.is_empty() {
             self.taking.on_gone(self.octets.len(), 0);
+            self.asked.release(self.octets.len());
             if self.is_last {
                 self.taking.on_taken_back();
             }
@@ -177,11 +188,13 @@ mod tests {
     use tokio::time::{sleep, timeout};
 
     use super::*;
+    use crate::http::asked::AllAsked;
 
     const PACE: Pace = Pace { patience: Duration::from_secs(30), rate: 100 };
 
     fn some(octets: usize, taking: &Arc<Taking>) -> Counted {
-        Counted::new(vec![0; octets].into(), false, taking)
+        let asked = AllAsked::new(usize::MAX).of_a_connection().one_more().unwrap();
+        Counted::new(vec![0; octets].into(), false, taking, &asked)
     }
 
     async fn until_stalled(taking: &Taking) -> u64 {

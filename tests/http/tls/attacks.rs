@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use glasstack::http::{Config, Http2Limits};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::frames::{
     CONTINUATION, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frame, GOAWAY, HEADERS,
@@ -103,6 +103,40 @@ async fn requests_beyond_the_limit_are_refused_and_the_others_answered() {
     assert_eq!((answered, refused), (20, 30));
     raw.send(&request(1001, "/hello")).await;
     assert_eq!(raw.next(HEADERS).await.stream, 1001);
+}
+
+// RFC 9113 10.5
+#[tokio::test(start_paused = true)]
+async fn where_requests_take_too_much_each_connection_has_a_few() {
+    // By number, and by what waits of their answers: a window is 65,535 octets, and the first answer has it all.
+    for (path, most, expected) in
+        [("/delay/1000", 0, 8), ("/delay/1000", 40 << 10, 10), ("/bytes/200000", 400 << 10, 8)]
+    {
+        let limits = Http2Limits { requests_octets: most, ..Http2Limits::default() };
+        let (stream, _server) = plain(Config { http2: limits, ..Config::default() });
+        let mut raw = Raw::begin(stream).await;
+        let (mut answered, mut refused) = (0, 0);
+        for id in streams(50) {
+            raw.send(&request(id, path)).await;
+            sleep(Duration::from_millis(1)).await;
+        }
+        while answered + refused < 50 {
+            let frame = raw.frame().await.expect("the connection goes on");
+            match frame.kind {
+                HEADERS => answered += 1,
+                RST_STREAM => {
+                    assert_eq!(frame.reason(), REFUSED_STREAM);
+                    refused += 1;
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(answered, expected, "{path}, {most}");
+        if path == "/delay/1000" {
+            raw.send(&request(1001, "/hello")).await;
+            assert_eq!(raw.next(HEADERS).await.stream, 1001, "when they have gone it goes on");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -37,8 +37,8 @@ pub struct Http2Limits {
     /// Requests that may be open at a time. Those beyond are refused and may be sent again (RFC 9113
     /// 5.1.2). The default is 128.
     pub streams: u32,
-    /// What the requests of all connections may take in memory, in octets, with what waits of their answers: from there
-    /// on each connection has eight at a time, and those beyond are refused as well. The default is 512 MiB.
+    /// What the requests of all connections may take in memory, in octets: heads, what waits of answers, and 4 KiB for
+    /// each. From there on each connection has eight at a time, and those beyond are refused as well. The default is 512 MiB.
     pub requests_octets: usize,
     /// The head of a request, in octets, each field with 32 more (RFC 9113 10.5.1): one beyond is
     /// answered with 431. The default is 16 KiB.
@@ -148,7 +148,7 @@ impl Http2 {
         let share = Share::new(outgoing);
         let own = self.asked.of_a_connection();
         let service = service_fn(|mut request: Request<Incoming>| {
-            let Some(asked) = own.one_more() else {
+            let Some(asked) = own.one_more(&request) else {
                 return Either::Left(ready(Err(h2::Error::from(h2::Reason::REFUSED_STREAM))));
             };
             request.extensions_mut().insert(share.clone());

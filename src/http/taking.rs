@@ -185,6 +185,7 @@ impl Drop for Counted {
 
 #[cfg(test)]
 mod tests {
+    use http::Request;
     use tokio::time::{sleep, timeout};
 
     use super::*;
@@ -193,7 +194,8 @@ mod tests {
     const PACE: Pace = Pace { patience: Duration::from_secs(30), rate: 100 };
 
     fn some(octets: usize, taking: &Arc<Taking>) -> Counted {
-        let asked = AllAsked::new(usize::MAX).of_a_connection().one_more().unwrap();
+        let asked =
+            AllAsked::new(usize::MAX).of_a_connection().one_more(&Request::new(())).unwrap();
         Counted::new(vec![0; octets].into(), false, taking, &asked)
     }
 

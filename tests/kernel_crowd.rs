@@ -13,9 +13,8 @@ use crowd::{Options, Report};
 
 const NAME: &str = "every_connection_of_a_crowd_is_small_and_answers";
 const IPV6: &str = "--ipv6";
-/// What an idle connection may cost in the stack, in octets. `memory.rs` holds it to 1,024; here come its part of what
-/// there is once for all of them, and what losses have left: hundreds of SYNs are sent again, more on a slow machine.
-const MOST: usize = 1024 + 64;
+/// What an idle connection may cost in the stack, in octets.
+const MOST: usize = 1024;
 
 fn main() -> ExitCode {
     let is_asked = |name| std::env::args().skip(1).any(|argument| argument == name);

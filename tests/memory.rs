@@ -83,10 +83,15 @@ impl Crowd {
         drop(server.call(Stack::take_ready));
     }
 
-    /// Opens a connection, and has one request answered on it.
-    fn join(&mut self) -> (Handle, Handle) {
+    /// Opens a connection, with or without the first SYN lost, and has one request answered on it.
+    fn join(&mut self, loses_syn: bool) -> (Handle, Handle) {
         let (now, listener) = (self.now, self.listener);
         let ours = self.client.call(|stack| stack.connect(None, SERVER, now)).expect("a free port");
+        if loses_syn {
+            let lost = || self.client.call(|stack| stack.poll_output(now));
+            assert_eq!(std::iter::from_fn(lost).count(), 1, "the SYN");
+            self.now += Duration::from_secs(2);
+        }
         self.run();
         let theirs = self.server.call(|stack| stack.accept(listener)).expect("one is there");
         send(&mut self.client, ours, &[b'q'; 120], self.now);
@@ -132,10 +137,10 @@ fn receive(host: &mut Host, handle: Handle, octets: usize, now: Instant) {
 fn an_idle_connection_costs_at_most_1_kib_and_nothing_once_it_is_gone() {
     accounts::begin();
     println!("a Tcb is {} octets, its two ends {}", size_of::<Tcb>(), size_of::<FourTuple>());
-    for connections in [8_193, 10_000] {
+    for (connections, lose_syns) in [(8_193, false), (10_000, false), (8_193, true)] {
         let mut crowd = Crowd::new();
         let before = crowd.live();
-        let handles: Vec<_> = (0..connections).map(|_| crowd.join()).collect();
+        let handles: Vec<_> = (0..connections).map(|_| crowd.join(lose_syns)).collect();
         crowd.rest();
         for (host, before) in [(&crowd.client, before.0), (&crowd.server, before.1)] {
             assert_eq!(host.stack.states().count(), connections);
@@ -143,7 +148,8 @@ fn an_idle_connection_costs_at_most_1_kib_and_nothing_once_it_is_gone() {
             let each = (host.account.live() - before).div_ceil(connections);
             let name = host.name;
             println!(
-                "over {FAMILY}, {connections} idle connections of the {name}: {each} octets each"
+                "over {FAMILY}, {connections} idle connections of the {name}{}: {each} octets each",
+                if lose_syns { ", each after a lost SYN" } else { "" }
             );
             assert!(each <= MOST, "{each} octets for each connection of the {name}");
         }

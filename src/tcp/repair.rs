@@ -320,6 +320,11 @@ impl Tcb {
             return self.take_back(Undone::NotSentAgain, cx);
         }
         self.judge_timeout(news, cx);
+        // Of a SYN that was sent again the echo has told (RFC 3522 3.2), and a connection may be idle for long from
+        // here on.
+        if news.of_syn && news.echo.is_some() {
+            self.recovery.undo = None;
+        }
     }
 
     /// F-RTO (RFC 5682 2.1 and 3.1).

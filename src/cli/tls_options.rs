@@ -71,8 +71,8 @@ pub(super) struct TlsOptions {
         value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000)
     )]
     http2_streams: u32,
-    /// What requests of HTTP/2 on all connections may take in memory, with what waits of their answers; beyond, each
-    /// connection has eight at a time
+    /// What requests of HTTP/2 on all connections of a port may take in memory (of each queue with --queues), with what
+    /// waits of their answers; beyond, each connection has eight at a time
     #[arg(
         long, env = "GLASS_HTTP2_MEMORY", default_value = "512mib", value_name = "OCTETS",
         value_parser = octets

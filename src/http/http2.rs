@@ -38,7 +38,7 @@ pub struct Http2Limits {
     /// 5.1.2). The default is 128.
     pub streams: u32,
     /// What the requests of all connections may take in memory, in octets: heads, what waits of answers, and 4 KiB for
-    /// each. From there on each connection has eight at a time, and those beyond are refused as well. The default is 512 MiB.
+    /// each. Each server has its own, as each port and each shard is one. From there on each connection has eight at a time, and those beyond are refused as well. The default is 512 MiB.
     pub requests_octets: usize,
     /// The head of a request, in octets, each field with 32 more (RFC 9113 10.5.1): one beyond is
     /// answered with 431. The default is 16 KiB.
@@ -195,14 +195,11 @@ impl Http2 {
             }
         };
         let error = outcome.err();
-        let how = if stalled {
-            Ended::Stalled
-        } else if stream.peer_closed {
-            Ended::PeerClosed
-        } else if error.is_some() || given_up {
-            Ended::GivenUp
-        } else {
-            Ended::LastResponse
+        let how = match (stalled, stream.peer_closed, error.is_some() || given_up) {
+            (true, _, _) => Ended::Stalled,
+            (false, true, _) => Ended::PeerClosed,
+            (false, false, true) => Ended::GivenUp,
+            (false, false, false) => Ended::LastResponse,
         };
         (how, error)
     }
